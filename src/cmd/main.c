@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The multi-call program: finds its command by the name it was called by, or by its first word. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+
+extern const struct cmd *const __start_cmds[];
+extern const struct cmd *const __stop_cmds[];
+
+static const struct cmd *running; /* of this program, for messages; the library does not see it */
+
+const struct cmd *cmd_find(const char *prog, const char *verb)
+{
+	for (const struct cmd *const *p = __start_cmds; p < __stop_cmds; p++)
+		if (!strcmp((*p)->prog, prog) && !strcmp((*p)->verb, verb))
+			return *p;
+	return NULL;
+}
+
+void cmd_each(void (*each)(const struct cmd *, void *), void *arg)
+{
+	for (const struct cmd *const *p = __start_cmds; p < __stop_cmds; p++)
+		each(*p, arg);
+}
+
+void cmd_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int cmd_fail(const struct ctx *c, const struct err *e)
+{
+	const char *sep = running && *running->verb ? " " : "";
+
+	fprintf(stderr, "%s%s%s: %s\n", running ? running->prog : "cloister", sep, running ? running->verb : "",
+		e->code ? e->msg : "failed, and the reason was not recorded");
+	if (e->hint[0])
+		fprintf(stderr, "  %s\n", e->hint);
+	return 1;
+}
+
+static void usage_line(const struct cmd *m, FILE *f)
+{
+	fprintf(f, "  %s%s%s%s%s\n", m->prog, *m->verb ? " " : "", m->verb, *m->synopsis ? " " : "", m->synopsis);
+}
+
+struct usage {
+	const char *prog;
+	FILE *f;
+};
+
+static void usage_each(const struct cmd *m, void *arg)
+{
+	struct usage *u = arg;
+
+	if (!strcmp(m->prog, u->prog) && !m->alias_of) {
+		usage_line(m, u->f);
+		if (*m->help)
+			fprintf(u->f, "        %s\n", m->help);
+	}
+}
+
+static int usage_prog(const char *prog, FILE *f, int status)
+{
+	struct usage u = {prog, f};
+
+	fprintf(f, "usage:\n");
+	cmd_each(usage_each, &u);
+	return status;
+}
+
+int cmd_usage(const char *prog, const char *verb, const char *why, ...)
+{
+	const struct cmd *m = cmd_find(prog, verb);
+
+	if (m && m->alias_of)
+		m = cmd_find(prog, m->alias_of);
+	if (why) {
+		va_list ap;
+
+		fprintf(stderr, "%s%s%s: ", prog, *verb ? " " : "", verb);
+		va_start(ap, why);
+		vfprintf(stderr, why, ap);
+		va_end(ap);
+		fputc('\n', stderr);
+	}
+	if (!m)
+		return usage_prog(prog, stderr, 2);
+	fprintf(stderr, "usage:\n");
+	usage_line(m, stderr);
+	return 2;
+}
+
+static void log_stderr(const struct ctx *c, enum log_level l, const char *text)
+{
+	if (l == LOG_WARN || (c->verbose && l != LOG_ERROR))
+		fprintf(stderr, "%s%s\n", l == LOG_WARN ? "warning: " : "", text);
+}
+
+#define OPLOG_MAX (8 << 20)
+
+static void open_oplog(struct ctx *c)
+{
+	_free_ char *path = xprintf("%s/operation.log", c->node.log);
+	_free_ char *old = xprintf("%s.1", path);
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	if (stat(path, &st) == 0 && st.st_size > OPLOG_MAX)
+		rename(path, old);
+	c->oplog = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (c->oplog < 0 && errno == ENOENT && dir_make(c->node.log, 0700, NULL) == 0)
+		c->oplog = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static bool has_prog(const char *prog)
+{
+	for (const struct cmd *const *p = __start_cmds; p < __stop_cmds; p++)
+		if (!strcmp((*p)->prog, prog))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const char *prog = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0], *node = NULL;
+	struct ctx c;
+	struct err e = ERR_INIT;
+	bool verbose = false;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	argc--, argv++;
+	if (!has_prog(prog))
+		prog = "cloister";
+	for (; argc > 0; argc--, argv++) {
+		if (!strcmp(argv[0], "-v") || !strcmp(argv[0], "--verbose")) {
+			verbose = true;
+		} else if (!strcmp(argv[0], "--node") && argc > 1) {
+			node = argv[1];
+			argc--, argv++;
+		} else if (!strcmp(prog, "cloister") && has_prog(argv[0]) && strcmp(argv[0], "cloister")) {
+			prog = argv[0];
+		} else {
+			break;
+		}
+	}
+	running = cmd_find(prog, "");
+	if (!running) {
+		if (argc == 0)
+			return usage_prog(prog, stderr, 2);
+		if (!strcmp(argv[0], "help") || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
+			return usage_prog(prog, stdout, 0);
+		running = cmd_find(prog, argv[0]);
+		if (!running) {
+			fprintf(stderr, "%s: unknown command \"%s\"\n", prog, argv[0]);
+			return usage_prog(prog, stderr, 2);
+		}
+	} else {
+		/* a program without verbs: argv[0] is its name, as getopt expects */
+		argc++, argv--;
+	}
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"))) {
+		printf("usage:\n");
+		usage_line(running, stdout);
+		printf("        %s\n", running->help);
+		return 0;
+	}
+	r = ctx_init(&c, node, &e);
+	if (r < 0)
+		return cmd_fail(&c, &e);
+	c.verbose = verbose;
+	c.log = log_stderr;
+	c.progress = cmd_progress;
+	open_oplog(&c);
+	r = running->run(&c, argc, argv);
+	if (fflush(stdout) != 0 && r == 0) {
+		err_sys(&e, errno, "standard output");
+		r = cmd_fail(&c, &e);
+	}
+	ctx_done(&c);
+	return r;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One face for cgroups, hybrid (v1 controllers + v2 tree) and pure v2.
+ *
+ *	<cloister>/<uuid>          limits; root's; no processes (v1: the processes are here)
+ *	<cloister>/<uuid>/zone     v2: root of the zone's cgroup namespace, delegated
+ *	<cloister>/<uuid>/login    v2: zlogin sessions
+ *	<cloister>/_sup            keepers and workers, in every hierarchy
+ *
+ * The v2 tree always gives identity, kill, freeze and pressure; a limit goes to whichever hierarchy holds the
+ * controller. Every limit is read back after it is written; -ENOTSUP names the controller that is missing.
+ */
+#ifndef CLOISTER_KERN_CGROUP_H
+#define CLOISTER_KERN_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/ctx.h"
+
+enum cg_ctl { CG_CPU, CG_CPUACCT, CG_CPUSET, CG_MEMORY, CG_PIDS, CG_BLKIO, CG_CTLS };
+
+/* The machine's layout, found once per process: where v2 is, which controllers are v1 and where, and the node's root. */
+struct cg_host {
+	char v2[128];            /* "/sys/fs/cgroup/unified" or "/sys/fs/cgroup" */
+	char v1[CG_CTLS][128];   /* mount of a v1 controller, "" = not v1 */
+	bool in_v2[CG_CTLS];     /* controller is on v2 */
+	char root[192];          /* path of the node's cgroup below the mount: "cloister" or "system.slice/cloister.service/…" */
+	bool swap;               /* swap accounting is there */
+};
+int cg_host_find(const struct ctx *c, struct cg_host *h, struct err *e);
+
+/* Makes the node's root and _sup in all hierarchies, enables controllers downwards on v2. Cheap when done already. */
+int cg_node_make(const struct cg_host *h, struct err *e);
+/* Makes <uuid>, zone and login; chowns what is delegated (zone: directory, cgroup.procs, cgroup.threads, cgroup.subtree_control) to id_base. */
+int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e);
+/* Kills all members, waits until empty (deadline ms), removes all. Missing ones are fine. */
+int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, struct err *e);
+int cg_zone_kill(const struct cg_host *h, const char *uuid, struct err *e);  /* SIGKILL to all, also frozen ones */
+int cg_zone_freeze(const struct cg_host *h, const char *uuid, bool on, struct err *e);
+/* 1 if any process is in it, 0 if not or no such cgroup. */
+int cg_zone_populated(const struct cg_host *h, const char *uuid);
+
+/* Where a process has to be put: absolute paths of cgroup.procs files; for "zone" the v2 one is not among them. */
+enum cg_place { CG_PLACE_ZONE, CG_PLACE_LOGIN, CG_PLACE_SUP };
+#define CG_JOIN_MAX 8
+int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256]); /* returns count, all hierarchies incl. v2 */
+int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pid, struct err *e);
+
+/* Limits on <uuid>. Each writes, reads back, and fails if the kernel holds something else. 0 / UINT64_MAX as said = none. */
+int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e);
+int cg_set_cpu_cap(const struct cg_host *h, const char *uuid, uint64_t percent, struct err *e); /* of one CPU; 0 = none */
+int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t phys_and_swap, struct err *e); /* bytes; 0 = none */
+int cg_set_pids(const struct cg_host *h, const char *uuid, uint64_t max, struct err *e); /* 0 = none */
+struct cg_usage { uint64_t cpu_ns, mem_bytes, mem_limit, mem_peak, pids, pids_limit, cpu_shares, cpu_cap, oom_kills; };
+int cg_usage(const struct cg_host *h, const char *uuid, struct cg_usage *out, struct err *e);
+
+/* Devices that may be opened below <uuid>: a BPF_PROG_TYPE_CGROUP_DEVICE program on the v2 cgroup; replaced atomically. */
+struct cg_dev { char type; /* 'c' 'b' */ uint32_t major, minor; /* UINT32_MAX = any */ unsigned access; /* 1 mknod 2 read 4 write */ };
+int cg_set_devices(const struct cg_host *h, const char *uuid, const struct cg_dev *d, size_t n, struct err *e);
+
+#endif

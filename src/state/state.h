@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The record store: node.db (SQLite, WAL, synchronous=FULL). Authoritative for VM records and allocations; what runs
+ * is never read from here. Each function is one short transaction (BEGIN IMMEDIATE with a time limit for writes), none
+ * spans a kernel step. A schema older than ours is backed up and migrated at open, a newer one is refused.
+ */
+#ifndef CLOISTER_STATE_STATE_H
+#define CLOISTER_STATE_STATE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/ctx.h"
+
+struct state;
+
+enum state_mode { STATE_READ, STATE_WRITE }; /* WRITE creates the file and its folder */
+
+/* -ENOENT for READ of a node that has none yet. */
+int state_open(const struct ctx *c, enum state_mode m, struct state **out, struct err *e);
+void state_close(struct state **s); /* NULL is fine; usable as a cleanup */
+
+/* One VM as a row: what list needs without parsing the record. Strings live until the callback returns. */
+struct vm_row {
+	const char *uuid, *alias, *brand, *owner, *type; /* alias may be NULL */
+	const char *state;                               /* stored part: "installed", "provisioning", "failed", … */
+	int64_t ram, quota, cpu_cap, cpu_shares, max_lwps;
+	int autoboot;
+	uint32_t id_base;    /* host uid of the zone's uid 0 */
+	int64_t create_ns;
+	const char *record;  /* JSON text */
+	size_t record_len;
+};
+
+/* ---- VM records ---- */
+/*
+ * Inserts the record in state `state` and allocates a uid range: first free one of the node's, skipping ranges that
+ * /etc/subuid, /etc/subgid and passwd use (given by the caller as skip[], multiples of 65536). -EEXIST names what is
+ * taken (uuid, zonename; later mac, ip).
+ */
+int state_vm_insert(struct state *s, const json_t *rec, const char *state, const uint32_t *skip, size_t nskip,
+		    uint32_t *id_base, struct err *e);
+/* Replaces the record's text and columns. */
+int state_vm_replace(struct state *s, const json_t *rec, struct err *e);
+int state_vm_set_state(struct state *s, const char *uuid, const char *state, struct err *e);
+/* Sets autoboot in the row and the record; 1 if it changed, 0 if it was so already (then nothing is written). */
+int state_vm_set_autoboot(struct state *s, const char *uuid, int on, struct err *e);
+/* -ENOENT if there is none. rec, vmstate (free()) and id_base may be NULL. */
+int state_vm_get(struct state *s, const char *uuid, json_t **rec, char **vmstate, uint32_t *id_base, struct err *e);
+/* Deletes the row; the uid range is free again. */
+int state_vm_delete(struct state *s, const char *uuid, struct err *e);
+/* All rows, by uuid. A negative return of each ends the walk and is returned. want_record 0 leaves record NULL. */
+int state_vm_each(struct state *s, int want_record, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
+/*
+ * A uuid, an alias, or a uuid prefix of at least 8 characters → uuid[37]. -ENOENT; -ENOTUNIQ with the matches in the message.
+ */
+int state_vm_find(struct state *s, const char *word, char uuid[37], struct err *e);
+
+/* ---- small persistent things ---- */
+/* A counter that only grows ("zoneid"). Returns the new value through *out. */
+int state_next(struct state *s, const char *counter, uint64_t *out, struct err *e);
+/* Named texts ("exit:<uuid>", "server_uuid"); NULL deletes; get gives -ENOENT. */
+int state_kv_set(struct state *s, const char *key, const char *value, struct err *e);
+int state_kv_get(struct state *s, const char *key, char **value, struct err *e);
+
+/* ---- images ---- */
+/* Text is the manifest v2 JSON; state "installing" or "active". */
+int state_image_put(struct state *s, const char *uuid, const char *istate, const char *manifest, struct err *e);
+int state_image_get(struct state *s, const char *uuid, char **istate, char **manifest, struct err *e); /* -ENOENT */
+int state_image_each(struct state *s, int (*each)(const char *uuid, const char *istate, const char *manifest, void *arg),
+		     void *arg, struct err *e);
+/* -EBUSY with the VMs (by their image_uuid) or child images (by origin) that use it. */
+int state_image_delete(struct state *s, const char *uuid, struct err *e);
+
+/* ---- events ---- */
+/* Appends; seq and time are the store's. The newest 100,000 are kept. detail: JSON object or NULL. */
+int state_event(struct state *s, const char *kind, const char *uuid, const json_t *detail, struct err *e);
+int state_event_each(struct state *s, uint64_t since_seq, const char *uuid_or_null,
+		     int (*each)(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg),
+		     void *arg, struct err *e);
+
+#endif

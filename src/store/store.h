@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The store: datasets on the node's pool behind a table of operations. Drivers: btrfs (first), zfs later.
+ *
+ *	<pool>/                       mounted nosuid,nodev
+ *	<pool>/<uuid>/                a VM's zonepath, directory, root:root 0700
+ *	<pool>/<uuid>/root            its root dataset (subvolume). Private root: the file tree itself.
+ *	                              Shared root: holds upper/ and work/ of the overlay
+ *	<pool>/<uuid>/snap/<name>     its snapshots (read-only subvolumes)
+ *	<pool>/<uuid>/config/         record.json; never visible inside
+ *	<pool>/<uuid>/cores/
+ *	<pool>/images/<uuid>          image dataset (read-only subvolume holding root/ = the tree, manifest.json)
+ *	<pool>/images/.warm/<image>/  ready clones
+ *	<pool>/.tmp/                  being made; cleared by store_recover()
+ *
+ * Dataset names here are relative to the pool ("<uuid>/root").
+ */
+#ifndef CLOISTER_STORE_STORE_H
+#define CLOISTER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ctx.h"
+
+struct store; /* an open pool: descriptor of the mount point, driver, filesystem id */
+
+enum { /* capability word of a driver on this kernel and pool */
+	STORE_SQUOTA = 1, STORE_QGROUP = 2, STORE_SEND = 4, STORE_MIRROR = 8, STORE_COMPRESS = 16, STORE_REFLINK = 32,
+};
+
+/* ---- pool (commands; store_pool_x in pool.c) ---- */
+struct pool_spec {
+	const char *file;         /* preallocated file, or NULL */
+	uint64_t size;            /* of the file, bytes; 0 = default (20 GiB or a quarter of what is free, at least 2 GiB) */
+	const char *const *devs;  /* block devices, or NULL */
+	size_t ndevs;
+	bool mirror;
+	const char *mount;        /* an existing btrfs mount to use a folder of, or NULL */
+};
+int pool_create(struct ctx *c, const struct pool_spec *p, struct err *e);
+/* Attach (loop, mount) if it is not: at boot and by any command that needs it. 0 if mounted already, 1 if it did it. */
+int pool_attach(struct ctx *c, struct err *e);
+int pool_detach(struct ctx *c, struct err *e);
+/* What pool create would take, without doing it: for `make plan`. */
+int pool_default_size(const struct ctx *c, uint64_t *bytes, struct err *e);
+struct pool_status {
+	char driver[16], state[16]; /* "ONLINE", "DEGRADED", "MISSING", "FULL" */
+	char backing[256];
+	uint64_t size, used, reserve;
+	unsigned caps, warn; /* warn: 0, 80, 90 or 95 */
+};
+int pool_status(struct ctx *c, struct pool_status *out, struct err *e);
+
+/* ---- datasets ---- */
+/* -ENODEV with a hint when the pool is not there ("missing"). */
+int store_open(struct ctx *c, struct store **out, struct err *e);
+void store_close(struct store **s);
+int store_fd(const struct store *s); /* of the pool's mount point, owned by s */
+unsigned store_caps(const struct store *s);
+
+/* An empty dataset, owned by root, mode 0755. quota_id: the zone's level-1 group (store_quota_id()), 0 = none. */
+int store_create(struct store *s, const char *name, uint64_t quota_id, struct err *e);
+/* A writable (ro=false) or read-only snapshot of src as dst. */
+int store_snapshot(struct store *s, const char *src, const char *dst, bool ro, uint64_t quota_id, struct err *e);
+/* Deletes a dataset with all datasets nested in it; a missing one is fine (0). */
+int store_destroy(struct store *s, const char *name, struct err *e);
+/* Puts snapshot `snap` in place of `name` in one rename: name is exchanged, the old one destroyed. */
+int store_rollback(struct store *s, const char *snap, const char *name, uint64_t quota_id, struct err *e);
+int store_rename(struct store *s, const char *from, const char *to, struct err *e);
+int store_readonly(struct store *s, const char *name, bool ro, struct err *e);
+bool store_exists(struct store *s, const char *name);
+int store_each(struct store *s, const char *dir, int (*each)(const char *name, uint64_t created_ns, void *arg), void *arg, struct err *e);
+
+/* Quota: bytes over root, snapshots and nested datasets of one zone together; 0 = no limit. Read back after setting. */
+uint64_t store_quota_id(const struct store *s, uint32_t id_base); /* stable per uid range */
+int store_quota_set(struct store *s, uint64_t quota_id, uint64_t bytes, struct err *e);
+int store_quota_get(struct store *s, uint64_t quota_id, uint64_t *limit, uint64_t *used, struct err *e);
+int store_quota_drop(struct store *s, uint64_t quota_id, struct err *e);
+
+/* Clears what killed commands left: .tmp, deleted subvolumes' groups, half-made warm clones nobody records. */
+int store_recover(struct store *s, struct err *e);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A running zone, found from the kernel and from /run/cloister/<uuid>/, never from a daemon.
+ *
+ *	/run/cloister/<uuid>/zone     text: bootid, zoneid, keeper pid + start time, init pid + start time, boot wall ns,
+ *	                              cgroup; written by the keeper in one rename when init has been exec'd
+ *	/run/cloister/<uuid>/spec     what it was booted from
+ *	/run/cloister/<uuid>/halting  exists: a command is stopping it, so the keeper must not restart or tear down
+ *	/run/cloister/<uuid>/ended    text: reason (exit, signal, reboot, halt, unknown), status; written by the keeper
+ *	/run/cloister/<uuid>/console.sock, keeper's build namespace as /proc/<keeper>/fd/10
+ */
+#ifndef CLOISTER_ZONE_ZONE_H
+#define CLOISTER_ZONE_ZONE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/ctx.h"
+#include "kern/cgroup.h"
+#include "zone/spec.h"
+
+enum zone_end { ZONE_END_NONE, ZONE_END_EXIT, ZONE_END_SIGNAL, ZONE_END_REBOOT, ZONE_END_HALT, ZONE_END_UNKNOWN };
+
+struct zone_run {
+	bool running;           /* init is alive (pid and start time agree, same boot) */
+	bool keeper;            /* its keeper is alive */
+	bool halting;
+	pid_t init_pid, keeper_pid;
+	uint64_t init_start, keeper_start; /* field 22 of /proc/pid/stat */
+	uint64_t zoneid, boot_ns;
+	enum zone_end ended;    /* from `ended`, if it is there */
+	int end_status;         /* exit code, or signal number */
+	uint64_t end_ns;
+};
+
+/* 0 with r filled (running=false if there is nothing); no error for a zone that does not run. */
+int zone_status(const struct ctx *c, const char *uuid, struct zone_run *r, struct err *e);
+/* All zones that have a run directory; cheap (one read each). */
+int zone_each(const struct ctx *c, int (*each)(const char *uuid, const struct zone_run *, void *arg), void *arg, struct err *e);
+/* pidfd of init, checked against its start time; -ESRCH. */
+int zone_pidfd(const struct zone_run *r, struct err *e);
+
+/*
+ * Writes the spec, starts zoneadmd, waits until init has been exec'd or something failed. The caller has made cgroups
+ * and datasets. On failure nothing of the zone runs and the message is zoneadmd's own.
+ */
+int zone_boot(struct ctx *c, const struct zspec *z, struct zone_run *r, struct err *e);
+/* Marks it halting (so that its keeper stays out of the way). */
+int zone_mark_halting(const struct ctx *c, const char *uuid, bool on, struct err *e);
+/* The brand's orderly shutdown signal to init: sig. -ESRCH if it does not run. */
+int zone_signal(const struct zone_run *r, int sig, struct err *e);
+/* Waits for init's end on a pidfd; -ETIME after ms. */
+int zone_wait(const struct ctx *c, const struct zone_run *r, int ms, struct err *e);
+/* SIGKILL for all of it through the cgroup, waits for keeper and worker to go, removes sockets and the run directory. Idempotent. */
+int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e);
+
+/* Mounts and devices of a running zone, in the build namespace, so that their flags are locked inside. */
+int zone_mount_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zmount *m, struct err *e);
+int zone_mount_remove(const struct ctx *c, const struct zone_run *r, const char *target, struct err *e);
+int zone_dev_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zdev *d, struct err *e);
+int zone_dev_remove(const struct ctx *c, const struct zone_run *r, const char *name, struct err *e);
+
+#endif
