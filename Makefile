@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MPL-2.0
+# Thin: Meson does the work. `make help` lists what there is.
+SHELL    := /bin/bash
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+export BUILD PREFIX
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --prefix=$(PREFIX)
+
+help:
+	@echo 'make                build (in $(BUILD)/)'
+	@echo 'make plan           what quickstart would install, make and reserve; changes nothing'
+	@echo 'make quickstart     packages, build, install, a pool, a first zone; twice is harmless (root)'
+	@echo 'make install        install below PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo 'make uninstall      remove what install put there; pools and zones stay'
+	@echo 'make purge          uninstall, and all zones, the pool, records and logs; asks first (YES=1: does not)'
+	@echo 'make check          every test, with the packages it needs (root)'
+	@echo 'make check-unit     unit, layer and fuzz-corpus tests alone (no root)'
+	@echo 'make check-system   system tests alone (root); T="a b" names some'
+	@echo 'make bench          the benchmark table (root)'
+	@echo 'make asan           build with ASan and UBSan and run unit and fuzz-corpus tests there'
+	@echo 'make clean          remove the build folders'
+
+plan:
+	@tools/plan
+
+quickstart:
+	@tools/quickstart
+
+install: all
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
+	@DESTDIR="$(DESTDIR)" tools/units install
+
+uninstall:
+	@DESTDIR="$(DESTDIR)" tools/uninstall
+
+purge:
+	@DESTDIR="$(DESTDIR)" YES="$(YES)" tools/purge
+
+check:
+	@tools/check
+
+check-unit: all
+	@meson test -C $(BUILD) --suite unit --suite fuzz --print-errorlogs
+
+check-system: all
+	@tests/system/run $(T)
+
+bench: all
+	@bench/run
+
+asan:
+	@tools/check asan
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
+
+.PHONY: all help plan quickstart install uninstall purge check check-unit check-system bench asan clean

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 60
+# The multi-call program: names, usage, exit statuses, bad surroundings.
+. "$(dirname "$0")/lib.sh"
+need_root
+node cli
+
+check "version" cloister version
+like "version has a number" "$OUT" '^cloister [0-9]+\.[0-9]+'
+fails 2 'unknown command "no-such"' cloister no-such
+fails 2 '^usage:' cloister
+check "help goes to standard output" cloister help
+fails 1 'node name' cloister --node 'No/Good' version
+fails 1 'node name' env CLOISTER_NODE=../x cloister version
+eq "nothing but the log folder was made" "$(ls -d /run/cloister-"$NODE" /zones-"$NODE" /var/lib/cloister-"$NODE" 2>/dev/null)" ""
+for p in vmadm imgadm zlogin zoneadm zonecfg zonename prctl sysinfo; do
+	eq "$p is a link to cloister" "$(readlink "$(command -v $p)")" cloister
+done
+eq "output on a full device is an error" "$(cloister version 2>&1 >/dev/full; echo $?)" "cloister version: standard output: No space left on device (ENOSPC)
+1"

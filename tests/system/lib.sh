@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MPL-2.0
+# What every system test begins with:
+#
+#	#!/bin/bash
+#	# timeout: 120                       (seconds; 300 unless told)
+#	. "$(dirname "$0")/lib.sh"
+#	need_root
+#	node web                             (CLOISTER_NODE=t-web unless set; PATH with vmadm…; a clean node, gone at the end)
+#	pool                                 (a small pool of its own)
+#	mkzone z a1 '"max_lwps":100'         (a joyent-minimal zone with alias a1; its uuid in $z)
+#	check "it runs" zlogin $z true
+#	fails 1 'No such zone' vmadm get 00000000-0000-0000-0000-000000000001
+#	eq "hostname" "$(zlogin $z hostname)" a1
+#
+# Output is TAP: each check prints "ok N - what" or "not ok N - what" and why. The exit status is 0, 1 (a check
+# failed) or 77 (skip). Nothing a test makes outlives it: see node_clean.
+
+set -uo pipefail
+export LC_ALL=C TZ=UTC
+
+T_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+T_SRC=$(cd "$T_DIR/../.." && pwd)
+T_BUILD=${CLOISTER_BUILD:-$T_SRC/build}
+T_N=0 T_BAD=0 T_NODES=() T_TMP=
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+# The whole test can't run here: says why, in words that name what is missing.
+skip() {
+	echo "# skip: $*"
+	echo "1..0 # SKIP $*"
+	exit 77
+}
+
+# One check can't run here.
+skip_check() { # what reason
+	T_N=$((T_N + 1))
+	echo "ok $T_N - $1 # SKIP $2"
+}
+
+ok() {
+	T_N=$((T_N + 1))
+	echo "ok $T_N - $1"
+}
+
+# Prints the rest of its arguments, then standard input if it is not the test's own, as the reason.
+not_ok() { # what [why…]
+	T_N=$((T_N + 1)) T_BAD=$((T_BAD + 1))
+	echo "not ok $T_N - $1"
+	shift
+	[ $# -eq 0 ] || printf '%s\n' "$*" | sed -n '1,40s/^/#   /p'
+}
+
+# The command succeeds. It runs in this shell: functions and assignments work. $OUT is what it printed (both streams).
+check() { # what command…
+	local what=$1 rc
+	shift
+	run "$@"
+	rc=$RC
+	if [ "$rc" = 0 ]; then ok "$what"; else not_ok "$what" "exit $rc: $*"$'\n'"$OUT"; fi
+	return "$rc"
+}
+
+# The command does not succeed (any status but 0, and not by a signal).
+check_not() { # what command…
+	local what=$1
+	shift
+	run "$@"
+	if [ "$RC" != 0 ] && [ "$RC" -lt 128 ]; then ok "$what"; else not_ok "$what" "exit $RC: $*"$'\n'"$OUT"; fi
+}
+
+# The command fails with this exit status and says something that matches the pattern (grep -E).
+fails() { # exit pattern command…
+	local want=$1 pat=$2
+	shift 2
+	run "$@"
+	if [ "$RC" = "$want" ] && grep -qE -- "$pat" <<<"$OUT"; then
+		ok "refused ($pat): ${*:1:9}"
+	else
+		not_ok "refused ($pat): ${*:1:9}" "exit $RC, wanted $want and /$pat/"$'\n'"$OUT"
+	fi
+}
+
+eq() { # what got want
+	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:    $2"$'\n'"wanted: $3"; fi
+}
+
+like() { # what text pattern
+	if grep -qE -- "$3" <<<"$2"; then ok "$1"; else not_ok "$1" "/$3/ does not match:"$'\n'"$2"; fi
+}
+
+unlike() { # what text pattern
+	if grep -qE -- "$3" <<<"$2"; then not_ok "$1" "/$3/ matches:"$'\n'"$2"; else ok "$1"; fi
+}
+
+# Numbers: le "what" 12 20 says 12 <= 20.
+le() { # what got limit
+	if awk -v a="$2" -v b="$3" 'BEGIN {exit !(a + 0 <= b + 0)}'; then ok "$1 ($2)"; else not_ok "$1" "$2 is more than $3"; fi
+}
+
+# Sets OUT (both streams) and RC; standard input is the caller's.
+run() {
+	local f
+	f=$(mktemp)
+	"$@" >"$f" 2>&1
+	RC=$?
+	OUT=$(tr -d '\000' <"$f")
+	rm -f "$f"
+	return 0
+}
+
+# Until the command succeeds, for at most so many seconds: for what the kernel or a zone does in its own time.
+await() { # seconds command…
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		read -rt 0.05 <> <(:) || :
+	done
+}
+
+# ---- the node ----
+
+# Installs the build into build/stage, so that tests use the links and the folders that users have.
+stage() {
+	local stage=$T_BUILD/stage
+	[ -f "$T_BUILD/build.ninja" ] || skip "not built: run make first"
+	(
+		flock 9
+		if [ ! -e "$stage/.done" ] || [ -n "$(find "$T_BUILD/src" -type f -perm -u+x -newer "$stage/.done" -print -quit)" ]; then
+			meson install -C "$T_BUILD" --destdir "$stage" --no-rebuild --quiet >"$T_BUILD/stage.log" 2>&1 &&
+				touch "$stage/.done"
+		fi
+	) 9>"$T_BUILD/.stage.lock" || skip "could not stage the build: see $T_BUILD/stage.log"
+	export CLOISTER_LIBEXEC=$stage/usr/local/libexec/cloister
+	export CLOISTER_SELF=$stage/usr/local/bin/cloister
+	export PATH=$stage/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+}
+
+node() { # name
+	export CLOISTER_NODE=${CLOISTER_NODE:-t-$1}
+	case $CLOISTER_NODE in default | '') skip "will not test on the default node" ;; esac
+	NODE=$CLOISTER_NODE
+	NODE_STATE=/var/lib/cloister-$NODE NODE_RUN=/run/cloister-$NODE NODE_ETC=/etc/cloister-$NODE
+	NODE_LOG=/var/log/cloister-$NODE NODE_POOL=/zones-$NODE
+	stage
+	T_NODES+=("$NODE")
+	node_clean "$NODE"
+	T_TMP=$(mktemp -d "/tmp/$NODE.XXXXXX")
+	cd "$T_TMP" || exit 1
+	trap t_exit EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# A second node of this test (its commands: cloister --node NAME …, or CLOISTER_NODE=NAME).
+another_node() { # name
+	T_NODES+=("$1")
+	node_clean "$1"
+}
+
+t_exit() {
+	local rc=$?
+	trap - EXIT HUP INT TERM
+	cd /
+	if [ -z "${KEEP:-}" ]; then
+		local n
+		for n in "${T_NODES[@]}"; do node_clean "$n"; done
+		[ -z "$T_TMP" ] || rm -rf "$T_TMP"
+	fi
+	[ "$rc" = 77 ] && exit 77
+	echo "1..$T_N"
+	[ "$rc" = 0 ] && [ "$T_BAD" -gt 0 ] && rc=1
+	[ "$rc" = 0 ] && [ "$T_N" = 0 ] && { echo "# no check ran"; rc=1; }
+	exit "$rc"
+}
+
+# The cgroup directories of a node, in all hierarchies.
+node_cgroups() { # node
+	awk '$0 ~ / - cgroup2? / {print $5}' /proc/self/mountinfo | sort -u | while read -r m; do
+		find "$m" -maxdepth 4 -type d -name "cloister-$1" 2>/dev/null
+	done
+}
+
+# Takes away everything a node has, by force and without its programs: also after a kill -9 of all of them.
+node_clean() { # node
+	local n=$1 cg pid i mnt dev
+	case $n in default | '' | */* | *..*) return 1 ;; esac
+	for cg in $(node_cgroups "$n"); do
+		[ ! -w "$cg/cgroup.kill" ] || echo 1 >"$cg/cgroup.kill"
+		for pid in $(find "$cg" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u); do
+			[ "$pid" = $$ ] || [ "$pid" = 0 ] || kill -KILL "$pid" 2>/dev/null
+		done
+	done
+	for i in {1..100}; do
+		[ -n "$(for cg in $(node_cgroups "$n"); do find "$cg" -name cgroup.procs -exec cat {} + 2>/dev/null; done)" ] || break
+		read -rt 0.05 <> <(:) || :
+	done
+	for cg in $(node_cgroups "$n"); do
+		find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null
+	done
+	for i in {1..5}; do
+		mnt=$(awk -v n="$n" '$5 ~ "^/(zones|run/cloister|var/lib/cloister)-" n "(/|$)" {print $5}' /proc/self/mountinfo | sort -r)
+		[ -n "$mnt" ] || break
+		while read -r m; do umount -n "$(printf %b "$m")" 2>/dev/null || umount -nl "$(printf %b "$m")" 2>/dev/null; done <<<"$mnt"
+	done
+	for dev in $(losetup -nO NAME,BACK-FILE 2>/dev/null | awk -v p="/var/lib/cloister-$n/" 'index($2, p) == 1 {print $1}'); do
+		losetup -d "$dev" 2>/dev/null
+	done
+	rm -rf --one-file-system "/run/cloister-$n" "/var/lib/cloister-$n" "/etc/cloister-$n" "/var/log/cloister-$n"
+	# Never below a mount: if the pool could not be taken away, its content stays.
+	rmdir "/zones-$n" 2>/dev/null || [ ! -e "/zones-$n" ] || mountpoint -q "/zones-$n" || rm -rf --one-file-system "/zones-$n"
+	return 0
+}
+
+# A pool of its own for this node, 2 GiB unless told.
+pool() { # [size]
+	run cloister pool create --size "${1:-2G}"
+	[ "$RC" = 0 ] || { not_ok "a pool for this test" "$OUT"; exit 1; }
+}
+
+# ---- zones ----
+
+# Creates (and boots) a VM and puts its uuid in the variable. extra: JSON members, without braces.
+mkzone() { # variable alias [extra [brand]]
+	local json="{\"brand\":\"${4:-joyent-minimal}\",\"alias\":\"$2\"${3:+,$3}}" u
+	run vmadm create <<<"$json"
+	u=$(sed -n 's/^Successfully created VM //p' <<<"$OUT" | head -1)
+	printf -v "$1" %s "$u"
+	[ "$RC" = 0 ] && [ -n "$u" ] && return 0
+	not_ok "create zone $2" "exit $RC: $json"$'\n'"$OUT"
+	return 1
+}
+
+vmstate() { vmadm lookup -j -o state "uuid=$1" 2>/dev/null | jq -r '.[0].state // empty'; }
+
+# The zone's directory in one hierarchy: cgdir UUID v2 | cpu | memory | pids …
+cgdir() { # uuid controller
+	local m
+	if [ "$2" = v2 ]; then
+		m=$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)
+	else
+		m=$(awk -v c="$2" '$0 ~ / - cgroup / && "," $NF "," ~ "," c "," {print $5; exit}' /proc/self/mountinfo)
+		[ -n "$m" ] || m=$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)
+	fi
+	find "$m" -maxdepth 5 -type d -path "*/cloister-$NODE/$1" 2>/dev/null | head -1
+}
