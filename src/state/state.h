@@ -20,15 +20,24 @@ enum state_mode { STATE_READ, STATE_WRITE }; /* WRITE creates the file and its f
 int state_open(const struct ctx *c, enum state_mode m, struct state **out, struct err *e);
 void state_close(struct state **s); /* NULL is fine; usable as a cleanup */
 
+/*
+ * Several calls as one transaction (one flush to the disk): all of them or none. Each call between the two still
+ * undoes what it began when it fails. state_end() commits for r >= 0, rolls back for r < 0, and returns r or why the
+ * commit failed. No kernel step in between: all writers of the node wait.
+ */
+int state_begin(struct state *s, struct err *e);
+int state_end(struct state *s, int r, struct err *e);
+
 /* One VM as a row: what list needs without parsing the record. Strings live until the callback returns. */
 struct vm_row {
 	const char *uuid, *alias, *brand, *owner, *type; /* alias may be NULL */
 	const char *state;                               /* stored part: "installed", "provisioning", "failed", … */
+	int64_t state_ns;                                /* wall time since which it is so */
 	int64_t ram, quota, cpu_cap, cpu_shares, max_lwps;
 	int autoboot;
 	uint32_t id_base;    /* host uid of the zone's uid 0 */
 	int64_t create_ns;
-	const char *record;  /* JSON text */
+	const char *record;  /* JSON text; NULL if not wanted, or lost */
 	size_t record_len;
 };
 
@@ -47,7 +56,9 @@ int state_vm_set_state(struct state *s, const char *uuid, const char *state, str
 int state_vm_set_autoboot(struct state *s, const char *uuid, int on, struct err *e);
 /* -ENOENT if there is none. rec, vmstate (free()) and id_base may be NULL. */
 int state_vm_get(struct state *s, const char *uuid, json_t **rec, char **vmstate, uint32_t *id_base, struct err *e);
-/* Deletes the row; the uid range is free again. */
+/* The row of one VM, for the length of the callback; returns what it returns. -ENOENT. */
+int state_vm_row(struct state *s, const char *uuid, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
+/* Deletes the row and "exit:<uuid>"; the uid range is free again. -ENOENT. */
 int state_vm_delete(struct state *s, const char *uuid, struct err *e);
 /* All rows, by uuid. A negative return of each ends the walk and is returned. want_record 0 leaves record NULL. */
 int state_vm_each(struct state *s, int want_record, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
@@ -57,9 +68,12 @@ int state_vm_each(struct state *s, int want_record, int (*each)(const struct vm_
 int state_vm_find(struct state *s, const char *word, char uuid[37], struct err *e);
 
 /* ---- small persistent things ---- */
-/* A counter that only grows ("zoneid"). Returns the new value through *out. */
+/*
+ * A counter that only grows ("zoneid"). Returns the new value through *out. Not flushed: a number may come again
+ * after a power loss, when nothing runs any more that bears it.
+ */
 int state_next(struct state *s, const char *counter, uint64_t *out, struct err *e);
-/* Named texts ("exit:<uuid>", "server_uuid"); NULL deletes; get gives -ENOENT. */
+/* Named texts ("exit:<uuid>", "server_uuid": made with the database); NULL deletes; get gives -ENOENT. */
 int state_kv_set(struct state *s, const char *key, const char *value, struct err *e);
 int state_kv_get(struct state *s, const char *key, char **value, struct err *e);
 
@@ -73,8 +87,13 @@ int state_image_each(struct state *s, int (*each)(const char *uuid, const char *
 int state_image_delete(struct state *s, const char *uuid, struct err *e);
 
 /* ---- events ---- */
-/* Appends; seq and time are the store's. The newest 100,000 are kept. detail: JSON object or NULL. */
+/*
+ * Appends; seq and time are the store's. The newest 100,000 are kept. detail: JSON object or NULL. Not flushed, unless
+ * it is inside state_begin(): an event is no reason to wait for the disk. Each commit with events changes the times of
+ * <state>/events, for who follows the feed.
+ */
 int state_event(struct state *s, const char *kind, const char *uuid, const json_t *detail, struct err *e);
+int state_event_last(struct state *s, uint64_t *seq, struct err *e); /* 0 = none yet */
 int state_event_each(struct state *s, uint64_t since_seq, const char *uuid_or_null,
 		     int (*each)(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg),
 		     void *arg, struct err *e);
