@@ -16,9 +16,10 @@ struct enter {
 	const char *user;         /* login name inside, NULL = root */
 	const char *const *argv;  /* NULL = the user's login shell */
 	bool pty;                 /* a terminal of the zone's own devpts between us and it */
+	char escape;              /* with pty: this character and "." at the beginning of a line leave; 0 = none */
 	bool safe;                /* -S: nothing of the zone's files is trusted: /bin/sh, no profile, no login */
 	const char *const *env;   /* extra "A=b" */
-	int in, out, err;         /* descriptors for the program; -1 = /dev/null */
+	int in, out, err;         /* relayed, never handed in (err not used with pty); -1 = the zone's /dev/null */
 };
 
 /* 0..255: the program's exit status, 128+n for a signal, 126/127 when it could not be executed or found; or -errno. */
