@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MPL-2.0
+# bash completion for cloister, vmadm, imgadm, zlogin, zoneadm, zonecfg, prctl, sysinfo.
+# Verbs and what their operands are come from the program's own table; uuids and aliases from the node.
+
+_cloister_vms() {
+	vmadm list -p -o uuid,alias 2>/dev/null | awk -F: '{print $1; if ($2 != "" && $2 != "-") print $2}'
+}
+
+_cloister_images() {
+	imgadm list -j 2>/dev/null | grep -oE '"uuid": ?"[0-9a-f-]{36}"' | cut -d'"' -f4 | sort -u
+}
+
+# Property names, for `vmadm update VM name=` and the -o and -s of list.
+_cloister_properties() {
+	vmadm help properties 2>/dev/null | awk '/^[a-z_]+[ \t]/ {print $1}'
+}
+
+_cloister() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prog=${COMP_WORDS[0]##*/} at=1 table verbs verb arg
+	COMPREPLY=()
+	table=$(cloister commands 2>/dev/null) || return
+	# cloister vmadm … is vmadm …
+	if [[ $prog == cloister && $COMP_CWORD -gt 1 ]] && cut -f1 <<<"$table" | grep -qxF -- "${COMP_WORDS[1]}"; then
+		prog=${COMP_WORDS[1]} at=2
+	fi
+	verbs=$(awk -F'\t' -v p="$prog" '$1 == p && $2 != "" {print $2}' <<<"$table")
+	[[ $prog != cloister ]] || verbs+=$'\n'$(awk -F'\t' '$1 != "cloister" {print $1}' <<<"$table" | sort -u)
+	if [[ -n $verbs ]]; then
+		if ((COMP_CWORD == at)); then
+			mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+			return
+		fi
+		verb=${COMP_WORDS[at]}
+		at=$((at + 1))
+	fi
+	arg=$(awk -F'\t' -v p="$prog" -v v="${verb-}" '$1 == p && $2 == v {print $5; exit}' <<<"$table")
+	case $prog,${COMP_WORDS[COMP_CWORD - 1]} in
+	vmadm,-f | imgadm,-[fm])
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	zoneadm,-z | zonecfg,-z | prctl,zone) arg=vm ;;
+	esac
+	case $arg in
+	vm)
+		if [[ $prog,${verb-} == vmadm,update ]] && ((COMP_CWORD > at)); then
+			compopt -o nospace
+			mapfile -t COMPREPLY < <(compgen -S = -W "$(_cloister_properties)" -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_cloister_vms)" -- "$cur")
+		fi
+		;;
+	image) mapfile -t COMPREPLY < <(compgen -W "$(_cloister_images)" -- "$cur") ;;
+	file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	esac
+}
+
+complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo
