@@ -34,10 +34,10 @@ quickstart:
 
 install: all
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
-	@DESTDIR="$(DESTDIR)" tools/units install
+	@DESTDIR="$(DESTDIR)" tools/installed record
 
 uninstall:
-	@DESTDIR="$(DESTDIR)" tools/uninstall
+	@DESTDIR="$(DESTDIR)" tools/installed remove
 
 purge:
 	@DESTDIR="$(DESTDIR)" YES="$(YES)" tools/purge
