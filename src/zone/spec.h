@@ -18,7 +18,9 @@ enum zmount_kind {
 	ZM_TMPFS,  /* options "size=…,mode=…"; owned by the zone's root */
 	ZM_FS,     /* a filesystem type of the host's (ext4, xfs, btrfs): source is a block device, data = options */
 };
-enum { ZM_RO = 1, ZM_NODEV = 2, ZM_NOSUID = 4, ZM_NOEXEC = 8, ZM_IDMAP = 16, ZM_FILE = 32, ZM_OPTIONAL = 64, ZM_MASK = 128 };
+enum { ZM_RO = 1, ZM_NODEV = 2, ZM_NOSUID = 4, ZM_NOEXEC = 8, ZM_IDMAP = 16, ZM_FILE = 32, ZM_OPTIONAL = 64, ZM_MASK = 128,
+       ZM_LIVE = 256, /* attached after the zone's copy was made: flags are locked, but it can be taken away live */
+       ZM_ALL = 511 };
 
 struct zmount {
 	enum zmount_kind kind;

@@ -46,13 +46,21 @@ int zone_pidfd(const struct zone_run *r, struct err *e);
  * and datasets. On failure nothing of the zone runs and the message is zoneadmd's own.
  */
 int zone_boot(struct ctx *c, const struct zspec *z, struct zone_run *r, struct err *e);
+/*
+ * The zone runs but its keeper is gone (r->running && !r->keeper): starts one that takes over what the worker still
+ * holds (console, build namespace) and waits for init. -EEXIST if there is a keeper.
+ */
+int zone_adopt(struct ctx *c, const char *uuid, struct err *e);
 /* Marks it halting (so that its keeper stays out of the way). */
 int zone_mark_halting(const struct ctx *c, const char *uuid, bool on, struct err *e);
 /* The brand's orderly shutdown signal to init: sig. -ESRCH if it does not run. */
 int zone_signal(const struct zone_run *r, int sig, struct err *e);
 /* Waits for init's end on a pidfd; -ETIME after ms. */
 int zone_wait(const struct ctx *c, const struct zone_run *r, int ms, struct err *e);
-/* SIGKILL for all of it through the cgroup, waits for keeper and worker to go, removes sockets and the run directory. Idempotent. */
+/*
+ * SIGKILL for all of it through the cgroup, waits for keeper and worker to go (not for a
+ * keeper that is the caller's parent), removes cgroups and the run directory. Idempotent.
+ */
 int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e);
 
 /* Mounts and devices of a running zone, in the build namespace, so that their flags are locked inside. */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "kern/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+
+static int address(int dir, const char *name, struct sockaddr_un *a, struct err *e)
+{
+	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", dir, name) >= (int)sizeof a->sun_path)
+		return err_sys(e, ENAMETOOLONG, "socket %s", name);
+	return 0;
+}
+
+int sock_listen(int dir, const char *name, struct err *e)
+{
+	_fd_ int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un a;
+	char tmp[64];
+	int r;
+
+	if (s < 0)
+		return err_sys(e, errno, "socket");
+	snprintf(tmp, sizeof tmp, "%s.%d~", name, (int)getpid());
+	r = address(dir, tmp, &a, e);
+	if (r < 0)
+		return r;
+	unlinkat(dir, tmp, 0);
+	/* The mode of the inode is that of the socket, so it is right before anybody can connect. */
+	if (fchmod(s, 0600) < 0 || bind(s, (struct sockaddr *)&a, sizeof a) < 0 || fchmodat(dir, tmp, 0600, 0) < 0 ||
+	    listen(s, 16) < 0 || renameat(dir, tmp, dir, name) < 0) {
+		err_sys(e, errno, "listen at %s", name);
+		unlinkat(dir, tmp, 0);
+		return -(e ? e->code : EIO);
+	}
+	return take_fd(&s);
+}
+
+int sock_connect(const char *path, struct err *e)
+{
+	_free_ char *copy1 = xstrdup(path), *copy2 = xstrdup(path);
+	_fd_ int dir = open(dirname(copy1), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_fd_ int s = -1;
+	struct sockaddr_un a;
+	int r;
+
+	if (dir < 0)
+		return err_sys(e, errno, "%s", path);
+	r = address(dir, basename(copy2), &a, e);
+	if (r < 0)
+		return r;
+	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
+		return err_sys(e, errno, "connect to %s", path);
+	return take_fd(&s);
+}

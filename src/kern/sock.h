@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Unix sockets of type SOCK_SEQPACKET: one message, one packet. Libc only. */
+#ifndef CLOISTER_KERN_SOCK_H
+#define CLOISTER_KERN_SOCK_H
+
+#include "base/err.h"
+
+/* Listens at dir/name, 0600, in place of what stood there (one rename; dir is a descriptor). Not blocking. */
+int sock_listen(int dir, const char *name, struct err *e);
+/* Connects to a socket by path; paths longer than sun_path are reached through a descriptor of the folder. */
+int sock_connect(const char *path, struct err *e);
+
+#endif

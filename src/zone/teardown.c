@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/pidfd.h"
+#include "zone/zone.h"
+
+/* Long enough for a worker to write its last lines; then it is killed. */
+#define LEAVE_MS 2000
+#define DIE_MS   30000
+
+/* Waits for a process of ours to leave by itself, and makes it. */
+static int leave(pid_t pid, uint64_t start, int ms, const char *who, struct err *e)
+{
+	_fd_ int fd = pidfd_of(pid, start, NULL);
+
+	if (fd < 0)
+		return 0;
+	if (ms && pidfd_wait(fd, ms) == 0)
+		return 0;
+	pidfd_kill(fd, SIGKILL);
+	if (pidfd_wait(fd, DIE_MS) < 0)
+		return err_set(e, ETIME, "the zone's %s (process %d) does not end", who, (int)pid);
+	return 0;
+}
+
+static int worker_leave(const struct ctx *c, const char *uuid, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/worker", c->node.run, uuid);
+	_buf_ struct buf b = BUF_INIT;
+	unsigned long long start;
+	int pid;
+
+	if (file_read(AT_FDCWD, path, 256, &b, NULL) < 0 || sscanf(buf_str(&b), "%d %llu", &pid, &start) != 2)
+		return 0;
+	return leave(pid, start, 0, "worker", e);
+}
+
+int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e)
+{
+	_free_ char *dir = xprintf("%s/%s", c->node.run, uuid);
+	struct zone_run r;
+	int rc = zone_status(c, uuid, &r, e);
+
+	if (rc == 0)
+		rc = zone_mark_halting(c, uuid, true, e);
+	if (rc == 0)
+		rc = cg_zone_kill(h, uuid, e);
+	if (rc < 0)
+		return rc;
+	/* Init may have been booting, not yet in the cgroup that was killed; then its keeper gives up when it goes. */
+	if (r.running) {
+		_fd_ int fd = zone_pidfd(&r, NULL);
+
+		if (fd >= 0)
+			pidfd_kill(fd, SIGKILL);
+		rc = zone_wait(c, &r, DIE_MS, e);
+		if (rc < 0)
+			return rc;
+	}
+	/*
+	 * A command that the keeper itself has called must not wait for it: the keeper waits for the command. It touches
+	 * nothing by path any more, so the zone may even be booted again meanwhile, with a keeper of its own.
+	 */
+	if (r.keeper && r.keeper_pid != getppid())
+		rc = leave(r.keeper_pid, r.keeper_start, LEAVE_MS, "keeper", e);
+	if (rc == 0)
+		rc = worker_leave(c, uuid, e);
+	if (rc == 0)
+		rc = cg_zone_destroy(h, uuid, DIE_MS, e);
+	if (rc == 0)
+		rc = dir_remove(AT_FDCWD, dir, e);
+	return rc;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Starting zoneadmd and what it says back. Private to this folder. */
+#ifndef CLOISTER_ZONE_ZONEADMD_H
+#define CLOISTER_ZONE_ZONEADMD_H
+
+#include <stddef.h>
+
+#include "base/ctx.h"
+
+/*
+ * Runs <libexec>/zoneadmd argv… with descriptor `in` as 3, a pipe as 4 and a session of its own, and reads the pipe to its end
+ * or to its verdict. Lines: "step NAME US" (logged), then "ok TEXT" or "err CODE\tMESSAGE\tHINT" (tabs and newlines
+ * are escaped). Returns 0, with the text after ok in answer, or the error it reported.
+ */
+int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *answer, size_t n, struct err *e);
+
+#endif
