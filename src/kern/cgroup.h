@@ -20,6 +20,7 @@
 #include "base/ctx.h"
 
 enum cg_ctl { CG_CPU, CG_CPUACCT, CG_CPUSET, CG_MEMORY, CG_PIDS, CG_BLKIO, CG_CTLS };
+#define CG_OTHER_MAX 10
 
 /* The machine's layout, found once per process: where v2 is, which controllers are v1 and where, and the node's root. */
 struct cg_host {
@@ -28,8 +29,13 @@ struct cg_host {
 	bool in_v2[CG_CTLS];     /* controller is on v2 */
 	char root[192];          /* path of the node's cgroup below the mount: "cloister" or "system.slice/cloister.service/…" */
 	bool swap;               /* swap accounting is there */
+	char other[CG_OTHER_MAX][64]; /* v1 hierarchies that limit nothing of ours: devices, freezer, name=systemd, … */
+	unsigned nother;
+	char deleg[192];         /* cgroup systemd delegates to us, below the mount; "" = none: we own the root's child */
 };
 int cg_host_find(const struct ctx *c, struct cg_host *h, struct err *e);
+/* The pure part: mounts and controllers. mountinfo: text of /proc/self/mountinfo; -ENOTSUP without a v2 tree. */
+int cg_host_parse(const char *mountinfo, struct cg_host *h, struct err *e);
 
 /* Makes the node's root and _sup in all hierarchies, enables controllers downwards on v2. Cheap when done already. */
 int cg_node_make(const struct cg_host *h, struct err *e);
@@ -42,22 +48,36 @@ int cg_zone_freeze(const struct cg_host *h, const char *uuid, bool on, struct er
 /* 1 if any process is in it, 0 if not or no such cgroup. */
 int cg_zone_populated(const struct cg_host *h, const char *uuid);
 
-/* Where a process has to be put: absolute paths of cgroup.procs files; for "zone" the v2 one is not among them. */
+/*
+ * Where a process has to be put: absolute paths of cgroup.procs files, at most CG_JOIN_MAX; returns how many. The v2
+ * one is the last, except for CG_PLACE_ZONE, where it is left out (CLONE_INTO_CGROUP, or <uuid>/zone/cgroup.procs).
+ * uuid may be NULL for CG_PLACE_SUP. cg_join() writes pid (0 = the caller) to all of them, v2 included.
+ */
 enum cg_place { CG_PLACE_ZONE, CG_PLACE_LOGIN, CG_PLACE_SUP };
-#define CG_JOIN_MAX 8
-int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256]); /* returns count, all hierarchies incl. v2 */
+#define CG_JOIN_MAX 16
+int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256]);
 int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pid, struct err *e);
 
-/* Limits on <uuid>. Each writes, reads back, and fails if the kernel holds something else. 0 / UINT64_MAX as said = none. */
+/* Limits on <uuid>. Each writes, reads back, and fails if the kernel holds something else. */
+/* v1: 1:1, at least 2; v2: the weight, at least 1, and above 10000 is -ENOTSUP. 0 means the least. */
 int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e);
 int cg_set_cpu_cap(const struct cg_host *h, const char *uuid, uint64_t percent, struct err *e); /* of one CPU; 0 = none */
 int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t phys_and_swap, struct err *e); /* bytes; 0 = none */
 int cg_set_pids(const struct cg_host *h, const char *uuid, uint64_t max, struct err *e); /* 0 = none */
-struct cg_usage { uint64_t cpu_ns, mem_bytes, mem_limit, mem_peak, pids, pids_limit, cpu_shares, cpu_cap, oom_kills; };
+/*
+ * What the kernel holds. Limits: UINT64_MAX = none (cpu_cap: 0 = none). swap_limit bounds memory and swap together and
+ * is UINT64_MAX where swap is not accounted. A zone without cgroups is -ENOENT.
+ */
+struct cg_usage {
+	uint64_t cpu_ns, mem_bytes, mem_limit, mem_peak, pids, pids_limit, cpu_shares, cpu_cap, oom_kills;
+	uint64_t swap_limit, mem_swap_bytes; /* memory and swap together */
+};
 int cg_usage(const struct cg_host *h, const char *uuid, struct cg_usage *out, struct err *e);
 
 /* Devices that may be opened below <uuid>: a BPF_PROG_TYPE_CGROUP_DEVICE program on the v2 cgroup; replaced atomically. */
 struct cg_dev { char type; /* 'c' 'b' */ uint32_t major, minor; /* UINT32_MAX = any */ unsigned access; /* 1 mknod 2 read 4 write */ };
+/* null, zero, full, random, urandom, tty, console, ptmx and ptys: what every zone may open. */
+const struct cg_dev *cg_devices_default(size_t *n);
 int cg_set_devices(const struct cg_host *h, const char *uuid, const struct cg_dev *d, size_t n, struct err *e);
 
 #endif

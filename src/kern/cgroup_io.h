@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Inside cgroup*.c: paths and one-value files. Not for others. */
+#ifndef CLOISTER_KERN_CGROUP_IO_H
+#define CLOISTER_KERN_CGROUP_IO_H
+
+#include "kern/cgroup.h"
+
+#define CGI_PATH 512
+
+/* The controllers whose cgroups a zone gets on v1. What else there is stays where the supervisor is. */
+extern const enum cg_ctl cgi_limits[3];
+
+const char *cgi_name(enum cg_ctl ctl);
+/* <mount>/<root>[/<uuid>][/<file>]; uuid, file may be NULL. ctl < 0: the v2 tree. */
+const char *cgi_path(const struct cg_host *h, int ctl, const char *uuid, const char *file, char out[CGI_PATH]);
+/* The hierarchy that holds a controller: its v1 mount if there is one, else v2. -ENOTSUP by name if neither. */
+int cgi_where(const struct cg_host *h, enum cg_ctl ctl, int *tree, struct err *e);
+/* One write; -errno, no message. */
+int cgi_write(const char *path, const char *text);
+/* At most n-1 bytes, last newline cut off; -errno, no message. */
+int cgi_read(const char *path, char *out, size_t n);
+/* A number, "max" and v1's 2^63 as UINT64_MAX, "-1" too. */
+int cgi_number(const char *path, uint64_t *out);
+/* The value behind "key " in a file of such lines. */
+int cgi_keyed(const char *path, const char *key, uint64_t *out);
+/* Waits until "key value" is what cgroup.events says; -ETIME after ms, -ENOENT if it is gone. */
+int cgi_wait(const char *path, const char *key, uint64_t value, int ms);
+
+#endif

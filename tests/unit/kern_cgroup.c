@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "kern/cgroup.h"
+
+#define MIB (1ULL << 20)
+
+static const char hybrid[] =
+	"22 1 0:20 / /proc rw - proc proc rw\n"
+	"32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+	"35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
+	"36 31 0:33 / /sys/fs/cgroup/devices rw,relatime - cgroup cgroup rw,devices\n"
+	"38 31 0:35 / /sys/fs/cgroup/blkio rw,relatime - cgroup cgroup rw,blkio\n"
+	"39 31 0:36 / /sys/fs/cgroup/pids\\040x rw,relatime - cgroup cgroup rw,pids\n"
+	"40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd\n"
+	"41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
+	"50 31 0:32 / /mnt/memory-again rw,relatime - cgroup cgroup rw,memory\n";
+
+static void parse(void **s)
+{
+	struct cg_host h;
+	struct err e = ERR_INIT;
+	char p[CG_JOIN_MAX][256];
+	int n;
+
+	assert_int_equal(cg_host_parse(hybrid, &h, &e), 0);
+	assert_string_equal(h.v2, "/sys/fs/cgroup/unified");
+	assert_string_equal(h.v1[CG_CPU], "/sys/fs/cgroup/cpu,cpuacct");
+	assert_string_equal(h.v1[CG_CPUACCT], "/sys/fs/cgroup/cpu,cpuacct");
+	assert_string_equal(h.v1[CG_MEMORY], "/sys/fs/cgroup/memory");
+	assert_string_equal(h.v1[CG_PIDS], "/sys/fs/cgroup/pids x");
+	assert_string_equal(h.v1[CG_CPUSET], "");
+	assert_int_equal(h.nother, 3); /* devices, blkio, name=systemd */
+	strcpy(h.root, "cloister");
+	n = cg_join_paths(&h, CG_PLACE_ZONE, "u", p);
+	assert_int_equal(n, 3);
+	assert_string_equal(p[0], "/sys/fs/cgroup/cpu,cpuacct/cloister/u/cgroup.procs");
+	n = cg_join_paths(&h, CG_PLACE_LOGIN, "u", p);
+	assert_int_equal(n, 4);
+	assert_string_equal(p[3], "/sys/fs/cgroup/unified/cloister/u/login/cgroup.procs");
+	n = cg_join_paths(&h, CG_PLACE_SUP, NULL, p);
+	assert_int_equal(n, 7);
+	assert_string_equal(p[6], "/sys/fs/cgroup/unified/cloister/_sup/cgroup.procs");
+	assert_int_equal(cg_host_parse("30 1 0:1 / /x rw - cgroup2 none rw\n", &h, &e), 0);
+	assert_string_equal(h.v2, "/x");
+	assert_int_equal(cg_host_parse("", &h, &e), -ENOTSUP);
+	assert_int_equal(cg_host_parse(" - \n - cgroup2\n1 2 3 4", &h, &e), -ENOTSUP);
+}
+
+/* ---- a pure v2 host, played by plain files ---- */
+
+static void put(const char *dir, const char *file, const char *text)
+{
+	_free_ char *p = xprintf("%s/%s", dir, file);
+	_fd_ int fd = open(p, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+}
+
+static char *get(const char *dir, const char *file)
+{
+	_free_ char *p = xprintf("%s/%s", dir, file);
+	_buf_ struct buf b = BUF_INIT;
+
+	assert_int_equal(file_read(AT_FDCWD, p, 4096, &b, NULL), 0);
+	return buf_take(&b);
+}
+
+#define HOLDS(dir, file, text)                                                                                 \
+	do {                                                                                                   \
+		_free_ char *t_ = get(dir, file);                                                              \
+		assert_string_equal(t_, text);                                                                 \
+	} while (0)
+
+static void v2_limits(void **s)
+{
+	char top[] = "/tmp/cgroup-XXXXXX";
+	struct cg_host h = {.root = "c", .swap = true};
+	struct err e = ERR_INIT;
+	struct cg_usage u;
+	_free_ char *z = NULL;
+
+	assert_non_null(mkdtemp(top));
+	strcpy(h.v2, top);
+	h.in_v2[CG_CPU] = h.in_v2[CG_MEMORY] = true;
+	z = xprintf("%s/c/u", top);
+	assert_int_equal(dir_make(z, 0700, &e), 0);
+	put(z, "cpu.weight", "100\n");
+	put(z, "cpu.max", "max 100000\n");
+	put(z, "memory.max", "max\n");
+	put(z, "memory.high", "max\n");
+	put(z, "memory.swap.max", "max\n");
+	put(z, "memory.current", "1048576\n");
+	put(z, "memory.events", "low 0\noom 3\noom_kill 2\n");
+	put(z, "cpu.stat", "usage_usec 5\nuser_usec 1\n");
+
+	assert_int_equal(cg_set_cpu_shares(&h, "u", 250, &e), 0);
+	HOLDS(z, "cpu.weight", "250");
+	assert_int_equal(cg_set_cpu_shares(&h, "u", 10001, &e), -ENOTSUP);
+	assert_int_equal(cg_set_cpu_shares(&h, "u", 0, &e), 0);
+	HOLDS(z, "cpu.weight", "1");
+	assert_int_equal(cg_set_cpu_cap(&h, "u", 350, &e), 0);
+	HOLDS(z, "cpu.max", "350000 100000");
+	assert_int_equal(cg_set_memory(&h, "u", 256 * MIB, 300 * MIB, &e), 0);
+	HOLDS(z, "memory.max", "268435456");
+	HOLDS(z, "memory.swap.max", "46137344");
+	assert_int_equal(cg_usage(&h, "u", &u, &e), 0);
+	assert_true(u.mem_limit == 256 * MIB && u.swap_limit == 300 * MIB && u.cpu_cap == 350 && u.oom_kills == 2);
+	assert_true(u.cpu_ns == 5000 && u.pids_limit == UINT64_MAX);
+	/* lowering below what is used: nothing can reclaim plain files */
+	assert_int_equal(cg_set_memory(&h, "u", MIB / 2, MIB, &e), -EBUSY);
+	HOLDS(z, "memory.max", "268435456");
+	HOLDS(z, "memory.high", "max");
+	assert_int_equal(cg_set_memory(&h, "u", 2 * MIB, MIB, &e), -EINVAL);
+	assert_int_equal(cg_set_memory(&h, "u", 0, 0, &e), 0);
+	HOLDS(z, "memory.max", "max");
+	assert_int_equal(cg_set_cpu_cap(&h, "u", 0, &e), 0);
+	HOLDS(z, "cpu.max", "max 100000");
+	assert_int_equal(cg_set_pids(&h, "u", 10, &e), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "pids"));
+	assert_int_equal(dir_remove(AT_FDCWD, top, &e), 0);
+}
+
+/* ---- this host ---- */
+
+#define U  "00000000-0000-4000-8000-00000000c001"
+#define ID 0x20000000u
+
+static struct ctx ctx = {.oplog = -1, .cancel = -1};
+static struct cg_host host;
+
+static int up(void **s)
+{
+	struct err e = ERR_INIT;
+
+	if (geteuid() != 0)
+		return 0;
+	snprintf(ctx.node.cgroup, sizeof ctx.node.cgroup, "cloister-unit-%d", (int)getpid());
+	if (cg_host_find(&ctx, &host, &e) < 0 || cg_node_make(&host, &e) < 0 || cg_node_make(&host, &e) < 0 ||
+	    cg_zone_make(&host, U, ID, &e) < 0 || cg_zone_make(&host, U, ID, &e) < 0) {
+		fprintf(stderr, "# %s\n", e.msg);
+		return -1;
+	}
+	return 0;
+}
+
+static int down(void **s)
+{
+	static const enum cg_ctl ctl[] = {CG_CPU, CG_MEMORY, CG_PIDS};
+	char p[512];
+	struct err e = ERR_INIT;
+
+	if (geteuid() != 0)
+		return 0;
+	if (cg_zone_destroy(&host, U, 5000, &e) < 0)
+		fprintf(stderr, "# %s\n", e.msg);
+	for (int i = -1; i < (int)ARRAY_LEN(ctl); i++) {
+		const char *m = i < 0 ? host.v2 : host.v1[ctl[i]];
+
+		snprintf(p, sizeof p, "%s/%s/_sup", m, host.root);
+		rmdir(p);
+		snprintf(p, sizeof p, "%s/%s", m, host.root);
+		if (*m && rmdir(p) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static pid_t child(enum cg_place place, void (*f)(void))
+{
+	int go[2];
+	char b;
+	pid_t pid;
+
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct err e = ERR_INIT;
+
+		if (cg_join(&host, place, U, 0, &e) < 0)
+			_exit(99);
+		if (write(go[1], "x", 1) != 1)
+			_exit(98);
+		f();
+		_exit(0);
+	}
+	close(go[1]);
+	assert_int_equal(read(go[0], &b, 1), 1);
+	close(go[0]);
+	return pid;
+}
+
+static void wait_forever(void)
+{
+	for (;;)
+		pause();
+}
+
+static void eat(void)
+{
+	for (size_t i = 0;; i++) {
+		volatile char *p = malloc(65536);
+
+		for (size_t j = 0; p && j < 65536; j += 4096)
+			p[j] = 1;
+		if (!p || i > 4096)
+			_exit(1);
+	}
+}
+
+static void holds_limits(void **s)
+{
+	struct cg_usage u;
+	struct err e = ERR_INIT;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(cg_set_cpu_shares(&host, U, 321, &e), 0);
+	assert_int_equal(cg_set_cpu_cap(&host, U, 150, &e), 0);
+	assert_int_equal(cg_set_memory(&host, U, 64 * MIB, 96 * MIB, &e), 0);
+	assert_int_equal(cg_set_pids(&host, U, 33, &e), 0);
+	assert_int_equal(cg_usage(&host, U, &u, &e), 0);
+	assert_true(u.cpu_shares == 321 && u.cpu_cap == 150 && u.mem_limit == 64 * MIB && u.pids_limit == 33);
+	assert_true(!host.swap || u.swap_limit == 96 * MIB);
+	/* up past the old bound on both, down below it again, and away */
+	assert_int_equal(cg_set_memory(&host, U, 128 * MIB, 128 * MIB, &e), 0);
+	assert_int_equal(cg_set_memory(&host, U, 32 * MIB, 40 * MIB, &e), 0);
+	assert_int_equal(cg_set_memory(&host, U, 0, 0, &e), 0);
+	assert_int_equal(cg_set_cpu_cap(&host, U, 0, &e), 0);
+	assert_int_equal(cg_set_pids(&host, U, 0, &e), 0);
+	assert_int_equal(cg_usage(&host, U, &u, &e), 0);
+	assert_true(u.mem_limit == UINT64_MAX && u.swap_limit == UINT64_MAX && u.pids_limit == UINT64_MAX && u.cpu_cap == 0);
+	assert_int_equal(cg_set_pids(&host, "no-such-zone", 3, &e), -ENOENT);
+	assert_int_equal(cg_usage(&host, "no-such-zone", &u, &e), -ENOENT);
+}
+
+static void kills_at_the_limit(void **s)
+{
+	struct cg_usage u;
+	struct err e = ERR_INIT;
+	pid_t pid;
+	int st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(cg_set_memory(&host, U, 16 * MIB, 16 * MIB, &e), 0);
+	pid = child(CG_PLACE_ZONE, eat);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_true(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL);
+	assert_int_equal(cg_usage(&host, U, &u, &e), 0);
+	assert_true(u.oom_kills >= 1 && u.mem_peak <= 16 * MIB);
+	assert_int_equal(cg_set_memory(&host, U, 0, 0, &e), 0);
+}
+
+static void forks(void)
+{
+	for (int i = 0; i < 64; i++) {
+		pid_t p = fork();
+
+		if (p == 0)
+			wait_forever();
+		if (p < 0)
+			_exit(errno == EAGAIN ? 20 + i : 1);
+	}
+	_exit(2);
+}
+
+static void bounds_pids(void **s)
+{
+	struct err e = ERR_INIT;
+	pid_t pid;
+	int st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(cg_set_pids(&host, U, 8, &e), 0);
+	pid = child(CG_PLACE_LOGIN, forks);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(WEXITSTATUS(st), 27);
+	assert_int_equal(cg_zone_populated(&host, U), 1);
+	assert_int_equal(cg_zone_kill(&host, U, &e), 0);
+	assert_int_equal(cg_set_pids(&host, U, 0, &e), 0);
+}
+
+static void open_devices(void)
+{
+	if (open("/dev/null", O_RDWR) < 0 || open("/dev/urandom", O_RDONLY) < 0)
+		_exit(1);
+	if (open("/dev/ptmx", O_RDWR | O_NOCTTY) < 0)
+		_exit(2);
+	if (open("/dev/kmsg", O_RDONLY) >= 0 || errno != EPERM)
+		_exit(3);
+	if (open("/dev/mem", O_RDONLY) >= 0)
+		_exit(4);
+	if (mknod("/tmp/.cloister-unit-null", S_IFCHR | 0600, 1 << 8 | 3) == 0 || errno != EPERM)
+		_exit(5);
+	_exit(0);
+}
+
+static void open_kmsg(void)
+{
+	_exit(open("/dev/kmsg", O_RDONLY) >= 0 ? 0 : 1);
+}
+
+static void devices(void **s)
+{
+	struct cg_dev more[32];
+	struct err e = ERR_INIT;
+	size_t n;
+	const struct cg_dev *d = cg_devices_default(&n);
+	pid_t pid;
+	int st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(cg_set_devices(&host, U, d, n, &e), 0);
+	pid = child(CG_PLACE_ZONE, open_devices);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(st, 0);
+	memcpy(more, d, n * sizeof *d);
+	more[n] = (struct cg_dev){'c', 1, 11, 2};
+	assert_int_equal(cg_set_devices(&host, U, more, n + 1, &e), 0);
+	pid = child(CG_PLACE_ZONE, open_kmsg);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(st, 0);
+	assert_int_equal(cg_set_devices(&host, U, d, n, &e), 0);
+	pid = child(CG_PLACE_ZONE, open_kmsg);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(WEXITSTATUS(st), 1);
+}
+
+static void freezes(void **s)
+{
+	struct err e = ERR_INIT;
+	pid_t pid;
+	int st;
+
+	if (geteuid() != 0)
+		skip();
+	pid = child(CG_PLACE_ZONE, wait_forever);
+	assert_int_equal(cg_zone_freeze(&host, U, true, &e), 0);
+	assert_int_equal(cg_zone_kill(&host, U, &e), 0);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(cg_zone_freeze(&host, U, false, &e), 0);
+	assert_int_equal(cg_zone_populated(&host, U), 0);
+}
+
+/* Cgroups that the zone made itself, a process deep in them, and one that only got as far as v1. */
+static void destroys(void **s)
+{
+	struct err e = ERR_INIT;
+	char p[512], t[16];
+	pid_t a, b;
+	int st, go[2];
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(p, sizeof p, "%s/%s/" U "/zone/system.slice/x.service/sub", host.v2, host.root);
+	assert_int_equal(dir_make(p, 0755, &e), 0);
+	a = child(CG_PLACE_ZONE, wait_forever);
+	snprintf(t, sizeof t, "%d", (int)a);
+	assert_int_equal(file_write(AT_FDCWD, strcat(p, "/cgroup.procs"), t, &e), 0);
+	assert_int_equal(pipe(go), 0);
+	b = fork();
+	if (b == 0) {
+		close(go[1]);
+		wait_forever();
+	}
+	if (host.v1[CG_MEMORY][0]) {
+		snprintf(p, sizeof p, "%s/%s/" U "/cgroup.procs", host.v1[CG_MEMORY], host.root);
+		snprintf(t, sizeof t, "%d", (int)b);
+		assert_int_equal(file_write(AT_FDCWD, p, t, &e), 0);
+	} else {
+		kill(b, SIGKILL);
+	}
+	assert_int_equal(cg_zone_destroy(&host, U, 5000, &e), 0);
+	assert_int_equal(waitpid(a, &st, 0), a);
+	assert_int_equal(waitpid(b, &st, 0), b);
+	assert_true(WIFSIGNALED(st));
+	snprintf(p, sizeof p, "%s/%s/" U, host.v2, host.root);
+	assert_int_not_equal(access(p, F_OK), 0);
+	/* again: nothing is there, and that is fine */
+	assert_int_equal(cg_zone_destroy(&host, U, 5000, &e), 0);
+	assert_int_equal(cg_zone_kill(&host, U, &e), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(holds_limits),
+				       cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
+				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};
+
+	return cmocka_run_group_tests(t, up, down);
+}
