@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * zinit: process 1 of a joyent-minimal zone. It reaps, runs what it was told to, starts again what dies, and ends the
+ * zone in order: SIGTERM, SIGPWR or SIGRTMIN+4 power off, SIGINT or SIGRTMIN+5 reboot.
+ *
+ *	zinit                 the zone's services: every executable in /etc/zinit.d, in order of name
+ *	zinit -- PROGRAM …    that program instead (vmadm's init_name)
+ *
+ * A service that ends is started again after 1, 2, 4 … 60 seconds; ten minutes of good life reset that. One that exits
+ * with 0 within a second has done its work and is not. Static and small: a thousand of these run on one machine.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SERVICES_MAX 64
+#define DIR_SERVICES "/etc/zinit.d"
+#define RC_LOCAL     "/etc/rc.local"
+#define GRACE_MS     5000
+#define BACKOFF_MAX  60
+#define GOOD_S       600
+
+struct service {
+	char path[256];
+	char **argv; /* NULL: the path alone */
+	pid_t pid;
+	unsigned failures;
+	time_t started, due; /* CLOCK_MONOTONIC seconds; due 0 = not waiting */
+	bool once;
+};
+
+static struct service services[SERVICES_MAX]; /* of process 1: there is one of each */
+static int nservices;
+
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static void say(const char *what, const char *name, int code)
+{
+	char line[400];
+	int n = snprintf(line, sizeof line, "zinit: %s%s%s%s%s\n", name, *name ? ": " : "", what, code ? ": " : "",
+			 code ? strerror(code) : "");
+
+	if (n > 0 && write(2, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
+		return;
+}
+
+static void start(struct service *s)
+{
+	char *plain[] = {s->path, NULL};
+	sigset_t none;
+	pid_t p = fork();
+
+	s->started = now();
+	s->due = 0;
+	if (p < 0) {
+		say("can't start", s->path, errno);
+		s->due = now() + 1;
+		return;
+	}
+	if (p == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		setsid();
+		execv(s->path, s->argv ? s->argv : plain);
+		say("can't be executed", s->path, errno);
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	s->pid = p;
+}
+
+static struct service *add(const char *path, char **argv)
+{
+	struct service *s;
+
+	if (nservices == SERVICES_MAX || strlen(path) >= sizeof s->path)
+		return NULL;
+	s = &services[nservices++];
+	strcpy(s->path, path);
+	s->argv = argv;
+	return s;
+}
+
+static bool executable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static void find_services(void)
+{
+	struct dirent **list = NULL;
+	int n = scandir(DIR_SERVICES, &list, NULL, alphasort);
+
+	if (executable(RC_LOCAL)) {
+		struct service *s = add(RC_LOCAL, NULL);
+
+		if (s)
+			s->once = true;
+	}
+	for (int i = 0; i < n; i++) {
+		char path[300];
+
+		snprintf(path, sizeof path, DIR_SERVICES "/%s", list[i]->d_name);
+		if (list[i]->d_name[0] != '.' && executable(path) && !add(path, NULL))
+			say("too many services, or too long a name", path, 0);
+		free(list[i]);
+	}
+	free(list);
+}
+
+static void ended(struct service *s, int status)
+{
+	time_t lived = now() - s->started;
+	unsigned wait = 1;
+
+	s->pid = 0;
+	if (s->once || (WIFEXITED(status) && WEXITSTATUS(status) == 0 && lived <= 1 && !s->argv))
+		return;
+	s->failures = lived >= GOOD_S ? 0 : s->failures;
+	for (unsigned i = 0; i < s->failures && wait < BACKOFF_MAX; i++)
+		wait *= 2;
+	s->failures++;
+	s->due = now() + (wait < BACKOFF_MAX ? wait : BACKOFF_MAX);
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t p;
+
+	while ((p = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int i = 0; i < nservices; i++)
+			if (services[i].pid == p)
+				ended(&services[i], status);
+}
+
+/* Milliseconds until the next service is due, -1 if none is. */
+static int start_due(void)
+{
+	int wait = -1;
+
+	for (int i = 0; i < nservices; i++) {
+		struct service *s = &services[i];
+
+		if (s->due && s->due <= now())
+			start(s);
+		if (s->due) {
+			int ms = (int)(s->due - now()) * 1000;
+
+			wait = wait < 0 || ms < wait ? ms : wait;
+		}
+	}
+	return wait;
+}
+
+static _Noreturn void finish(int sfd, int how)
+{
+	struct pollfd p = {.fd = sfd, .events = POLLIN};
+	struct signalfd_siginfo si;
+	struct timespec t0, t;
+	int left = GRACE_MS;
+
+	kill(-1, SIGTERM);
+	kill(-1, SIGCONT);
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	/* -1 with ECHILD: all gone, orphans included, for every process of the zone is ours in the end */
+	while (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD) {
+		if (left <= 0)
+			break;
+		if (poll(&p, 1, left) > 0 && read(sfd, &si, sizeof si) < 0)
+			break;
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		left = GRACE_MS - (int)((t.tv_sec - t0.tv_sec) * 1000 + (t.tv_nsec - t0.tv_nsec) / 1000000);
+	}
+	kill(-1, SIGKILL);
+	sync();
+	reboot(how);
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	struct signalfd_siginfo si;
+	struct pollfd p = {.events = POLLIN};
+	sigset_t all;
+
+	if (getpid() != 1) {
+		fprintf(stderr, "zinit: only of use as process 1 of a zone\n");
+		return 1;
+	}
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	p.fd = signalfd(-1, &all, SFD_CLOEXEC);
+	if (p.fd < 0) {
+		say("signalfd", "", errno);
+		return 1;
+	}
+	if (argc > 2 && !strcmp(argv[1], "--"))
+		add(argv[2], argv + 2);
+	else
+		find_services();
+	for (int i = 0; i < nservices; i++)
+		start(&services[i]);
+	for (;;) {
+		int ms = start_due();
+
+		if (poll(&p, 1, ms) < 0 && errno != EINTR)
+			return 1;
+		if (!(p.revents & POLLIN) || read(p.fd, &si, sizeof si) != sizeof si)
+			continue;
+		if (si.ssi_signo == SIGCHLD)
+			reap();
+		else if (si.ssi_signo == SIGINT || si.ssi_signo == (unsigned)SIGRTMIN + 5)
+			finish(p.fd, RB_AUTOBOOT);
+		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGPWR || si.ssi_signo == (unsigned)SIGRTMIN + 4 ||
+			 si.ssi_signo == (unsigned)SIGRTMIN + 3)
+			finish(p.fd, RB_POWER_OFF);
+	}
+}
