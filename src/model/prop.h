@@ -21,16 +21,35 @@ struct prop {
 	const char *name; /* dotted with * for an index: "nics.*.mtu" */
 	enum prop_type type;
 	unsigned create, update, receive; /* brand bits for each verb (for rows of objects: create = when added) */
-	int64_t min, max;                 /* PROP_INT */
+	int64_t min, max;                 /* PROP_INT: limits, max 0 = none; PROP_LIST, PROP_OBJECTS: max = how many, 0 = no bound */
 	const char *dflt;                 /* as JSON text, NULL = none or derived */
 	const char *help;                 /* one sentence */
-	/* a check of its own beyond type and limits, may be NULL: 0 or -EINVAL; arg is the JSON value */
+	/* a check of its own beyond type and limits, may be NULL: 0 or -EINVAL; arg is the JSON value (of a list: each item) */
 	int (*check)(const void *json_value);
-	const char *needs; /* NULL, or the capability that is not there yet: "the network" */
+	const char *rule;  /* what a good value is, for the message when check says no */
+	const char *needs; /* NULL, or the capability that is not there yet: "the virtual network" */
+	unsigned flags;
+	char live;         /* when an update of a running VM takes effect: 'n' now, 'b' next boot, 's' only when stopped */
+	unsigned required; /* brand bits for which create (or adding the object) must give it */
+};
+
+enum {
+	PF_IMPLICIT = 1, /* the default is not written into the record: absent means the default */
+	PF_ONCE = 2,     /* steers one command, never stored */
+	PF_COMMA = 4,    /* PROP_LIST that is stored and shown as one comma-separated string */
+	PF_HIDDEN = 8,   /* SmartOS-internal: known, never shown */
+	PF_KEEP = 16,    /* PROP_OUTPUT that lives in the record (last_modified) */
+	PF_VERB = 32,    /* set_x, remove_x, add_x, update_x */
+	PF_SECRET = 64,  /* blanked in the audit log */
+	PF_CLOISTER = 128, /* not SmartOS's: ours */
+	PF_NUMBER = 256,   /* PROP_STRING that may be written as an integer */
 };
 
 const struct prop *prop_find(const char *name);    /* exact row name; NULL */
 const struct prop *prop_nearest(const char *name); /* best guess for an unknown name; NULL if nothing is near */
-const struct prop *prop_all(size_t *n);
+const struct prop *prop_all(size_t *n); /* in the order in which get shows them */
+/* "joyent" → B_JOYENT; 0 for a brand that is not ours. */
+unsigned prop_brand(const char *brand);
+const char *prop_type_name(enum prop_type t); /* "string", "integer", … */
 
 #endif

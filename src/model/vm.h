@@ -75,9 +75,11 @@ char *vm_record_text(const json_t *rec); /* compact, sorted keys; free() */
 const char *vm_type(const json_t *rec);
 const char *vm_str(const json_t *rec, const char *key);                 /* NULL if absent */
 int64_t vm_int(const json_t *rec, const char *key, int64_t otherwise);
-bool vm_bool(const json_t *rec, const char *key, bool otherwise);
+bool vm_bool(const json_t *rec, const char *key, bool otherwise); /* of a payload too: takes 1, "1" and "true" for true */
 /* A field for list and lookup: "tags.x", "nics.0.ip", "nics.*.ip"; calls each for every match. */
 void vm_field(const json_t *obj, const char *path, void (*each)(const json_t *v, void *arg), void *arg);
 bool vm_snapshot_name_ok(const char *name);
+/* A copy of a record or payload for the audit log: passwords and internal metadata are "<hidden>". New reference. */
+json_t *vm_redact(const json_t *rec);
 
 #endif
