@@ -110,7 +110,7 @@ static void allowed(void)
 	MUST(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
 	MUST(personality(0xffffffff) >= 0);
 	MUST(personality(ADDR_NO_RANDOMIZE) >= 0);
-	MUST(mlock(sv, sizeof sv) == 0);
+	MUST(syscall(SYS_mlock, sv, sizeof sv) == 0);
 	pid = fork();
 	if (pid == 0)
 		_exit(3);
@@ -127,7 +127,7 @@ static void allowed(void)
 static void narrowed(void)
 {
 	MUST(FAILS(syscall(SYS_io_uring_setup, 0, NULL), EINVAL) || errno == EFAULT || errno == EPERM);
-	MUST(FAILS(mlock(&errno, 1), EPERM));
+	MUST(FAILS(syscall(SYS_mlock, &errno, 1), EPERM));
 }
 
 static void x32(void)
