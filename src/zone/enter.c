@@ -39,6 +39,7 @@ struct outer {
 	struct tty_saved tty;
 	struct buf filter;
 	int report, null;
+	char tty_name[32];
 };
 
 static void outer_done(struct outer *o)
@@ -118,7 +119,7 @@ static int make_pipes(struct outer *o, const int fd[3], uid_t owner, struct err 
 
 static int make_pty(struct outer *o, const struct zone_run *r, const int fd[3], uid_t owner, struct err *e)
 {
-	char root[40], name[32];
+	char root[40];
 	_fd_ int rootfd = -1;
 	int slave, k;
 
@@ -129,7 +130,7 @@ static int make_pty(struct outer *o, const struct zone_run *r, const int fd[3], 
 	/* the number could have passed to another process before the open, but not while init lives */
 	if (pidfd_send_signal(o->in.pidfd, 0, NULL, 0) < 0)
 		return err_sys(e, errno, "the zone has just ended");
-	if (tty_pair_in(rootfd, owner, owner, &o->rl.master, &slave, name, e) < 0)
+	if (tty_pair_in(rootfd, owner, owner, &o->rl.master, &slave, o->tty_name, e) < 0)
 		return err_hint(e, "zlogin -S without a terminal still works: zlogin -S ZONE COMMAND </dev/null");
 	o->in.pty = true;
 	for (k = 0; k < 3; k++)
@@ -243,6 +244,17 @@ static int result(struct outer *o, pid_t pid, struct err *e)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* On the person's own terminal, as zlogin has always said it. */
+static void announce(const struct outer *o, const struct enter *en, const char *fmt)
+{
+	_free_ char *text = NULL;
+
+	if (!en->announce || !en->pty)
+		return;
+	text = xprintf(fmt, en->announce, o->tty_name + strlen("/dev/"));
+	fd_write_all(en->out, text, strlen(text));
+}
+
 static int enter(struct outer *o, const struct enter *en, struct err *e)
 {
 	bool left = false;
@@ -261,6 +273,7 @@ static int enter(struct outer *o, const struct enter *en, struct err *e)
 		o->rl.tty = &o->tty;
 		o->rl.tty_in = en->in;
 		o->rl.esc.c = en->pty ? en->escape : 0;
+		announce(o, en, "[Connected to zone '%s' %s]\r\n");
 		/* not reaped yet, so the number is still its */
 		o->rl.pidfd = pidfd_open(pid, 0);
 		r = o->rl.pidfd < 0 ? err_sys(e, errno, "pidfd_open") : relay_run(&o->rl, &left, e);
@@ -271,6 +284,8 @@ static int enter(struct outer *o, const struct enter *en, struct err *e)
 		r = pid;
 	}
 	tty_restore(&o->tty);
+	if (pid > 0 && r >= 0)
+		announce(o, en, "\n[Connection to zone '%s' %s closed]\n");
 	sigprocmask(SIG_SETMASK, &o->in.mask, NULL);
 	return r;
 }
