@@ -4,16 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "base/own.h"
+#include "kern/path.h"
 
 int tty_raw(int fd, struct tty_saved *s, struct err *e)
 {
@@ -84,16 +83,14 @@ int tty_pair(int *master, int *slave, char name[32], struct err *e)
 
 int tty_pair_in(int rootfd, uid_t uid, gid_t gid, int *master, int *slave, char name[32], struct err *e)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS};
-	_fd_ int p = (int)syscall(SYS_openat2, rootfd, "dev/pts/ptmx", &how, sizeof how);
+	_fd_ int p = path_open_nolink(rootfd, "dev/pts/ptmx", O_PATH | O_CLOEXEC, 0, e);
 	char self[40];
 	struct statfs fs;
 	struct stat st;
 	int m, err;
 
 	if (p < 0)
-		return err_sys(e, errno, "the zone's /dev/pts/ptmx");
+		return err_add(e, "the zone's pseudo terminals");
 	if (fstatfs(p, &fs) < 0 || fstat(p, &st) < 0)
 		return err_sys(e, errno, "the zone's /dev/pts/ptmx");
 	if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))

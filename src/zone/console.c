@@ -1,64 +1,50 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The person's side of a zone's console. The zone's zoneadmd serves it on a SOCK_SEQPACKET socket: one type byte, then
- * 'd' bytes, or 'w' rows and columns (two uint16_t, this machine's order). Several people may be connected.
- */
+/* The person's side of a zone's console; the zone's zoneadmd is the other (console.h). Several may be connected. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
+#include "kern/sock.h"
 #include "kern/tty.h"
+#include "zone/console.h"
 #include "zone/enter.h"
 #include "zone/relay.h"
 
-#define CONSOLE_PACKET 4096
-
 static int console_connect(const struct ctx *c, const char *uuid, struct err *e)
 {
-	_fd_ int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int n = snprintf(a.sun_path, sizeof a.sun_path, "%s/%s/console.sock", c->node.run, uuid);
+	_free_ char *path = xprintf("%s/%s/" CONSOLE_SOCK, c->node.run, uuid);
+	int s = sock_connect(path, e);
 
-	if (s < 0)
-		return err_sys(e, errno, "socket");
-	if (n < 0 || (size_t)n >= sizeof a.sun_path)
-		return err_sys(e, ENAMETOOLONG, "%s/%s/console.sock", c->node.run, uuid);
-	if (connect(s, (struct sockaddr *)&a, sizeof a) < 0) {
-		n = errno;
-		if (n == ENOENT || n == ECONNREFUSED)
-			return err_set(e, ESRCH, "the zone has no console now: it is not running");
-		return err_sys(e, n, "%s", a.sun_path);
-	}
-	return take_fd(&s);
+	if (s == -ENOENT || s == -ECONNREFUSED)
+		return err_set(e, ESRCH, "the zone has no console now: it is not running");
+	return s;
 }
 
 static int send_size(int s, int tty)
 {
 	struct winsize w;
-	uint16_t rc[2];
-	char m[1 + sizeof rc] = "w";
+	struct console_size size;
+	char m[1 + sizeof size] = {CONSOLE_SIZE};
 
 	if (ioctl(tty, TIOCGWINSZ, &w) < 0 || !w.ws_row || !w.ws_col)
 		return 0;
-	rc[0] = w.ws_row;
-	rc[1] = w.ws_col;
-	memcpy(m + 1, rc, sizeof rc);
+	size.rows = w.ws_row;
+	size.cols = w.ws_col;
+	memcpy(m + 1, &size, sizeof size);
 	return send(s, m, sizeof m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* 1 the person left, 0 go on, negative: the console is gone. */
 static int from_person(int s, int in, struct esc *x)
 {
-	char buf[CONSOLE_PACKET], m[CONSOLE_PACKET + 2] = "d";
+	/* room for the type byte, and for an escape character that was held back */
+	char buf[CONSOLE_PACKET - 2], m[CONSOLE_PACKET] = {CONSOLE_DATA};
 	ssize_t n = read(in, buf, sizeof buf);
 	enum esc_act act;
 	size_t taken, len;
@@ -75,14 +61,17 @@ static int from_person(int s, int in, struct esc *x)
 
 static int from_zone(int s, int out)
 {
-	char m[65536];
+	static const char lost[] = "\r\n[NOTICE: some output was lost]\r\n";
+	char m[CONSOLE_PACKET];
 	ssize_t n = recv(s, m, sizeof m, 0);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	if (n <= 0)
 		return n < 0 ? -errno : -EPIPE;
-	if (m[0] == 'd' && n > 1 && fd_write_all(out, m + 1, (size_t)n - 1) < 0)
+	if (m[0] == CONSOLE_LOST && fd_write_all(out, lost, strlen(lost)) < 0)
+		return 1;
+	if (m[0] == CONSOLE_DATA && n > 1 && fd_write_all(out, m + 1, (size_t)n - 1) < 0)
 		return 1;
 	return 0;
 }
