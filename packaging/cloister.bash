@@ -10,9 +10,9 @@ _cloister_images() {
 	imgadm list -j 2>/dev/null | grep -oE '"uuid": ?"[0-9a-f-]{36}"' | cut -d'"' -f4 | sort -u
 }
 
-# Property names, for `vmadm update VM name=` and the -o and -s of list.
+# Property names, for `vmadm update VM name=`.
 _cloister_properties() {
-	vmadm help properties 2>/dev/null | awk '/^[a-z_]+[ \t]/ {print $1}'
+	cloister commands properties 2>/dev/null
 }
 
 _cloister() {

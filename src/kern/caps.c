@@ -171,6 +171,28 @@ static const struct word {
 	{"i386_socketcall", W_OPTIONAL, 0, SECCOMP_SOCKETCALL, 0, NULL},
 };
 
+bool caps_word(size_t n, struct caps_word *out)
+{
+	static const enum caps_how cap_how[] = {[NO] = CAPS_NEVER, [OPTIONAL] = CAPS_OPTIONAL, [DEFAULT] = CAPS_DEFAULT};
+	static const enum caps_how word_how[] = {[W_DEFAULT] = CAPS_DEFAULT, [W_OPTIONAL] = CAPS_OPTIONAL,
+		[W_REQUIRED] = CAPS_REQUIRED, [W_NEVER] = CAPS_NEVER, [W_FIXED] = CAPS_FIXED};
+
+	if (n < ARRAY_LEN(words)) {
+		*out = (struct caps_word){words[n].name, word_how[words[n].how], false, words[n].caps, words[n].reason};
+		return true;
+	}
+	n -= ARRAY_LEN(words);
+	if (n >= ARRAY_LEN(caps))
+		return false;
+	*out = (struct caps_word){caps[n].name, cap_how[caps[n].how], true, BIT(n), caps[n].reason};
+	return true;
+}
+
+const char *caps_name(unsigned cap)
+{
+	return cap < ARRAY_LEN(caps) ? caps[cap].name : NULL;
+}
+
 static int apply_cap(const char *w, bool remove, unsigned n, uint64_t *set, struct err *e)
 {
 	if (remove)
