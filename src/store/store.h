@@ -38,20 +38,41 @@ struct pool_spec {
 	size_t ndevs;
 	bool mirror;
 	const char *mount;        /* an existing btrfs mount to use a folder of, or NULL */
+	bool force;               /* devices: overwrite a file system that is on them */
+	const char *quota;        /* "simple", "full"; NULL = simple where the kernel has them (6.7), else full */
 };
 int pool_create(struct ctx *c, const struct pool_spec *p, struct err *e);
 /* Attach (loop, mount) if it is not: at boot and by any command that needs it. 0 if mounted already, 1 if it did it. */
 int pool_attach(struct ctx *c, struct err *e);
 int pool_detach(struct ctx *c, struct err *e);
+/* Takes a pool that exists: dev names a file, devices, or a folder; none: the node's own backing, else all block devices
+   are looked at. Writes pool.conf and attaches. The database is rebuilt by the caller (pool_each_record()). */
+int pool_import(struct ctx *c, const char *const *dev, size_t ndevs, struct err *e);
+/* Detaches and deletes everything. -EBUSY while anything uses it. The caller has asked. */
+int pool_destroy(struct ctx *c, struct err *e);
+/* To size bytes (file; 0: all the device has). */
+int pool_grow(struct ctx *c, uint64_t size, struct err *e);
+int pool_add(struct ctx *c, const char *dev, bool mirror, bool force, struct err *e);
+int pool_remove(struct ctx *c, const char *dev, struct err *e);
+int pool_replace(struct ctx *c, const char *old, const char *dev, bool force, struct err *e);
+struct pool_scrub { uint64_t bytes, errors, corrected, uncorrectable; };
+int pool_scrub(struct ctx *c, struct pool_scrub *out, struct err *e);
 /* What pool create would take, without doing it: for `make plan`. */
 int pool_default_size(const struct ctx *c, uint64_t *bytes, struct err *e);
 struct pool_status {
-	char driver[16], state[16]; /* "ONLINE", "DEGRADED", "MISSING", "FULL" */
+	char driver[16], state[16]; /* "ONLINE", "DEGRADED", "MISSING", "FULL", "READONLY", "CREATING", "DESTROYING" */
 	char backing[256];
 	uint64_t size, used, reserve;
 	unsigned caps, warn; /* warn: 0, 80, 90 or 95 */
+	char fsid[40], kind[8], quota[8]; /* kind: "file", "devices", "folder" */
+	struct pool_dev { char path[256]; uint64_t bytes, errors; bool missing; } dev[32];
+	unsigned ndevs;
 };
 int pool_status(struct ctx *c, struct pool_status *out, struct err *e);
+
+/* Every <pool>/<uuid>/config/record.json, as bytes nobody has checked; json NULL: a VM without one. A negative return of
+   each ends it and is returned. */
+int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *json, size_t n, void *arg), void *arg, struct err *e);
 
 /* ---- datasets ---- */
 /* -ENODEV with a hint when the pool is not there ("missing"). */
@@ -59,7 +80,20 @@ int store_open(struct ctx *c, struct store **out, struct err *e);
 void store_close(struct store **s);
 int store_fd(const struct store *s); /* of the pool's mount point, owned by s */
 unsigned store_caps(const struct store *s);
+/* Logs a warning when the pool is 80, 90 or 95 % full; returns that, or 0. For commands that write. */
+unsigned store_warn(const struct ctx *c, const struct store *s);
 
+/*
+ * A name below .tmp that store_recover() clears once this process is gone. For what is made in private and then
+ * renamed to its place; may become a dataset, a folder with datasets in it, or a file. Returns out.
+ */
+#define STORE_TMP_NAME 96
+const char *store_tmp_name(const struct store *s, const char *what, char out[STORE_TMP_NAME]);
+
+/*
+ * Missing folders on the way are made (0700). A full pool gives up its reserve so that all of these still work.
+ * Snapshots are on disk when the call returns; a created dataset and quotas after the next snapshot or store_sync().
+ */
 /* An empty dataset, owned by root, mode 0755. quota_id: the zone's level-1 group (store_quota_id()), 0 = none. */
 int store_create(struct store *s, const char *name, uint64_t quota_id, struct err *e);
 /* A writable (ro=false) or read-only snapshot of src as dst. */
@@ -77,9 +111,13 @@ int store_each(struct store *s, const char *dir, int (*each)(const char *name, u
 uint64_t store_quota_id(const struct store *s, uint32_t id_base); /* stable per uid range */
 int store_quota_set(struct store *s, uint64_t quota_id, uint64_t bytes, struct err *e);
 int store_quota_get(struct store *s, uint64_t quota_id, uint64_t *limit, uint64_t *used, struct err *e);
+/* Also takes what is still a member out of the group: the id starts from nothing when it is used again. */
 int store_quota_drop(struct store *s, uint64_t quota_id, struct err *e);
+/* Makes a dataset that was made outside of any group (a warm clone) a member. -ENOTSUP with full quotas when it has data. */
+int store_quota_join(struct store *s, const char *name, uint64_t quota_id, struct err *e);
+int store_sync(struct store *s, struct err *e);
 
-/* Clears what killed commands left: .tmp, deleted subvolumes' groups, half-made warm clones nobody records. */
+/* Clears what killed commands left: .tmp, deleted subvolumes' groups, groups without members. */
 int store_recover(struct store *s, struct err *e);
 
 #endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* File system, superblock, subvolumes and tree search. Quota groups: btrfs_quota.c; devices: btrfs_dev.c. */
+#include "kern/btrfs.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/btrfs_tree.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+
+static void fsid_text(const uint8_t *u, char out[BTRFS_FSID_TEXT])
+{
+	snprintf(out, BTRFS_FSID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
+		 u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
+int btrfs_fs_info(int fd, struct btrfs_fs *out)
+{
+	struct btrfs_ioctl_fs_info_args a = {0};
+
+	if (ioctl(fd, BTRFS_IOC_FS_INFO, &a) < 0)
+		return -errno;
+	fsid_text(a.fsid, out->fsid);
+	out->devices = a.num_devices;
+	out->max_devid = a.max_id;
+	out->nodesize = a.nodesize;
+	return 0;
+}
+
+int btrfs_commit(int fd)
+{
+	return ioctl(fd, BTRFS_IOC_SYNC, NULL) < 0 ? -errno : 0;
+}
+
+/* Offsets within the superblock: struct btrfs_super_block of the on-disk format. */
+#define SUPER_SIZE    4096
+#define SUPER_AT      65536
+#define SUPER_FSID    0x20
+#define SUPER_MAGIC   0x40
+#define SUPER_BYTES   0x70
+#define SUPER_DEVICES 0x88
+#define SUPER_DEVITEM 0xc9
+#define SUPER_LABEL   0x12b
+static const char super_magic[8] = "_BHRfS_M";
+
+static uint64_t le64_at(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return le64toh(v);
+}
+
+int btrfs_super_read(int fd, struct btrfs_super *out)
+{
+	uint8_t b[SUPER_SIZE];
+	ssize_t n = pread(fd, b, sizeof b, SUPER_AT);
+
+	if (n < 0)
+		return -errno;
+	if (n != (ssize_t)sizeof b || memcmp(b + SUPER_MAGIC, super_magic, sizeof super_magic))
+		return -ENODATA;
+	fsid_text(b + SUPER_FSID, out->fsid);
+	memcpy(out->label, b + SUPER_LABEL, sizeof out->label);
+	out->label[sizeof out->label - 1] = 0;
+	out->bytes = le64_at(b + SUPER_BYTES);
+	out->devices = le64_at(b + SUPER_DEVICES);
+	out->devid = le64_at(b + SUPER_DEVITEM);
+	return 0;
+}
+
+int btrfs_super_wipe(int fd)
+{
+	static const off_t at[] = {SUPER_AT, 64LL << 20, 256LL << 30};
+	static const uint8_t zero[SUPER_SIZE];
+
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		uint8_t b[SUPER_SIZE];
+
+		/* a copy that is not there (short device, other data) is left alone */
+		if (pread(fd, b, sizeof b, at[i]) != (ssize_t)sizeof b || memcmp(b + SUPER_MAGIC, super_magic, sizeof super_magic))
+			continue;
+		if (pwrite(fd, zero, sizeof zero, at[i]) != (ssize_t)sizeof zero)
+			return errno ? -errno : -EIO;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int btrfs_scan(const char *dev)
+{
+	struct btrfs_ioctl_vol_args a = {0};
+	_fd_ int fd = -1;
+
+	if (strlen(dev) >= sizeof a.name)
+		return -ENAMETOOLONG;
+	fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	strcpy(a.name, dev);
+	return ioctl(fd, BTRFS_IOC_SCAN_DEV, &a) < 0 ? -errno : 0;
+}
+
+int btrfs_mounted(const char *fsid)
+{
+	char path[96];
+
+	/* The folder is there as long as the kernel has the file system open; an outside unmount keeps it while a zone lives. */
+	snprintf(path, sizeof path, "/sys/fs/btrfs/%s", fsid);
+	return access(path, F_OK) == 0;
+}
+
+/* ---- subvolumes ---- */
+
+
+static int subvol_make(unsigned long cmd, int src, int dirfd, const char *name, bool ro, uint64_t group)
+{
+	struct btrfs_ioctl_vol_args_v2 a = {.fd = src, .flags = ro ? BTRFS_SUBVOL_RDONLY : 0};
+	union {
+		struct btrfs_qgroup_inherit h;
+		uint8_t room[sizeof(struct btrfs_qgroup_inherit) + sizeof(uint64_t)];
+	} in = {.h = {.num_qgroups = 1}};
+
+	if (strlen(name) > BTRFS_SUBVOL_NAME_MAX)
+		return -ENAMETOOLONG;
+	strcpy(a.name, name);
+	if (group) {
+		memcpy(in.room + sizeof in.h, &group, sizeof group);
+		a.flags |= BTRFS_SUBVOL_QGROUP_INHERIT;
+		a.size = sizeof in.room;
+		a.qgroup_inherit = &in.h;
+	}
+	return ioctl(dirfd, cmd, &a) < 0 ? -errno : 0;
+}
+
+int btrfs_subvol_create(int dirfd, const char *name, uint64_t group)
+{
+	return subvol_make(BTRFS_IOC_SUBVOL_CREATE_V2, 0, dirfd, name, false, group);
+}
+
+int btrfs_subvol_snapshot(int src, int dirfd, const char *name, bool ro, uint64_t group)
+{
+	return subvol_make(BTRFS_IOC_SNAP_CREATE_V2, src, dirfd, name, ro, group);
+}
+
+int btrfs_subvol_id(int fd, uint64_t *id)
+{
+	struct btrfs_ioctl_ino_lookup_args a = {.treeid = 0, .objectid = BTRFS_FIRST_FREE_OBJECTID};
+
+	if (ioctl(fd, BTRFS_IOC_INO_LOOKUP, &a) < 0)
+		return -errno;
+	*id = a.treeid;
+	return 0;
+}
+
+int btrfs_subvol_created(int fd, uint64_t *wall_ns)
+{
+	struct btrfs_ioctl_get_subvol_info_args a = {0};
+
+	if (ioctl(fd, BTRFS_IOC_GET_SUBVOL_INFO, &a) < 0)
+		return -errno;
+	*wall_ns = a.otime.sec * 1000000000ULL + a.otime.nsec;
+	return 0;
+}
+
+int btrfs_subvol_ro(int fd)
+{
+	uint64_t flags;
+
+	if (ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) < 0)
+		return -errno;
+	return (flags & BTRFS_SUBVOL_RDONLY) != 0;
+}
+
+int btrfs_subvol_set_ro(int fd, bool ro)
+{
+	uint64_t flags;
+
+	if (ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) < 0)
+		return -errno;
+	if (!!(flags & BTRFS_SUBVOL_RDONLY) == ro)
+		return 0;
+	flags ^= BTRFS_SUBVOL_RDONLY;
+	return ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &flags) < 0 ? -errno : 0;
+}
+
+/*
+ * Deleting a subvolume and what is nested in it. The tree of roots says which ids are below which, so no name that
+ * the zone chose is ever looked up; the kernel deletes by id. Only a nested parent that the zone made read-only has
+ * to be opened (its flag is in the way), and that is done below the top's descriptor, without links.
+ */
+struct nested {
+	uint64_t id, dirid;
+	size_t parent; /* index */
+	char name[BTRFS_SUBVOL_NAME_MAX + 1];
+};
+struct nest {
+	struct nested *v;
+	size_t n, cap, parent;
+};
+
+static int nested_one(const struct btrfs_item *it, void *arg)
+{
+	struct nest *s = arg;
+	const struct btrfs_root_ref *ref = it->data;
+	uint16_t n;
+
+	if (it->type != BTRFS_ROOT_REF_KEY || it->len < sizeof *ref)
+		return 0;
+	n = le16toh(ref->name_len);
+	if (sizeof *ref + n > it->len || n > BTRFS_SUBVOL_NAME_MAX)
+		return -EUCLEAN;
+	if (s->n == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 16;
+		s->v = xrealloc(s->v, s->cap * sizeof *s->v);
+	}
+	s->v[s->n] = (struct nested){.id = it->offset, .dirid = le64toh(ref->dirid), .parent = s->parent};
+	memcpy(s->v[s->n].name, ref + 1, n);
+	s->n++;
+	return 0;
+}
+
+static int open_below(int dirfd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Descriptor of v[i]; v[0] is the top. */
+static int open_nested(const struct nest *s, int top, size_t i)
+{
+	_fd_ int fd = -1;
+	size_t depth = 0, *way;
+	int r = 0;
+
+	for (size_t k = i; k; k = s->v[k].parent)
+		depth++;
+	way = xalloc((depth + 1) * sizeof *way);
+	for (size_t k = i, d = depth; k; k = s->v[k].parent)
+		way[--d] = k;
+	fd = fcntl(top, F_DUPFD_CLOEXEC, 0);
+	for (size_t d = 0; d < depth && fd >= 0 && r >= 0; d++) {
+		const struct nested *n = &s->v[way[d]];
+		struct btrfs_ioctl_ino_lookup_args a = {.treeid = s->v[n->parent].id, .objectid = n->dirid};
+		_free_ char *path = NULL;
+		int next;
+
+		if (ioctl(top, BTRFS_IOC_INO_LOOKUP, &a) < 0) {
+			r = -errno;
+			break;
+		}
+		path = xprintf("%s%s", a.name, n->name); /* a.name ends in a slash or is empty */
+		next = open_below(fd, path);
+		close(fd);
+		fd = next;
+		if (fd < 0)
+			r = fd;
+	}
+	free(way);
+	return r < 0 ? r : fd < 0 ? -errno : take_fd(&fd);
+}
+
+static int delete_id(int fsfd, uint64_t id)
+{
+	struct btrfs_ioctl_vol_args_v2 a = {.flags = BTRFS_SUBVOL_SPEC_BY_ID, .subvolid = id};
+
+	return ioctl(fsfd, BTRFS_IOC_SNAP_DESTROY_V2, &a) < 0 ? -errno : 0;
+}
+
+int btrfs_subvol_delete(int fsfd, int fd)
+{
+	struct nest s = {.v = NULL};
+	uint64_t id;
+	int r = btrfs_subvol_id(fd, &id);
+
+	if (r < 0)
+		return r;
+	if (id == BTRFS_FS_TREE_OBJECTID)
+		return -EINVAL;
+	s.v = xalloc(sizeof *s.v);
+	s.cap = s.n = 1;
+	s.v[0].id = id;
+	for (size_t i = 0; i < s.n && r == 0; i++) {
+		s.parent = i;
+		r = btrfs_search(fsfd, BTRFS_ROOT_TREE_OBJECTID, s.v[i].id, s.v[i].id, BTRFS_ROOT_REF_KEY, BTRFS_ROOT_REF_KEY,
+				 nested_one, &s);
+	}
+	for (size_t i = s.n; r == 0 && i-- > 0;) {
+		r = delete_id(fsfd, s.v[i].id);
+		if (r == -EROFS && i > 0) {
+			_fd_ int p = open_nested(&s, fd, s.v[i].parent);
+
+			r = p < 0 ? p : btrfs_subvol_set_ro(p, false);
+			if (r == 0)
+				r = delete_id(fsfd, s.v[i].id);
+		}
+		if (r == -ENOENT && i > 0) /* gone in the meantime */
+			r = 0;
+	}
+	free(s.v);
+	return r;
+}
+
+/* ---- trees ---- */
+
+int btrfs_search(int fd, uint64_t tree, uint64_t omin, uint64_t omax, uint32_t tmin, uint32_t tmax,
+		 int (*each)(const struct btrfs_item *, void *), void *arg)
+{
+	enum { ROOM = 65536 };
+	_free_ struct btrfs_ioctl_search_args_v2 *a = xalloc(sizeof *a + ROOM);
+	struct btrfs_ioctl_search_key *k = &a->key;
+
+	*k = (struct btrfs_ioctl_search_key){.tree_id = tree, .min_objectid = omin, .max_objectid = omax, .max_offset = UINT64_MAX,
+		.max_transid = UINT64_MAX, .min_type = tmin, .max_type = tmax};
+	for (;;) {
+		struct btrfs_ioctl_search_header h;
+		const uint8_t *p = a->buf;
+
+		k->nr_items = UINT32_MAX;
+		a->buf_size = ROOM;
+		if (ioctl(fd, BTRFS_IOC_TREE_SEARCH_V2, a) < 0)
+			return -errno;
+		if (k->nr_items == 0)
+			return 0;
+		for (uint32_t i = 0; i < k->nr_items; i++) {
+			struct btrfs_item it;
+			int r = 0;
+
+			memcpy(&h, p, sizeof h);
+			p += sizeof h;
+			it = (struct btrfs_item){.objectid = h.objectid, .offset = h.offset, .type = h.type, .len = h.len, .data = p};
+			p += h.len;
+			/* the kernel's range is over the whole key: types outside show up between two objectids */
+			if (h.type >= tmin && h.type <= tmax)
+				r = each(&it, arg);
+			if (r)
+				return r;
+		}
+		/* the key after the last one */
+		k->min_objectid = h.objectid;
+		k->min_type = h.type;
+		k->min_offset = h.offset + 1;
+		if (k->min_offset == 0 && ++k->min_type == 0)
+			k->min_objectid++;
+		if (k->min_objectid > omax || (k->min_objectid == omax && k->min_type > tmax))
+			return 0;
+	}
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The btrfs driver's datasets and quotas. A zone's limit stands on a level-1 group of which all its subvolumes are
+ * members from the moment they are made. (With the limit on the root's own group a zone made a nested subvolume and
+ * wrote past it.) Simple quotas put nested subvolumes into their parent's groups by themselves; full ones don't, and
+ * there the zone's system call filter, which refuses the making of subvolumes, is what holds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs_tree.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+#include "kern/btrfs.h"
+#include "store/btrfs.h"
+
+static int is_dataset(struct store *s, int dirfd, const char *leaf)
+{
+	struct stat st;
+
+	return fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) && st.st_ino == BTRFS_SUBVOL_INO;
+}
+
+/* A kernel that does not know the group ignores it silently: so make it first and look afterwards. */
+static int joined(struct store *s, const struct store_at *at, uint64_t quota)
+{
+	_fd_ int fd = store_dir_open(at->dirfd, at->leaf);
+	uint64_t id;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = btrfs_subvol_id(fd, &id);
+	if (r == 0)
+		r = btrfs_group_member(s->fd, id, quota);
+	if (r > 0)
+		return 0;
+	btrfs_subvol_delete(s->fd, fd);
+	return r < 0 ? r : -EIO;
+}
+
+static int create(struct store *s, const struct store_at *at, uint64_t quota)
+{
+	int r = quota ? btrfs_group_make(s->fd, quota) : 0;
+
+	if (r == 0)
+		r = btrfs_subvol_create(at->dirfd, at->leaf, quota);
+	return r == 0 && quota ? joined(s, at, quota) : r;
+}
+
+static int snapshot(struct store *s, int src, const struct store_at *at, bool ro, uint64_t quota)
+{
+	int r = quota ? btrfs_group_make(s->fd, quota) : 0;
+
+	if (r == 0)
+		r = btrfs_subvol_snapshot(src, at->dirfd, at->leaf, ro, quota);
+	return r == 0 && quota ? joined(s, at, quota) : r;
+}
+
+static int destroy(struct store *s, int fd)
+{
+	return btrfs_subvol_delete(s->fd, fd);
+}
+
+static int readonly(struct store *s, int fd, bool ro)
+{
+	return btrfs_subvol_set_ro(fd, ro);
+}
+
+static int sync_pool(struct store *s)
+{
+	return btrfs_commit(s->fd);
+}
+
+/* ---- quota ---- */
+
+static int quota_set(struct store *s, uint64_t id, uint64_t bytes, struct err *e)
+{
+	uint64_t limit = 0;
+	int r = btrfs_group_make(s->fd, id);
+
+	if (r == 0)
+		r = btrfs_group_limit(s->fd, id, bytes);
+	if (r == 0)
+		r = btrfs_group_get(s->fd, id, &limit, NULL);
+	if (r < 0)
+		return err_sys(e, r, "quota of %llu bytes", (unsigned long long)bytes);
+	if (limit != bytes)
+		return err_set(e, EIO, "quota of %llu bytes: the kernel holds %llu", (unsigned long long)bytes,
+			       (unsigned long long)limit);
+	return 0;
+}
+
+static int quota_get(struct store *s, uint64_t id, uint64_t *limit, uint64_t *used)
+{
+	return btrfs_group_get(s->fd, id, limit, used);
+}
+
+struct ids {
+	uint64_t *v;
+	size_t n, cap;
+};
+
+static int ids_add(uint64_t id, void *arg)
+{
+	struct ids *s = arg;
+
+	if (s->n == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 64;
+		s->v = xrealloc(s->v, s->cap * sizeof *s->v);
+	}
+	s->v[s->n++] = id;
+	return 0;
+}
+
+static int quota_drop(struct store *s, uint64_t id)
+{
+	struct ids m = {.v = NULL};
+	int r = btrfs_group_limit(s->fd, id, 0);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = btrfs_group_members(s->fd, id, ids_add, &m);
+	for (size_t i = 0; r >= 0 && i < m.n; i++)
+		r = btrfs_group_leave(s->fd, m.v[i], id);
+	free(m.v);
+	return r < 0 ? r : btrfs_group_remove(s->fd, id);
+}
+
+static int quota_join(struct store *s, int fd, uint64_t id)
+{
+	uint64_t child;
+	int r = btrfs_subvol_id(fd, &child);
+
+	if (r == 0)
+		r = btrfs_group_make(s->fd, id);
+	if (r == 0)
+		r = btrfs_group_join(s->fd, child, id);
+	if (r > 0) { /* full quotas would have to count all again */
+		btrfs_group_leave(s->fd, child, id);
+		return -ENOTSUP;
+	}
+	if (r == 0)
+		r = btrfs_group_member(s->fd, child, id);
+	return r < 0 ? r : r == 0 ? -EIO : 0;
+}
+
+/* ---- groups that nothing belongs to ---- */
+
+static int group_one(const struct btrfs_item *it, void *arg)
+{
+	return ids_add(it->offset, arg);
+}
+
+static int any_item(const struct btrfs_item *it, void *arg)
+{
+	return 1;
+}
+
+static int any_member(uint64_t id, void *arg)
+{
+	return 1;
+}
+
+static int quota_recover(struct store *s)
+{
+	struct ids g = {.v = NULL};
+	uint64_t top, limit;
+	int r = btrfs_subvol_id(s->fd, &top);
+
+	if (r == 0)
+		r = btrfs_search(s->fd, BTRFS_QUOTA_TREE_OBJECTID, 0, 0, BTRFS_QGROUP_INFO_KEY, BTRFS_QGROUP_INFO_KEY, group_one, &g);
+	for (size_t i = 0; r >= 0 && i < g.n; i++) {
+		uint64_t id = g.v[i] & 0xffffffffffffULL;
+
+		if (g.v[i] >> 48 == 1) {
+			/*
+			 * Ours begin at 0x1000 (id ranges at 0x10000000). One with a limit belongs to a VM that is being
+			 * made; store_quota_drop() takes the limit away before anything else.
+			 */
+			if (id < 0x1000 || id > 0xffff || btrfs_group_get(s->fd, g.v[i], &limit, NULL) < 0 || limit ||
+			    btrfs_group_members(s->fd, g.v[i], any_member, NULL) != 0)
+				continue;
+			btrfs_group_remove(s->fd, g.v[i]);
+		} else if (g.v[i] >> 48 == 0 && id >= 256 && top == BTRFS_FS_TREE_OBJECTID) {
+			/* of a deleted subvolume: newer kernels do it themselves. In use still: the kernel says EBUSY. */
+			if (btrfs_search(s->fd, BTRFS_ROOT_TREE_OBJECTID, id, id, BTRFS_ROOT_ITEM_KEY, BTRFS_ROOT_ITEM_KEY, any_item,
+					 NULL) == 0)
+				btrfs_group_remove(s->fd, g.v[i]);
+		}
+	}
+	free(g.v);
+	return r == -ENOENT ? 0 : r < 0 ? r : 0;
+}
+
+const struct store_ops store_btrfs = {
+	.name = "btrfs",
+	.format = pool_btrfs_format,
+	.mount = pool_btrfs_mount,
+	.setup = pool_btrfs_setup,
+	.wipe = pool_btrfs_wipe,
+	.check = pool_btrfs_check,
+	.busy = btrfs_mounted,
+	.status = pool_btrfs_status,
+	.caps = pool_btrfs_caps,
+	.create = create,
+	.snapshot = snapshot,
+	.destroy = destroy,
+	.readonly = readonly,
+	.is_dataset = is_dataset,
+	.created = btrfs_subvol_created,
+	.sync = sync_pool,
+	.quota_set = quota_set,
+	.quota_get = quota_get,
+	.quota_drop = quota_drop,
+	.quota_join = quota_join,
+	.quota_recover = quota_recover,
+};
