@@ -279,6 +279,55 @@ static int delete_id(int fsfd, uint64_t id)
 	return ioctl(fsfd, BTRFS_IOC_SNAP_DESTROY_V2, &a) < 0 ? -errno : 0;
 }
 
+struct groups {
+	uint64_t v[8];
+	size_t n;
+};
+
+static int group_above(const struct btrfs_item *it, void *arg)
+{
+	struct groups *g = arg;
+
+	if (it->offset > it->objectid && g->n < ARRAY_LEN(g->v))
+		g->v[g->n++] = it->offset;
+	return 0;
+}
+
+/* Its entry in a parent that has used up its quota can't be removed (EDQUOT): the parent, about to go too, leaves its groups. */
+static int leave_groups(int fsfd, uint64_t id)
+{
+	struct groups g = {.n = 0};
+	int r = btrfs_search(fsfd, BTRFS_QUOTA_TREE_OBJECTID, id, id, BTRFS_QGROUP_RELATION_KEY, BTRFS_QGROUP_RELATION_KEY,
+			     group_above, &g);
+
+	for (size_t i = 0; r >= 0 && i < g.n; i++)
+		r = btrfs_group_leave(fsfd, id, g.v[i]);
+	return r < 0 ? r : 0;
+}
+
+static int delete_nested(const struct nest *s, int fsfd, int top, size_t i)
+{
+	const struct nested *up = &s->v[s->v[i].parent];
+	int r = -EAGAIN;
+
+	/* read-only, out of quota, or first the one and then the other */
+	for (int tries = 0; tries < 4; tries++) {
+		r = delete_id(fsfd, s->v[i].id);
+		if (i == 0 || (r != -EROFS && r != -EDQUOT))
+			break;
+		if (r == -EROFS) {
+			_fd_ int p = open_nested(s, top, s->v[i].parent);
+
+			r = p < 0 ? p : btrfs_subvol_set_ro(p, false);
+		}
+		if (r == -EDQUOT)
+			r = leave_groups(fsfd, up->id);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
 int btrfs_subvol_delete(int fsfd, int fd)
 {
 	struct nest s = {.v = NULL};
@@ -298,14 +347,7 @@ int btrfs_subvol_delete(int fsfd, int fd)
 				 nested_one, &s);
 	}
 	for (size_t i = s.n; r == 0 && i-- > 0;) {
-		r = delete_id(fsfd, s.v[i].id);
-		if (r == -EROFS && i > 0) {
-			_fd_ int p = open_nested(&s, fd, s.v[i].parent);
-
-			r = p < 0 ? p : btrfs_subvol_set_ro(p, false);
-			if (r == 0)
-				r = delete_id(fsfd, s.v[i].id);
-		}
+		r = delete_nested(&s, fsfd, fd, i);
 		if (r == -ENOENT && i > 0) /* gone in the meantime */
 			r = 0;
 	}
