@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Table to program. The list of plain numbers is libseccomp's work (a binary tree per architecture). What is decided
- * by argument stands in a piece of our own in front of it, because libseccomp can't allow a call in general and refuse
- * some of its arguments:
+ * Table to program. libseccomp knows the numbers of the names; the program we write ourselves, because libseccomp has
+ * one comparison per call (1,100 instructions, 0.3 ms each time a process takes it on) where runs of numbers with the
+ * same answer make a third of that, and because it can't allow a call in general and refuse some of its arguments.
  *
- *	[ prologue: x86_64: ioctl, clone, … ; i386: … ] [ libseccomp: arch → tree → ALLOW | EPERM | ENOSYS ]
+ *	arch ── x86_64 ── number < k? ──┬── … ── ALLOW | EPERM | ENOSYS | KILL
+ *	  │                             └── … ── ioctl: tests on its argument
+ *	  ├──── i386 ──── the same
+ *	  └──── KILL
  *
- * The kernel keeps a bitmap of calls that are allowed whatever their arguments, so a plain one never runs any of it.
+ * The kernel keeps a bitmap of calls that are allowed whatever their arguments, so a plain one runs none of it.
  */
 #include "kern/seccomp.h"
 
@@ -17,14 +20,15 @@
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 
-#define FORMAT 1 /* of the program that is made from the table; counts into the cache's name */
+#define FORMAT 2       /* of the program that is made from the table; counts into the cache's name */
+#define NR_MAX 1024    /* numbers of calls are below; the rest is ENOSYS */
+#define X32    0x40000000u
 
 static const uint32_t arches[] = {
 #if defined(__x86_64__)
@@ -36,15 +40,46 @@ static const uint32_t arches[] = {
 #endif
 };
 
-#define FN_CLEAN(f, T)                                                                                         \
-	static void own_##f(T *p)                                                                              \
-	{                                                                                                      \
-		if (*p)                                                                                        \
-			f(*p);                                                                                 \
-	}
-FN_CLEAN(seccomp_release, scmp_filter_ctx)
+/*
+ * Numbers that libseccomp does not tell: on i386 it takes these for parts of socketcall and ipc, although they are
+ * calls of their own as well; and those younger than it (from 424 on they are the same on all machines).
+ */
+static const struct {
+	uint32_t arch; /* 0 = all */
+	int nr;
+	const char *name;
+} extra[] = {
+	{SCMP_ARCH_X86, 359, "socket"},      {SCMP_ARCH_X86, 360, "socketpair"},  {SCMP_ARCH_X86, 361, "bind"},
+	{SCMP_ARCH_X86, 362, "connect"},     {SCMP_ARCH_X86, 363, "listen"},      {SCMP_ARCH_X86, 364, "accept4"},
+	{SCMP_ARCH_X86, 365, "getsockopt"},  {SCMP_ARCH_X86, 366, "setsockopt"},  {SCMP_ARCH_X86, 367, "getsockname"},
+	{SCMP_ARCH_X86, 368, "getpeername"}, {SCMP_ARCH_X86, 369, "sendto"},      {SCMP_ARCH_X86, 370, "sendmsg"},
+	{SCMP_ARCH_X86, 371, "recvfrom"},    {SCMP_ARCH_X86, 372, "recvmsg"},     {SCMP_ARCH_X86, 373, "shutdown"},
+	{SCMP_ARCH_X86, 337, "recvmmsg"},    {SCMP_ARCH_X86, 345, "sendmmsg"},    {SCMP_ARCH_X86, 393, "semget"},
+	{SCMP_ARCH_X86, 394, "semctl"},      {SCMP_ARCH_X86, 395, "shmget"},      {SCMP_ARCH_X86, 396, "shmctl"},
+	{SCMP_ARCH_X86, 397, "shmat"},       {SCMP_ARCH_X86, 398, "shmdt"},       {SCMP_ARCH_X86, 399, "msgget"},
+	{SCMP_ARCH_X86, 400, "msgsnd"},      {SCMP_ARCH_X86, 401, "msgrcv"},      {SCMP_ARCH_X86, 402, "msgctl"},
+	{SCMP_ARCH_X86_64, 335, "uretprobe"}, {SCMP_ARCH_X86_64, 336, "uprobe"},
+	{0, 451, "cachestat"},         {0, 452, "fchmodat2"},        {0, 453, "map_shadow_stack"},
+	{0, 454, "futex_wake"},        {0, 455, "futex_wait"},       {0, 456, "futex_requeue"},
+	{0, 457, "statmount"},         {0, 458, "listmount"},        {0, 459, "lsm_get_self_attr"},
+	{0, 460, "lsm_set_self_attr"}, {0, 461, "lsm_list_modules"}, {0, 462, "mseal"},
+	{0, 463, "setxattrat"},        {0, 464, "getxattrat"},       {0, 465, "listxattrat"},
+	{0, 466, "removexattrat"},     {0, 467, "open_tree_attr"},   {0, 468, "file_getattr"},
+	{0, 469, "file_setattr"},
+};
 
-/* ---- the prologue ---- */
+/* -1: there is no such call on this architecture. */
+static int number(uint32_t arch, const char *name)
+{
+	int nr = seccomp_syscall_resolve_name_arch(arch, name);
+
+	for (size_t i = 0; nr < 0 && i < ARRAY_LEN(extra); i++)
+		if ((extra[i].arch == 0 || extra[i].arch == arch) && !strcmp(extra[i].name, name))
+			nr = extra[i].nr;
+	return nr < 0 || nr >= NR_MAX ? -1 : nr;
+}
+
+/* ---- instructions ---- */
 
 static void op(struct buf *b, uint16_t code, uint32_t k, size_t jt, size_t jf)
 {
@@ -52,19 +87,22 @@ static void op(struct buf *b, uint16_t code, uint32_t k, size_t jt, size_t jf)
 
 	buf_add(b, &f, sizeof f);
 }
-#define LD(b, off)  op(b, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(off), 0, 0)
-#define RET(b, v)   op(b, BPF_RET | BPF_K, v, 0, 0)
-#define LEN(b)      ((b)->len / sizeof(struct sock_filter))
+#define LD(b, off) op(b, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(off), 0, 0)
+#define RET(b, v)  op(b, BPF_RET | BPF_K, v, 0, 0)
+#define LEN(b)     ((b)->len / sizeof(struct sock_filter))
+#define ERRNO(n)   (SECCOMP_RET_ERRNO | (uint32_t)(n))
 
 static void append(struct buf *b, const struct buf *piece)
 {
 	buf_add(b, buf_str(piece), piece->len);
 }
 
-/* A piece that runs when the number matched. Falls out at its end when the call is not refused. */
-static void arg_piece(struct buf *b, const struct seccomp_arg *a)
+/*
+ * The decision by one argument. A match that is fine returns at once, so there are no jumps but over the next
+ * instruction, and over the block of a type (at most 255).
+ */
+static int arg_piece(struct buf *b, const struct seccomp_arg *a, struct err *e)
 {
-	uint32_t deny = SECCOMP_RET_ERRNO | (uint32_t)a->error, tdeny = SECCOMP_RET_ERRNO | (uint32_t)a->type_error;
 	size_t off = offsetof(struct seccomp_data, args) + 8 * a->arg;
 
 	LD(b, off);
@@ -73,177 +111,164 @@ static void arg_piece(struct buf *b, const struct seccomp_arg *a)
 		size_t nrs = 0;
 
 		switch (t->test) {
+		case SECCOMP_EQ_OK:
 		case SECCOMP_EQ_DENY:
 			op(b, BPF_JMP | BPF_JEQ | BPF_K, t->value, 0, 1);
-			RET(b, deny);
+			RET(b, t->test == SECCOMP_EQ_OK ? SECCOMP_RET_ALLOW : ERRNO(a->error));
 			break;
 		case SECCOMP_SET_DENY:
 			op(b, BPF_JMP | BPF_JSET | BPF_K, t->value, 0, 1);
-			RET(b, deny);
+			RET(b, ERRNO(a->error));
 			break;
-		case SECCOMP_EQ_OK: {
-			/* to the piece's end: every later test takes two instructions or, at the last, one */
-			size_t rest = 0;
-
-			for (size_t j = i + 1; j < a->n; j++)
-				rest += a->tests[j].test == SECCOMP_EQ_OK || a->tests[j].test == SECCOMP_ELSE_DENY ? 1 : 2;
-			op(b, BPF_JMP | BPF_JEQ | BPF_K, t->value, rest, 0);
-			break;
-		}
 		case SECCOMP_ELSE_DENY:
-			RET(b, deny);
-			break;
+			RET(b, ERRNO(a->error));
+			return 0;
 		case SECCOMP_TYPE:
 			while (i + 1 + nrs < a->n && a->tests[i + 1 + nrs].test == SECCOMP_NR)
 				nrs++;
-			/* the type differs: over the and, the comparisons and the ret */
+			if (nrs > 240)
+				return err_set(e, E2BIG, "system call table: %s: %s has too many numbers", a->name, t->what);
 			op(b, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
-			op(b, BPF_JMP | BPF_JEQ | BPF_K, t->value << 8, 0, nrs + 3);
+			op(b, BPF_JMP | BPF_JEQ | BPF_K, t->value << 8, 0, nrs + 4);
 			LD(b, off);
 			op(b, BPF_ALU | BPF_AND | BPF_K, 0xff, 0, 0);
 			for (size_t j = 0; j < nrs; j++)
 				op(b, BPF_JMP | BPF_JEQ | BPF_K, a->tests[i + 1 + j].value, nrs - j, 0);
-			RET(b, tdeny);
+			RET(b, ERRNO(a->type_error));
+			RET(b, SECCOMP_RET_ALLOW);
 			LD(b, off); /* for tests behind */
 			i += nrs;
 			break;
 		case SECCOMP_NR:
-			break; /* taken by the type before it */
+			return err_set(e, EINVAL, "system call table: %s: %s stands alone", a->name, t->what);
 		}
 	}
-}
-
-/* libseccomp names i386's direct socket calls by its number for a part of socketcall; the direct ones are these. */
-static int number(uint32_t arch, const char *name)
-{
-	if (arch == SCMP_ARCH_X86 && !strcmp(name, "socket"))
-		return 359;
-	if (arch == SCMP_ARCH_X86 && !strcmp(name, "socketpair"))
-		return 360;
-	return seccomp_syscall_resolve_name_arch(arch, name);
-}
-
-static int prologue(uint64_t words, struct buf *out, struct err *e)
-{
-	for (size_t i = 0; i < ARRAY_LEN(arches); i++) {
-		_buf_ struct buf body = BUF_INIT;
-
-		for (size_t j = 0, n; j < (seccomp_args(&n), n); j++) {
-			const struct seccomp_arg *a = &seccomp_args(&n)[j];
-			int nr = number(arches[i], a->name);
-			_buf_ struct buf piece = BUF_INIT;
-
-			if (nr < 0 || (a->off_with & words))
-				continue;
-			arg_piece(&piece, a);
-			if (LEN(&piece) > 255)
-				return err_set(e, E2BIG, "system call table: %s has too many tests", a->name);
-			LD(&body, offsetof(struct seccomp_data, nr));
-			op(&body, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, LEN(&piece));
-			append(&body, &piece);
-		}
-		/* a long way to the next architecture: a plain jump, whose distance has 32 bits */
-		LD(out, offsetof(struct seccomp_data, arch));
-		op(out, BPF_JMP | BPF_JEQ | BPF_K, arches[i], 1, 0); /* its tokens are the kernel's AUDIT_ARCH values */
-		op(out, BPF_JMP | BPF_JA, (uint32_t)LEN(&body), 0, 0);
-		append(out, &body);
-	}
+	RET(b, SECCOMP_RET_ALLOW);
 	return 0;
 }
 
-/* ---- the list ---- */
+/* ---- from rows to answers by number ---- */
 
-static uint32_t action(const struct seccomp_row *r, uint64_t words)
+struct range {
+	uint32_t first;                  /* up to the next range's first */
+	uint32_t ret;
+	const struct seccomp_arg *by_arg; /* NULL: ret */
+};
+
+static uint32_t answer(const struct seccomp_row *r, uint64_t words)
 {
 	if (r->allow_with & words)
-		return SCMP_ACT_ALLOW;
+		return SECCOMP_RET_ALLOW;
 	if (r->deny_with & words)
-		return SCMP_ACT_ERRNO(EPERM);
-	switch (r->act) {
-	case SECCOMP_ROW_EPERM:
-		return SCMP_ACT_ERRNO(EPERM);
-	case SECCOMP_ROW_ENOSYS:
-		return SCMP_ACT_ERRNO(ENOSYS);
-	default:
-		return SCMP_ACT_ALLOW;
-	}
+		return ERRNO(EPERM);
+	if (r->act == SECCOMP_ROW_EPERM)
+		return ERRNO(EPERM);
+	return r->act == SECCOMP_ROW_ENOSYS ? ERRNO(ENOSYS) : SECCOMP_RET_ALLOW;
 }
 
-static int add_row(scmp_filter_ctx f, const struct seccomp_row *row, uint64_t words, struct err *e)
+static const struct seccomp_arg *arg_of(const char *name, uint64_t words)
 {
-	uint32_t act = action(row, words);
+	size_t n;
+	const struct seccomp_arg *a = seccomp_args(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(a[i].name, name))
+			return a[i].off_with & words ? NULL : &a[i];
+	return NULL;
+}
+
+static int fill(uint32_t arch, uint64_t words, struct range at[NR_MAX], struct err *e)
+{
+	size_t n;
+	const struct seccomp_row *row = seccomp_rows(&n);
 	char name[64];
 
-	if (act == SCMP_ACT_ERRNO(ENOSYS))
-		return 0; /* what has no row gets that anyway */
-	for (const char *p = row->names; *p;) {
-		size_t n = strcspn(p, " ");
-		int nr, r;
+	for (uint32_t i = 0; i < NR_MAX; i++)
+		at[i] = (struct range){i, ERRNO(ENOSYS), NULL};
+	for (size_t i = 0; i < n; i++) {
+		for (const char *p = row[i].names; *p;) {
+			size_t len = strcspn(p, " ");
+			int nr;
 
-		if (n >= sizeof name)
-			return err_set(e, EINVAL, "system call table: \"%.64s\"", p);
-		memcpy(name, p, n);
-		name[n] = 0;
-		nr = seccomp_syscall_resolve_name(name);
-		/* not on any architecture that this libseccomp knows: it stays ENOSYS */
-		r = nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(f, act, nr, 0);
-		if (r < 0 && r != -EDOM)
-			return err_sys(e, r, "system call table: %s", name);
-		p += n + (p[n] == ' ');
+			if (len >= sizeof name)
+				return err_set(e, EINVAL, "system call table: \"%.64s\"", p);
+			memcpy(name, p, len);
+			name[len] = 0;
+			nr = number(arch, name);
+			if (nr >= 0) {
+				at[nr].ret = answer(&row[i], words);
+				at[nr].by_arg = row[i].act == SECCOMP_ROW_ARGS ? arg_of(name, words) : NULL;
+			}
+			p += len + (p[len] == ' ');
+		}
 	}
 	return 0;
 }
 
-static int list(uint64_t words, struct buf *out, struct err *e)
+/* A tree over r[0..n): each inner node is one comparison, each leaf a return or the tests of an argument. */
+static int tree(struct buf *b, const struct range *r, size_t n, struct err *e)
 {
-	_clean_(own_seccomp_release) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	_fd_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	size_t n;
-	int r;
+	_buf_ struct buf left = BUF_INIT;
+	size_t mid = n / 2;
+	int err;
 
-	if (!f || fd < 0)
-		return err_sys(e, fd < 0 ? errno : ENOMEM, "system call filter");
-	/* x32 numbers on x86_64 are a bad architecture to libseccomp: killed, as is everything not in arches[] */
-	r = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (r == 0)
-		r = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; i < ARRAY_LEN(arches) && r == 0; i++) {
-		r = seccomp_arch_add(f, arches[i]);
-		if (r == -EEXIST)
-			r = 0;
+	if (n == 1) {
+		if (r->by_arg)
+			return arg_piece(b, r->by_arg, e);
+		RET(b, r->ret);
+		return 0;
 	}
-	if (r < 0)
-		return err_sys(e, r, "system call filter");
-	for (size_t i = 0; i < (seccomp_rows(&n), n); i++) {
-		r = add_row(f, &seccomp_rows(&n)[i], words, e);
-		if (r < 0)
-			return r;
+	err = tree(&left, r, mid, e);
+	if (err < 0)
+		return err;
+	if (LEN(&left) <= 255) {
+		op(b, BPF_JMP | BPF_JGE | BPF_K, r[mid].first, LEN(&left), 0);
+	} else { /* only a plain jump goes that far */
+		op(b, BPF_JMP | BPF_JGE | BPF_K, r[mid].first, 0, 1);
+		op(b, BPF_JMP | BPF_JA, (uint32_t)LEN(&left), 0, 0);
 	}
-	r = seccomp_export_bpf(f, fd);
-	if (r < 0)
-		return err_sys(e, r, "system call filter: export");
-	for (off_t at = 0;;) {
-		char chunk[8192];
-		ssize_t got = pread(fd, chunk, sizeof chunk, at);
+	append(b, &left);
+	return tree(b, r + mid, n - mid, e);
+}
 
-		if (got < 0)
-			return err_sys(e, errno, "system call filter: read");
-		if (got == 0)
-			return 0;
-		buf_add(out, chunk, (size_t)got);
-		at += got;
-	}
+static int one_arch(struct buf *b, uint32_t arch, uint64_t words, struct err *e)
+{
+	struct range at[NR_MAX + 2];
+	size_t n = 1;
+	int r = fill(arch, words, at, e);
+
+	if (r < 0)
+		return r;
+	at[NR_MAX] = (struct range){NR_MAX, ERRNO(ENOSYS), NULL};
+	for (size_t i = 1; i <= NR_MAX; i++)
+		if (at[i].by_arg || at[n - 1].by_arg || at[i].ret != at[n - 1].ret)
+			at[n++] = at[i];
+#if defined(__x86_64__)
+	if (arch == SCMP_ARCH_X86_64)
+		at[n++] = (struct range){X32, SECCOMP_RET_KILL_PROCESS, NULL};
+#endif
+	LD(b, offsetof(struct seccomp_data, nr));
+	return tree(b, at, n, e);
 }
 
 int seccomp_build(uint64_t words, struct buf *out, struct err *e)
 {
 	_buf_ struct buf b = BUF_INIT;
-	int r = prologue(words, &b, e);
+	int r;
 
-	if (r == 0)
-		r = list(words, &b, e);
-	if (r < 0)
-		return r;
+	LD(&b, offsetof(struct seccomp_data, arch));
+	for (size_t i = 0; i < ARRAY_LEN(arches); i++) {
+		_buf_ struct buf body = BUF_INIT;
+
+		r = one_arch(&body, arches[i], words, e);
+		if (r < 0)
+			return r;
+		/* libseccomp's names for architectures are the kernel's AUDIT_ARCH values */
+		op(&b, BPF_JMP | BPF_JEQ | BPF_K, arches[i], 1, 0);
+		op(&b, BPF_JMP | BPF_JA, (uint32_t)LEN(&body), 0, 0);
+		append(&b, &body);
+	}
+	RET(&b, SECCOMP_RET_KILL_PROCESS);
 	if (LEN(&b) > BPF_MAXINSNS)
 		return err_set(e, E2BIG, "system call filter: %zu instructions", LEN(&b));
 	append(out, &b);
@@ -254,10 +279,11 @@ int seccomp_build(uint64_t words, struct buf *out, struct err *e)
 
 static uint64_t table_hash(uint64_t words)
 {
-	uint64_t h[6] = {FORMAT, words};
-	size_t n;
 	_buf_ struct buf b = BUF_INIT;
+	size_t n;
 
+	buf_printf(&b, "%d %llx %x %u.%u.%u\n", FORMAT, (unsigned long long)words, arches[0], seccomp_version()->major,
+		   seccomp_version()->minor, seccomp_version()->micro);
 	for (size_t i = 0; i < (seccomp_rows(&n), n); i++) {
 		const struct seccomp_row *r = &seccomp_rows(&n)[i];
 
@@ -271,10 +297,7 @@ static uint64_t table_hash(uint64_t words)
 		for (size_t j = 0; j < a->n; j++)
 			buf_printf(&b, " %d:%x", a->tests[j].test, a->tests[j].value);
 	}
-	h[2] = str_hash(b.p, b.len);
-	h[3] = (uint64_t)seccomp_version()->major << 32 | seccomp_version()->minor << 16 | seccomp_version()->micro;
-	h[4] = arches[0];
-	return str_hash(h, sizeof h);
+	return str_hash(b.p, b.len);
 }
 
 int seccomp_cached(const struct ctx *c, uint64_t words, char path[128], struct err *e)

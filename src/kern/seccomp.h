@@ -14,7 +14,7 @@
 #include "base/ctx.h"
 
 /* Bits of `words`, from limit_priv (caps.h): what is widened, and what is taken away. */
-enum {
+enum seccomp_word {
 	SECCOMP_IO_URING = 1,         /* "io_uring" */
 	SECCOMP_SOCKETCALL = 2,       /* "i386_socketcall": 32-bit programs make sockets of any family */
 	SECCOMP_NO_LOCK_MEMORY = 4,   /* "!proc_lock_memory" */
@@ -50,9 +50,9 @@ const struct seccomp_row *seccomp_rows(size_t *n);
 enum seccomp_test {
 	SECCOMP_EQ_OK, SECCOMP_EQ_DENY, /* a == v */
 	SECCOMP_SET_DENY,               /* a & v */
-	SECCOMP_TYPE,                   /* ioctl type (bits 8..15) is v: only the numbers of the SECCOMP_NR rows that follow, else deny */
-	SECCOMP_NR,
-	SECCOMP_ELSE_DENY,
+	SECCOMP_TYPE,   /* bits 8..15 are v: decided by the SECCOMP_NR tests that follow; a call of another type goes behind them */
+	SECCOMP_NR,     /* bits 0..7 are v: fine */
+	SECCOMP_ELSE_DENY, /* the last one; without it the rest is fine */
 };
 struct seccomp_arg_test {
 	enum seccomp_test test;

@@ -23,18 +23,18 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW,
 	 "access faccessat faccessat2 stat stat64 lstat lstat64 fstat fstat64 newfstatat fstatat64 statx oldstat oldlstat "
 	 "oldfstat statfs statfs64 fstatfs fstatfs64 ustat getdents getdents64 readdir readlink readlinkat getcwd "
-	 "name_to_handle_at chdir fchdir chroot umask",
+	 "name_to_handle_at chdir fchdir chroot umask statmount listmount file_getattr cachestat",
 	 "names and attributes"},
 	{SECCOMP_ROW_ALLOW,
 	 "mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat mknod mknodat chmod "
-	 "fchmod fchmodat chown chown32 fchown fchown32 lchown lchown32 fchownat utime utimes utimensat utimensat_time64 "
+	 "fchmod fchmodat fchmodat2 chown chown32 fchown fchown32 lchown lchown32 fchownat utime utimes utimensat utimensat_time64 "
 	 "futimesat setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr "
-	 "lremovexattr fremovexattr",
+	 "lremovexattr fremovexattr setxattrat getxattrat listxattrat removexattrat file_setattr",
 	 "changing the tree; device nodes are refused by the kernel in a user namespace"},
 	{SECCOMP_ROW_ALLOW,
 	 "mmap mmap2 munmap mremap mprotect pkey_alloc pkey_free pkey_mprotect brk madvise process_madvise msync mincore "
 	 "mbind get_mempolicy set_mempolicy set_mempolicy_home_node migrate_pages move_pages remap_file_pages "
-	 "memfd_create memfd_secret membarrier process_mrelease",
+	 "memfd_create memfd_secret membarrier process_mrelease mseal map_shadow_stack",
 	 "own memory"},
 	{SECCOMP_ROW_ALLOW, "mlock mlock2 mlockall munlock munlockall", "locked memory, within max_locked_memory",
 	 .deny_with = SECCOMP_NO_LOCK_MEMORY},
@@ -59,7 +59,7 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW, "getrlimit ugetrlimit setrlimit prlimit64 getrusage times sysinfo uname olduname oldolduname",
 	 "resources: hard limits can't be raised in a zone"},
 	{SECCOMP_ROW_ALLOW,
-	 "futex futex_time64 futex_waitv poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create "
+	 "futex futex_time64 futex_waitv futex_wake futex_wait futex_requeue poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create "
 	 "epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old epoll_pwait epoll_pwait2 eventfd eventfd2 "
 	 "signalfd signalfd4 timerfd_create timerfd_settime timerfd_settime64 timerfd_gettime timerfd_gettime64 "
 	 "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch pipe pipe2",
@@ -67,8 +67,8 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW,
 	 "time gettimeofday clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep "
 	 "clock_nanosleep_time64 nanosleep timer_create timer_settime timer_settime64 timer_gettime timer_gettime64 "
-	 "timer_getoverrun timer_delete",
-	 "reading clocks, timers"},
+	 "timer_getoverrun timer_delete getrandom",
+	 "reading clocks, timers, random bytes"},
 	{SECCOMP_ROW_ALLOW, "adjtimex clock_adjtime clock_adjtime64",
 	 "reading how the clock is kept; the kernel refuses to change it from a user namespace"},
 	{SECCOMP_ROW_ALLOW,
@@ -83,13 +83,16 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_pgetevents_time64",
 	 "asynchronous I/O of databases"},
 	{SECCOMP_ROW_ALLOW,
-	 "mount umount umount2 pivot_root fsopen fsconfig fsmount fspick move_mount open_tree mount_setattr",
+	 "mount umount umount2 pivot_root fsopen fsconfig fsmount fspick move_mount open_tree open_tree_attr "
+	 "mount_setattr",
 	 "mounts in the zone's own namespace; what the global zone mounted is locked there"},
 	{SECCOMP_ROW_ALLOW, "ptrace process_vm_readv process_vm_writev kcmp",
 	 "strace, gdb: of processes of the zone"},
 	{SECCOMP_ROW_ALLOW, "reboot", "the kernel ends the zone's pid namespace: it reboots or halts the zone alone"},
 	{SECCOMP_ROW_ALLOW, "landlock_create_ruleset landlock_add_rule landlock_restrict_self",
 	 "sandboxes of one's own without privileges"},
+	{SECCOMP_ROW_ALLOW, "lsm_get_self_attr lsm_list_modules", "which security modules there are"},
+	{SECCOMP_ROW_ALLOW, "uretprobe uprobe", "made by the kernel itself in a process that the global zone traces"},
 	{SECCOMP_ROW_ALLOW, "fanotify_init fanotify_mark", "the kernel grants a zone the unprivileged part only"},
 	{SECCOMP_ROW_ALLOW, "riscv_flush_icache arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush "
 			    "set_tls",
@@ -110,7 +113,8 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_EPERM, "perf_event_open bpf", "they see, or run in, the host's kernel"},
 	{SECCOMP_ROW_EPERM, "kexec_load kexec_file_load init_module finit_module delete_module", "the kernel is the host's"},
 	{SECCOMP_ROW_EPERM, "open_by_handle_at", "opens files by number, around every path a zone is confined to"},
-	{SECCOMP_ROW_EPERM, "swapon swapoff acct quotactl quotactl_fd lookup_dcookie vhangup", "one for the host"},
+	{SECCOMP_ROW_EPERM, "swapon swapoff acct quotactl quotactl_fd lookup_dcookie vhangup "
+			    "lsm_set_self_attr", "one for the host"},
 	{SECCOMP_ROW_EPERM, "settimeofday stime clock_settime clock_settime64", "the clock is one for the host"},
 	{SECCOMP_ROW_EPERM, "iopl ioperm vm86 vm86old pciconfig_read pciconfig_write pciconfig_iobase",
 	 "ports and modes of the processor"},

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -105,6 +106,8 @@ static void allowed(void)
 	pid_t pid;
 
 	MUST(getppid() > 0);
+	MUST(syscall(SYS_getrandom, &st, sizeof st, 0) == sizeof st);
+	MUST(FAILS(syscall(462, 1, 0, 0), EINVAL) || errno == ENOSYS); /* mseal */
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == 0);
 	MUST(socket(AF_INET, SOCK_STREAM, 0) >= 0);
 	MUST(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
@@ -226,6 +229,18 @@ static void whole(void **s)
 	}
 	for (size_t i = 0; i < m; i++)
 		assert_true(a[i].n > 0 && a[i].reason);
+	/* and no call that libseccomp knows was forgotten */
+	for (int nr = 0; nr < 480; nr++) {
+		static const uint32_t arch[] = {SCMP_ARCH_X86_64, SCMP_ARCH_X86};
+
+		for (size_t i = 0; i < ARRAY_LEN(arch); i++) {
+			_free_ char *name = seccomp_syscall_resolve_num_arch(arch[i], nr);
+			_free_ char *word = name ? xprintf(" %s ", name) : NULL;
+
+			if (word && !strstr(buf_str(&seen), word))
+				fail_msg("%s has no row", name);
+		}
+	}
 }
 
 static void junk(void **s)
