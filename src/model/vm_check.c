@@ -99,7 +99,7 @@ static int to_int(const struct prop *p, const json_t *v, json_t **out)
 		double d = json_real_value(v);
 
 		/* 512.0 and 1e3 are whole numbers to whoever writes JSON with a script; above 2^53 they are guesses. */
-		if (fabs(d) > 9007199254740992.0 || d != trunc(d))
+		if (fabs(d) > 9007199254740992.0 || d != (double)(int64_t)d)
 			return -EINVAL;
 		n = (int64_t)d;
 	} else {
