@@ -26,6 +26,10 @@ static int fill(struct err *e, int code, int sys, const char *fmt, va_list ap)
 	e->hint[0] = 0;
 	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 	n = strlen(e->msg);
+	/* parts of it may be names from outside: nothing in them steers a terminal */
+	for (size_t i = 0; i < n; i++)
+		if (((unsigned char)e->msg[i] < 32 && e->msg[i] != '\n' && e->msg[i] != '\t') || e->msg[i] == 127)
+			e->msg[i] = '?';
 	if (sys && n < sizeof e->msg)
 		snprintf(e->msg + n, sizeof e->msg - n, ": %s (%s)", strerrordesc_np(code) ?: "error", err_name(code));
 	return -code;

@@ -7,6 +7,7 @@
 #define CLOISTER_IMAGE_IMAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/ctx.h"
 #include "state/state.h"
@@ -21,6 +22,7 @@ struct image {
 	char dataset[80];   /* "images/<uuid>"; its tree is below root/ */
 	json_t *manifest;   /* owned */
 };
+#define IMAGE_INIT ((struct image){.manifest = NULL})
 void image_done(struct image *i);
 
 /* -ENOENT (not installed) or the image; type must suit the brand, else -EINVAL says which would. brand NULL = any. */
@@ -32,5 +34,17 @@ int image_platform(struct ctx *c, struct state *st, struct store *s, struct err 
  * {"argv":[…],"env":["A=b"…],"user":"0:0","cwd":"/"}; new reference; -ENOENT if the image has none.
  */
 int image_oci_config(const struct image *i, json_t **out, struct err *e);
+
+/*
+ * An image's lock, taken before any VM's: shared while a VM is made from it, exclusive while it comes or goes.
+ * Returns the descriptor that holds it; try: -EAGAIN instead of waiting.
+ */
+int image_lock(const struct ctx *c, const char *uuid, bool shared, bool try, struct err *e);
+/* -EBUSY with the VMs and images that use it; -ENOENT. */
+int image_delete(struct ctx *c, struct state *st, struct store *s, const char *uuid, struct err *e);
+/* Clears images whose making or deleting was killed. Cheap when there are none. */
+int image_recover(struct ctx *c, struct state *st, struct store *s, struct err *e);
+/* Records the images that are on the pool and not in the database (after pool import). Returns how many. */
+int image_adopt(struct ctx *c, struct state *st, struct store *s, struct err *e);
 
 #endif

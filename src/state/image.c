@@ -90,6 +90,13 @@ static int users(struct state *s, enum sql q, const char *uuid, const char *what
 	return r;
 }
 
+int state_image_users(struct state *s, const char *uuid, struct err *e)
+{
+	int r = users(s, SQL_IMAGE_VMS, uuid, "VM", e);
+
+	return r == 0 ? users(s, SQL_IMAGE_CHILDREN, uuid, "image", e) : r;
+}
+
 int state_image_delete(struct state *s, const char *uuid, struct err *e)
 {
 	sqlite3_stmt *st;
@@ -99,9 +106,7 @@ int state_image_delete(struct state *s, const char *uuid, struct err *e)
 		return r;
 	r = state_image_get(s, uuid, NULL, NULL, e);
 	if (r == 0)
-		r = users(s, SQL_IMAGE_VMS, uuid, "VM", e);
-	if (r == 0)
-		r = users(s, SQL_IMAGE_CHILDREN, uuid, "image", e);
+		r = state_image_users(s, uuid, e);
 	if (r == 0) {
 		st = db_stmt(s, SQL_IMAGE_DROP, e);
 		if (st)

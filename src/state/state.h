@@ -83,6 +83,8 @@ int state_image_put(struct state *s, const char *uuid, const char *istate, const
 int state_image_get(struct state *s, const char *uuid, char **istate, char **manifest, struct err *e); /* -ENOENT */
 int state_image_each(struct state *s, int (*each)(const char *uuid, const char *istate, const char *manifest, void *arg),
 		     void *arg, struct err *e);
+/* 0 if nobody uses it, else -EBUSY as below. */
+int state_image_users(struct state *s, const char *uuid, struct err *e);
 /* -EBUSY with the VMs (by their image_uuid) or child images (by origin) that use it. */
 int state_image_delete(struct state *s, const char *uuid, struct err *e);
 

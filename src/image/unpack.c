@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "image/unpack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+#include "image/child.h"
+
+/* What the program says, line by line; it has eaten hostile bytes, so its lines are outside input too. */
+struct reader {
+	const struct unpack_job *j;
+	struct unpack_done done;
+	bool ok, failed;
+	struct err why;
+	char line[2048];
+	size_t len;
+};
+
+static void line(struct ctx *c, struct reader *r)
+{
+	unsigned long long a, b, s;
+
+	r->line[r->len] = 0;
+	for (size_t i = 0; i < r->len; i++)
+		if ((unsigned char)r->line[i] < 32 || r->line[i] == 127)
+			r->line[i] = '?';
+	if (sscanf(r->line, "p %llu", &a) == 1) {
+		if (c->progress)
+			c->progress(c, r->j->what, a, r->j->total);
+	} else if (!strncmp(r->line, "e ", 2) && !r->failed) {
+		char *text;
+		long code = strtol(r->line + 2, &text, 10);
+
+		r->failed = true;
+		err_set(&r->why, code > 0 && code < 4096 ? (int)code : EBADMSG, "%s", text + strspn(text, " "));
+	} else if (sscanf(r->line, "ok %llu %llu %llu %64[0-9a-f]", &a, &b, &s, r->done.sha256) == 4) {
+		r->done.entries = a;
+		r->done.bytes = b;
+		r->done.size = s;
+		r->ok = true;
+	}
+	r->len = 0;
+}
+
+static int listen_to(struct ctx *c, int fd, struct reader *r, struct err *e)
+{
+	char chunk[4096];
+
+	for (;;) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = c->cancel, .events = POLLIN}};
+		int s = ctx_check(c, e);
+		ssize_t n;
+
+		if (s < 0)
+			return s;
+		if (poll(p, 2, c->deadline ? 200 : -1) < 0 && errno != EINTR)
+			return err_sys(e, errno, "poll");
+		if (!p[0].revents)
+			continue;
+		n = read(fd, chunk, sizeof chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_sys(e, errno, "read from cloister-unpack") : 0;
+		for (ssize_t i = 0; i < n; i++) {
+			if (chunk[i] == '\n' || r->len == sizeof r->line - 1)
+				line(c, r);
+			if (chunk[i] != '\n')
+				r->line[r->len++] = chunk[i];
+		}
+	}
+}
+
+static int hint(struct err *e, int code)
+{
+	if (code == ENOTSUP && strstr(e->msg, "zfs send"))
+		err_hint(e, "make a tarball of it where zfs runs: zfs receive it, then tar -C /pool/dataset/root --numeric-owner "
+			    "--xattrs -czf image.tar.gz .");
+	return -code;
+}
+
+int unpack_run(struct ctx *c, const struct unpack_job *j, struct unpack_done *out, struct err *e)
+{
+	_clean_(child_end) struct child k = CHILD_INIT;
+	_free_ char *prog = xprintf("%s/cloister-unpack", c->libexec), *size = xprintf("%lld", (long long)j->size),
+		     *mb = xprintf("%llu", (unsigned long long)j->max_bytes),
+		     *me = xprintf("%llu", (unsigned long long)j->max_entries);
+	const char *argv[20] = {prog}, *const env[] = {"LC_ALL=C", NULL};
+	struct reader rd = {.j = j, .why = ERR_INIT};
+	_fd_ int rfd = -1;
+	int fds[6] = {-1, -1, 2, j->in, j->root, -1}, pipefd[2], n = 1, r;
+
+	if (j->root < 0)
+		argv[n++] = "--digest";
+	if (j->layer)
+		argv[n++] = "--layer";
+	if (j->sha256)
+		argv[n++] = "--sha256", argv[n++] = j->sha256;
+	if (j->sha1)
+		argv[n++] = "--sha1", argv[n++] = j->sha1;
+	if (j->diff)
+		argv[n++] = "--diff", argv[n++] = j->diff;
+	if (j->size >= 0)
+		argv[n++] = "--size", argv[n++] = size;
+	if (j->max_bytes)
+		argv[n++] = "--max-bytes", argv[n++] = mb;
+	if (j->max_entries)
+		argv[n++] = "--max-entries", argv[n++] = me;
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	rfd = pipefd[0];
+	fds[5] = pipefd[1];
+	if (c->progress)
+		c->progress(c, j->what, 0, j->total);
+	r = child_start(&k, argv, env, fds, 6, e);
+	close(pipefd[1]);
+	if (r == 0)
+		r = listen_to(c, rfd, &rd, e);
+	if (r < 0)
+		return r;
+	r = child_wait(&k);
+	if (r == 0 && rd.ok) {
+		if (c->progress)
+			c->progress(c, j->what, rd.done.size, rd.done.size);
+		*out = rd.done;
+		return 0;
+	}
+	if (rd.failed) {
+		if (e)
+			*e = rd.why;
+		return e ? hint(e, rd.why.code) : -rd.why.code;
+	}
+	if (r > 128)
+		return err_set(e, EIO, "cloister-unpack was ended by signal %d", r - 128);
+	return err_set(e, EIO, "cloister-unpack ended with status %d and no reason", r);
+}
