@@ -205,7 +205,7 @@ int check_priv(const void *v)
 {
 	const char *s = json_string_value(v);
 
-	return verdict(s && made_of(s + (*s == '!' || *s == '-'), LOWER DIGIT "_", 1, 64));
+	return verdict(s && made_of(s + (*s == '!' || *s == '-'), LOWER UPPER DIGIT "_", 1, 64));
 }
 
 int check_namespace(const void *v)

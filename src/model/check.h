@@ -21,7 +21,7 @@ int check_octal(const void *v);      /* "0666" */
 int check_fstype(const void *v);     /* lofs tmpfs ext4 xfs btrfs */
 int check_fsopt(const void *v);
 int check_word(const void *v);       /* [a-z0-9_-]+ */
-int check_priv(const void *v);       /* [!-]?[a-z0-9_]+ */
+int check_priv(const void *v);       /* [!-]?[A-Za-z0-9_]+ */
 int check_namespace(const void *v);
 int check_zpool(const void *v);
 int check_pow2(const void *v);       /* 512..131072, a power of two */

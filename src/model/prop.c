@@ -28,7 +28,7 @@
 #define A(b)  .create = (b), .receive = (b)
 #define AU(b) .create = (b), .update = (b), .receive = (b)
 
-#define MIB_MAX   (1LL << 33) /* 8 PiB */
+#define MIB_MAX   PROP_MIB_MAX
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
 #define N_NET       "the virtual network"
@@ -76,6 +76,8 @@ const struct prop *prop_nearest(const char *name)
 	const struct prop *found = NULL;
 
 	/* One edit in a word of three letters already makes another word: demand more likeness of short names. */
+	if (len < 3)
+		return NULL;
 	if (len < 4)
 		best = 1;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -85,6 +87,8 @@ const struct prop *prop_nearest(const char *name)
 		if (strncmp(n, name, prefix) != 0 || strchr(n + prefix, '.') || rows[i].type == PROP_OUTPUT)
 			continue;
 		d = str_distance(n + prefix, name + prefix);
+		if (len >= 4 && d > 1 && str_starts(n + prefix, name + prefix))
+			d = 1; /* vlan → vlan_id */
 		if (d < best || (d == best && !found)) {
 			best = d;
 			found = &rows[i];

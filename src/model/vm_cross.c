@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Rules that bind several values: within one object, between objects, and across a whole record. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "base/str.h"
+#include "kern/caps.h"
 #include "model/check.h"
 #include "model/model.h"
 #include "model/vm.h"
@@ -166,6 +168,9 @@ static void hvm(struct check *ck, const json_t *rec)
 	size_t i;
 	json_t *o;
 
+	/* Room for what is added to it. */
+	if (vm_int(rec, "ram", 0) > PROP_MIB_MAX / 2)
+		check_note(ck, CHECK_BAD_VALUE, "ram", "ram: must be at most %lld", PROP_MIB_MAX / 2);
 	for (size_t k = 0; k < ARRAY_LEN(models) && ck->mode != M_UPDATE; k++) {
 		json_array_foreach(json_object_get(rec, models[k].list), i, o)
 		{
@@ -182,8 +187,21 @@ static void hvm(struct check *ck, const json_t *rec)
 	}
 }
 
+/* A word that nobody knows is wrong; one that Linux can't grant is vm_available()'s to refuse. */
+static void privileges(struct check *ck, const json_t *rec)
+{
+	const char *words = vm_str(rec, "limit_priv");
+	uint64_t caps, seccomp;
+	struct err e = ERR_INIT;
+
+	if (words && caps_from_limit_priv(&words, 1, &caps, &seccomp, &e) == -EINVAL)
+		check_note(ck, CHECK_BAD_VALUE, "limit_priv", "%s", e.msg);
+}
+
 void cross_check(struct check *ck, const json_t *rec)
 {
+	if (ck->brand & B_ZONE)
+		privileges(ck, rec);
 	nics(ck, rec, "nics");
 	nics(ck, rec, "add_nics");
 	filesystems(ck, rec, "filesystems");

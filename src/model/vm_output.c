@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "kern/caps.h"
 #include "model/model.h"
 #include "model/vm.h"
 
@@ -209,7 +210,8 @@ static bool asks(const struct prop *p, const json_t *v)
 
 int vm_available(const json_t *rec, struct err *e)
 {
-	const char *brand = vm_str(rec, "brand");
+	const char *brand = vm_str(rec, "brand"), *words = vm_str(rec, "limit_priv");
+	uint64_t caps, seccomp;
 	size_t n, k;
 	const struct prop *p = prop_all(&n);
 	json_t *o;
@@ -234,7 +236,7 @@ int vm_available(const json_t *rec, struct err *e)
 				return err_set(e, ENOTSUP, "%s is not available yet: it needs %s", p[i].name, p[i].needs);
 		}
 	}
-	return 0;
+	return words && caps_from_limit_priv(&words, 1, &caps, &seccomp, e) < 0 ? -ENOTSUP : 0;
 }
 
 /* -------- secrets -------- */

@@ -94,6 +94,8 @@ static void derive_memory(json_t *rec, const json_t *old, const json_t *given, u
 		phys = at_least(phys, ram + HVM_SLACK);
 		locked = at_least(locked, ram + HVM_SLACK);
 	}
+	phys = at_most(phys, PROP_MIB_MAX);
+	swap = at_most(swap, PROP_MIB_MAX);
 	set_int(rec, "ram", ram);
 	set_int(rec, "max_physical_memory", phys);
 	set_int(rec, "max_locked_memory", at_most(locked, phys));
@@ -153,6 +155,20 @@ static void drop_unstored(json_t *rec)
 	}
 }
 
+/*
+ * The whole record again, as if it had just been loaded. What single values allow may still make a bad record: an
+ * update that takes a NIC's tag away, an address filled in that another NIC has.
+ */
+static int recheck(const json_t *rec, json_t **report, struct err *e)
+{
+	_check_ struct check ck;
+	_json_ json_t *scratch = json_object();
+
+	check_init(&ck, M_LOAD, NULL);
+	validate(&ck, rec, scratch);
+	return check_end(&ck, report, e);
+}
+
 int vm_record_create(const json_t *payload, const char *now_iso, json_t **rec, json_t **report, struct err *e)
 {
 	_check_ struct check ck;
@@ -180,9 +196,7 @@ int vm_record_create(const json_t *payload, const char *now_iso, json_t **rec, j
 	json_object_set_new(out, "create_timestamp", json_string(now_iso));
 	json_object_set_new(out, "last_modified", json_string(now_iso));
 	json_object_set_new(out, "zfs_filesystem", json_sprintf("%s/%s", vm_str(out, "zpool"), vm_str(out, "uuid")));
-	/* Filling in may have made what was given collide (a generated name, an address from ip). */
-	cross_check(&ck, out);
-	r = check_end(&ck, report, e);
+	r = recheck(out, report, e);
 	if (r < 0)
 		return r;
 	*rec = take(out);
@@ -264,8 +278,9 @@ int vm_record_update(const json_t *rec, const json_t *payload, const char *now_i
 	drop_unstored(next);
 	derive_memory(next, rec, given, ck.brand);
 	fill(next, ck.brand);
-	cross_check(&ck, next);
 	r = check_end(&ck, report, e);
+	if (r == 0)
+		r = recheck(next, report, e);
 	if (r < 0)
 		return r;
 	diff = difference(rec, next);

@@ -7,7 +7,7 @@
  .help = "Whether the VM boots after create and with the host; start sets it, stop clears it."},
 {.name = "brand", STR, CR(B_ALL), .check = check_brand, .rule = "joyent, joyent-minimal, lx, kvm or bhyve",
  .required = B_ALL, .help = "What kind of VM: joyent, joyent-minimal, lx, kvm or bhyve."},
-{.name = "limit_priv", LIST, CRU(B_ALL), .flags = PF_COMMA, .check = check_priv, .live = 'b', .rule = "words of lower-case letters, digits and _",
+{.name = "limit_priv", LIST, CRU(B_ALL), .flags = PF_COMMA, .check = check_priv, .live = 'b', .rule = "words of letters, digits and _, each with an optional ! before it",
  .help = "Privileges of the zone, as SmartOS names them: default, and words added or taken away (!word)."},
 {.name = "v", INT, .receive = B_ALL, .min = 1, .max = 1, .help = "Version of the record's form: 1."},
 {.name = "create_timestamp", STR, .receive = B_ALL, .check = check_time, .rule = "a time such as 2026-01-31T12:00:00.000Z",
