@@ -58,6 +58,15 @@ enum cg_place { CG_PLACE_ZONE, CG_PLACE_LOGIN, CG_PLACE_SUP };
 int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256]);
 int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pid, struct err *e);
 
+/*
+ * For a login (paths of CG_PLACE_LOGIN) into a zone whose memory or processes are used up: puts a small cgroup of its own
+ * in the place of the zone's, for that v1 controller alone. 0 = there is room; else which. done: takes it away if nobody
+ * is left in it (cg_zone_destroy does that too, whoever is left).
+ */
+enum { CG_RESCUE_MEMORY = 1, CG_RESCUE_PIDS = 2 };
+int cg_rescue(const struct cg_host *h, const char *uuid, char path[CG_JOIN_MAX][256], int n, struct err *e);
+void cg_rescue_done(const struct cg_host *h, const char *uuid);
+
 /* Limits on <uuid>. Each writes, reads back, and fails if the kernel holds something else. */
 /* v1: 1:1, at least 2; v2: the weight, at least 1, and above 10000 is -ENOTSUP. 0 means the least. */
 int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e);

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "base/buf.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/cgroup_io.h"
@@ -174,6 +175,7 @@ static int remove_in(const struct cg_host *h, int ctl, const char *uuid, uint64_
 int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, struct err *e)
 {
 	uint64_t end = clock_mono_ns() + (uint64_t)(deadline_ms > 0 ? deadline_ms : 0) * 1000000;
+	_free_ char *rescue = xprintf("_rescue/%s", uuid);
 	char p[CGI_PATH];
 	struct err first = ERR_INIT;
 	int r = cg_zone_kill(h, uuid, e), rr;
@@ -193,6 +195,8 @@ int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, 
 		if (!h->v1[cgi_limits[i]][0])
 			continue;
 		rr = remove_in(h, (int)cgi_limits[i], uuid, end, r == 0 ? &first : NULL);
+		r = r == 0 ? rr : r;
+		rr = remove_in(h, (int)cgi_limits[i], rescue, end, r == 0 ? &first : NULL);
 		r = r == 0 ? rr : r;
 	}
 	if (r == 0)

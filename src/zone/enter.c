@@ -39,6 +39,7 @@ struct outer {
 	struct tty_saved tty;
 	struct buf filter;
 	int report, null;
+	int rescue; /* accounted outside the zone: see cg_rescue() */
 	char tty_name[32];
 };
 
@@ -150,11 +151,17 @@ static int make_pty(struct outer *o, const struct zone_run *r, const int fd[3], 
 	return 0;
 }
 
-static int open_cgroups(struct outer *o, const struct cg_host *h, const char *uuid, struct err *e)
+static int open_cgroups(const struct ctx *c, struct outer *o, const struct cg_host *h, const char *uuid, struct err *e)
 {
 	char path[CG_JOIN_MAX][256];
 	int n = cg_join_paths(h, CG_PLACE_LOGIN, uuid, path);
 
+	o->rescue = cg_rescue(h, uuid, path, n, e);
+	if (o->rescue < 0)
+		return err_add(e, "room for a login into a full zone");
+	if (o->rescue)
+		ctx_log(c, LOG_WARN, "the zone has used up its %s: this session runs on a little of its own",
+			!(o->rescue & CG_RESCUE_MEMORY) ? "processes" : o->rescue & CG_RESCUE_PIDS ? "memory and processes" : "memory");
 	for (int i = 0; i < n; i++) {
 		o->in.join[i] = open(path[i], O_WRONLY | O_CLOEXEC);
 		if (o->in.join[i] < 0)
@@ -164,8 +171,8 @@ static int open_cgroups(struct outer *o, const struct cg_host *h, const char *uu
 	return 0;
 }
 
-static int prepare(struct outer *o, const struct cg_host *h, const struct zone_run *r, const struct zspec *z,
-		   const struct enter *en, struct err *e)
+static int prepare(const struct ctx *c, struct outer *o, const struct cg_host *h, const struct zone_run *r,
+		   const struct zspec *z, const struct enter *en, struct err *e)
 {
 	const int fd[3] = {en->in, en->out, en->err};
 	int p[2], n;
@@ -173,7 +180,7 @@ static int prepare(struct outer *o, const struct cg_host *h, const struct zone_r
 	o->in.pidfd = zone_pidfd(r, e);
 	if (o->in.pidfd < 0)
 		return o->in.pidfd;
-	n = open_cgroups(o, h, z->uuid, e);
+	n = open_cgroups(c, o, h, z->uuid, e);
 	if (n < 0)
 		return n;
 	if (z->seccomp && *z->seccomp) {
@@ -303,9 +310,11 @@ int zone_enter(struct ctx *c, const struct cg_host *h, const struct zone_run *r,
 	o.in.pidfd = o.in.null = o.in.report = -1;
 	o.in.std[0] = o.in.std[1] = o.in.std[2] = -1;
 	o.rl.pidfd = o.rl.sigfd = o.rl.master = -1;
-	n = prepare(&o, h, r, z, en, e);
+	n = prepare(c, &o, h, r, z, en, e);
 	if (n == 0)
 		n = enter(&o, en, e);
+	if (o.rescue > 0)
+		cg_rescue_done(h, z->uuid);
 	outer_done(&o);
 	return n;
 }

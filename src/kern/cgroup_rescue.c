@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A way into a zone that has used up its memory or its processes.
+ *
+ * A zone that filled its memory with a tmpfs has nothing the kernel could reclaim: whoever comes in is killed, or
+ * worse, gets one of the zone's own processes killed. So a login that finds no room is accounted in a cgroup of its
+ * own beside the zone's, with a small limit of its own, for that controller alone; cpu, and on the v2 tree identity,
+ * kill, freeze and devices, stay the zone's. The zone's root may take such a process over: it gains those few
+ * megabytes and no more, until the zone is halted.
+ *
+ *	<cloister>/_rescue/<uuid>      v1 memory, v1 pids; there while a session needs it
+ *
+ * On v2 a process has one place for all controllers, so there is no such way there yet.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+#include "kern/cgroup_io.h"
+
+#define RESCUE_MEMORY (64u << 20)
+#define RESCUE_PIDS   64u
+#define ROOM_MEMORY   (16u << 20) /* less than this, even after dropping clean cache, is "used up" */
+#define ROOM_PIDS     8u
+
+static bool memory_full(const struct cg_host *h, const char *uuid)
+{
+	uint64_t limit, used, in = 0, act = 0, room;
+	char p[CGI_PATH];
+
+	if (cgi_number(cgi_path(h, CG_MEMORY, uuid, "memory.limit_in_bytes", p), &limit) < 0 || limit == UINT64_MAX ||
+	    cgi_number(cgi_path(h, CG_MEMORY, uuid, "memory.usage_in_bytes", p), &used) < 0)
+		return false;
+	room = limit / 4 < ROOM_MEMORY ? limit / 4 : ROOM_MEMORY;
+	if (used + room <= limit)
+		return false;
+	/* a zone that has run for a while is always full of file cache, which makes room on demand */
+	cgi_path(h, CG_MEMORY, uuid, "memory.stat", p);
+	cgi_keyed(p, "total_inactive_file", &in);
+	cgi_keyed(p, "total_active_file", &act);
+	return used + room > limit + in + act;
+}
+
+static bool pids_full(const struct cg_host *h, const char *uuid)
+{
+	uint64_t max, now;
+	char p[CGI_PATH];
+
+	return cgi_number(cgi_path(h, CG_PIDS, uuid, "pids.max", p), &max) == 0 && max != UINT64_MAX &&
+	       cgi_number(cgi_path(h, CG_PIDS, uuid, "pids.current", p), &now) == 0 && now + ROOM_PIDS > max;
+}
+
+/* Makes the place, sets its limit, and puts its cgroup.procs where the zone's stood in path[]. */
+static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, char path[CG_JOIN_MAX][256], int n,
+		  struct err *e)
+{
+	const char *file = ctl == CG_MEMORY ? "memory.limit_in_bytes" : "pids.max";
+	uint64_t limit = ctl == CG_MEMORY ? RESCUE_MEMORY : RESCUE_PIDS, now;
+	char zone[CGI_PATH], p[CGI_PATH], text[32];
+	_free_ char *sub = xprintf("_rescue/%s", uuid);
+	int r;
+
+	cgi_path(h, ctl, uuid, "cgroup.procs", zone);
+	if ((mkdir(cgi_path(h, ctl, "_rescue", NULL, p), 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(cgi_path(h, ctl, sub, NULL, p), 0755) < 0 && errno != EEXIST))
+		return err_sys(e, errno, "mkdir %s", p);
+	snprintf(text, sizeof text, "%llu", (unsigned long long)limit);
+	cgi_path(h, ctl, sub, file, p);
+	r = cgi_number(p, &now);
+	if (r == 0 && now != limit)
+		r = cgi_write(p, text);
+	if (r == 0)
+		r = cgi_number(p, &now);
+	if (r == 0 && now != limit)
+		r = -EIO;
+	if (r < 0)
+		return err_sys(e, r, "write %s to %s", text, p);
+	for (int i = 0; i < n; i++)
+		if (!strcmp(path[i], zone))
+			snprintf(path[i], sizeof path[i], "%s", cgi_path(h, ctl, sub, "cgroup.procs", p));
+	return 0;
+}
+
+int cg_rescue(const struct cg_host *h, const char *uuid, char path[CG_JOIN_MAX][256], int n, struct err *e)
+{
+	int r = 0;
+
+	if (h->v1[CG_MEMORY][0] && memory_full(h, uuid)) {
+		r = divert(h, CG_MEMORY, uuid, path, n, e);
+		if (r < 0)
+			return r;
+		r = CG_RESCUE_MEMORY;
+	}
+	if (h->v1[CG_PIDS][0] && pids_full(h, uuid)) {
+		int rr = divert(h, CG_PIDS, uuid, path, n, e);
+
+		if (rr < 0)
+			return rr;
+		r |= CG_RESCUE_PIDS;
+	}
+	return r;
+}
+
+void cg_rescue_done(const struct cg_host *h, const char *uuid)
+{
+	static const enum cg_ctl ctl[] = {CG_MEMORY, CG_PIDS};
+	_free_ char *sub = xprintf("_rescue/%s", uuid);
+	char p[CGI_PATH];
+
+	for (size_t i = 0; i < ARRAY_LEN(ctl); i++)
+		if (h->v1[ctl[i]][0])
+			rmdir(cgi_path(h, (int)ctl[i], sub, NULL, p));
+}
