@@ -47,6 +47,10 @@ int cg_zone_kill(const struct cg_host *h, const char *uuid, struct err *e);  /* 
 int cg_zone_freeze(const struct cg_host *h, const char *uuid, bool on, struct err *e);
 /* 1 if any process is in it, 0 if not or no such cgroup. */
 int cg_zone_populated(const struct cg_host *h, const char *uuid);
+/* Is this process in the zone, now? */
+bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid);
+/* Each process of the zone, in no order; some may have gone, some may have come. A negative return ends the walk. */
+int cg_zone_each(const struct cg_host *h, const char *uuid, int (*each)(pid_t pid, void *arg, struct err *e), void *arg, struct err *e);
 
 /*
  * Where a process has to be put: absolute paths of cgroup.procs files, at most CG_JOIN_MAX; returns how many. The v2

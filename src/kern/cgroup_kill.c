@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/cgroup_io.h"
@@ -62,6 +63,57 @@ int cg_zone_populated(const struct cg_host *h, const char *uuid)
 	uint64_t v;
 
 	return cgi_keyed(cgi_path(h, -1, uuid, "cgroup.events", p), "populated", &v) == 0 && v == 1;
+}
+
+bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid)
+{
+	char p[64], text[4096], path[256];
+	size_t n;
+
+	snprintf(p, sizeof p, "/proc/%d/cgroup", (int)pid);
+	if (cgi_read(p, text, sizeof text) < 0)
+		return false;
+	/* lines "4:memory:/cloister/<uuid>", "0::/cloister/<uuid>/zone/…" */
+	n = (size_t)snprintf(path, sizeof path, ":/%s/%s", h->root, uuid);
+	for (const char *at = text; (at = strstr(at, path)); at++)
+		if (at[n] == 0 || at[n] == '\n' || at[n] == '/')
+			return true;
+	return false;
+}
+
+static int each_in(int dfd, const char *name, int depth, int (*each)(pid_t, void *, struct err *), void *arg, struct err *e)
+{
+	int fd = openat(dfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	_buf_ struct buf b = BUF_INIT;
+	_dir_ DIR *d = NULL;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", name);
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return err_sys(e, ENOMEM, "%s", name);
+	}
+	/* ENOTSUP: threaded, its processes are listed above it */
+	r = file_read(fd, "cgroup.procs", 64 << 20, &b, NULL);
+	if (r == -ENOTSUP || r == -ENODEV || r == -ENOENT)
+		r = 0;
+	if (r < 0)
+		return err_sys(e, r, "%s/cgroup.procs", name);
+	for (char *save = NULL, *l = b.p ? strtok_r(b.p, "\n", &save) : NULL; l && r >= 0; l = strtok_r(NULL, "\n", &save))
+		if (atoi(l) > 0)
+			r = each((pid_t)atoi(l), arg, e);
+	for (struct dirent *de; r >= 0 && depth < DEPTH_MAX && (de = readdir(d));)
+		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+			r = each_in(fd, de->d_name, depth + 1, each, arg, e);
+	return r < 0 ? r : 0;
+}
+
+int cg_zone_each(const struct cg_host *h, const char *uuid, int (*each)(pid_t, void *, struct err *), void *arg, struct err *e)
+{
+	char p[CGI_PATH];
+
+	return each_in(AT_FDCWD, cgi_path(h, -1, uuid, NULL, p), 0, each, arg, e);
 }
 
 int cg_zone_kill(const struct cg_host *h, const char *uuid, struct err *e)
@@ -115,18 +167,6 @@ static int remove_tree(int dfd, const char *name, int depth)
 	return unlinkat(dfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-/* Is pid still a member of the cgroup whose path ends in /<root>/<uuid>? A pid read a moment ago may be another's by now. */
-static bool still_in(const struct cg_host *h, const char *uuid, long pid)
-{
-	char p[64], text[4096], tail[256];
-
-	snprintf(p, sizeof p, "/proc/%ld/cgroup", pid);
-	if (cgi_read(p, text, sizeof text) < 0)
-		return false;
-	snprintf(tail, sizeof tail, "/%s/%s", h->root, uuid);
-	return strstr(text, tail) != NULL;
-}
-
 /*
  * A process that a killed command had moved into the zone's v1 cgroups, but not yet into the v2 one, is not reached by
  * cgroup.kill. Returns how many were there.
@@ -139,12 +179,13 @@ static int kill_strays(const struct cg_host *h, const char *uuid, const char *di
 	snprintf(p, sizeof p, "%.480s/cgroup.procs", dir);
 	if (cgi_read(p, t, sizeof t) < 0)
 		return 0;
+	/* a pid read a moment ago may be another's by now: hold it by a descriptor, then look again */
 	for (char *save = NULL, *l = strtok_r(t, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
 		long pid = strtol(l, NULL, 10);
 		_fd_ int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 		struct pollfd pf = {.fd = fd, .events = POLLIN};
 
-		if (fd < 0 || !still_in(h, uuid, pid))
+		if (fd < 0 || !cg_zone_has(h, uuid, (pid_t)pid))
 			continue;
 		n++;
 		if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)

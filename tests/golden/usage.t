@@ -5,5 +5,5 @@ $ cloister no-such 2>&1 | head -1
 cloister: unknown command "no-such"
 [2]
 $ vmadm no-such 2>&1 | head -1
-cloister: unknown command "no-such"
+vmadm: unknown command "no-such"
 [2]

@@ -362,8 +362,15 @@ static void freezes(void **s)
 }
 
 /* Cgroups that the zone made itself, a process deep in them, and one that only got as far as v1. */
+static int count(pid_t pid, void *arg, struct err *e)
+{
+	*(int *)arg += cg_zone_has(&host, U, pid);
+	return 0;
+}
+
 static void destroys(void **s)
 {
+	int members = 0;
 	struct err e = ERR_INIT;
 	char p[512], t[16];
 	pid_t a, b;
@@ -376,6 +383,9 @@ static void destroys(void **s)
 	a = child(CG_PLACE_ZONE, wait_forever);
 	snprintf(t, sizeof t, "%d", (int)a);
 	assert_int_equal(file_write(AT_FDCWD, strcat(p, "/cgroup.procs"), t, &e), 0);
+	assert_int_equal(cg_zone_each(&host, U, count, &members, &e), 0);
+	assert_int_equal(members, 1);
+	assert_false(cg_zone_has(&host, "00000000-0000", a));
 	assert_int_equal(pipe(go), 0);
 	b = fork();
 	if (b == 0) {

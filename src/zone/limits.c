@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "zone/limits.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "model/vm.h"
+
+#define MIB (1ULL << 20)
+
+static uint64_t number(const json_t *rec, const char *key, int64_t otherwise)
+{
+	int64_t v = vm_int(rec, key, otherwise);
+
+	return v < 0 ? 0 : (uint64_t)v;
+}
+
+int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e)
+{
+	const char *uuid = vm_str(rec, "uuid");
+	int r;
+
+	if (!uuid)
+		return err_set(e, EINVAL, "limits: the record has no uuid");
+	/* memory first: it is the one that the state of the zone can refuse, and then nothing has been changed yet */
+	r = cg_set_memory(h, uuid, number(rec, "max_physical_memory", 0) * MIB, number(rec, "max_swap", 0) * MIB, e);
+	if (r == 0)
+		r = cg_set_cpu_shares(h, uuid, number(rec, "cpu_shares", 100), e);
+	if (r == 0)
+		r = cg_set_cpu_cap(h, uuid, number(rec, "cpu_cap", 0), e);
+	if (r == 0)
+		r = cg_set_pids(h, uuid, number(rec, "max_lwps", 2000), e);
+	return r;
+}
+
+int limits_get(const struct cg_host *h, const char *uuid, pid_t init, struct limits *out, struct err *e)
+{
+	struct limits l = {.locked = UINT64_MAX};
+	struct rlimit rl;
+	int r = cg_usage(h, uuid, &l.usage, e);
+
+	if (r < 0)
+		return r;
+	l.cpu_shares = l.usage.cpu_shares;
+	l.cpu_cap = l.usage.cpu_cap ? l.usage.cpu_cap : UINT64_MAX;
+	l.memory = l.usage.mem_limit;
+	l.memory_and_swap = l.usage.swap_limit;
+	l.lwps = l.usage.pids_limit;
+	if (init > 0) {
+		if (prlimit(init, RLIMIT_MEMLOCK, NULL, &rl) < 0)
+			return err_sys(e, errno, "locked memory of init %d", (int)init);
+		if (rl.rlim_max != RLIM_INFINITY)
+			l.locked = rl.rlim_max;
+	}
+	*out = l;
+	return 0;
+}
+
+struct lock {
+	const struct cg_host *h;
+	const char *uuid;
+	struct rlimit want;
+	unsigned changed;
+};
+
+/*
+ * prlimit(2) takes a number, not a descriptor. The pidfd is opened first and membership checked after it: when it is
+ * still alive behind the call, the number was that process's all the while.
+ */
+static int lock_one(pid_t pid, void *arg, struct err *e)
+{
+	struct lock *l = arg;
+	struct rlimit old;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0), r = 0;
+
+	if (fd < 0)
+		return 0; /* gone, or a thread */
+	if (cg_zone_has(l->h, l->uuid, pid) && prlimit(pid, RLIMIT_MEMLOCK, NULL, &old) == 0 &&
+	    (old.rlim_cur != l->want.rlim_cur || old.rlim_max != l->want.rlim_max)) {
+		if (prlimit(pid, RLIMIT_MEMLOCK, &l->want, NULL) == 0)
+			l->changed++;
+		else if (errno != ESRCH)
+			r = -errno;
+	}
+	close(fd);
+	if (r == -EPERM) {
+		err_set(e, EPERM, "max_locked_memory: this kernel does not let us raise it on running processes");
+		return err_hint(e, "it holds from the zone's next boot on: vmadm reboot %s", l->uuid);
+	}
+	return r < 0 ? err_sys(e, r, "max_locked_memory: process %d", (int)pid) : 0;
+}
+
+int limits_locked_live(const struct cg_host *h, const char *uuid, uint64_t bytes, struct err *e)
+{
+	struct lock l = {h, uuid, {bytes, bytes}, 0};
+
+	/* A process that forks meanwhile hands on the old limit: again, until a pass finds all as they should be. */
+	for (int pass = 0; pass < 100; pass++) {
+		int r;
+
+		l.changed = 0;
+		r = cg_zone_each(h, uuid, lock_one, &l, e);
+		if (r < 0 || l.changed == 0)
+			return r;
+	}
+	return err_set(e, EAGAIN, "max_locked_memory: the zone forks faster than its processes can be reached");
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The limits of a VM record put on its zone's cgroups, and read back from there. What the record says and what the
+ * kernel holds agree after limits_apply(), or it failed and named the property.
+ */
+#ifndef CLOISTER_ZONE_LIMITS_H
+#define CLOISTER_ZONE_LIMITS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/ctx.h"
+#include "kern/cgroup.h"
+
+/* cpu_shares, cpu_cap, max_physical_memory, max_swap, max_lwps. The cgroups exist; the zone may run. */
+int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e);
+
+/* As the kernel holds them; UINT64_MAX = no limit. */
+struct limits {
+	uint64_t cpu_shares, cpu_cap /* % of one CPU */, memory, memory_and_swap /* bytes */, lwps;
+	uint64_t locked; /* bytes each process may lock: init's hard limit; UINT64_MAX too when nothing runs */
+	struct cg_usage usage;
+};
+/* init: pid of the zone's init in the global zone, 0 = not running. -ENOENT: the zone has no cgroups. */
+int limits_get(const struct cg_host *h, const char *uuid, pid_t init, struct limits *out, struct err *e);
+
+/*
+ * RLIMIT_MEMLOCK of every process of a running zone. Lowering always works; where the kernel lets nobody here raise a
+ * hard limit (no CAP_SYS_RESOURCE) this is -EPERM with the hint that it holds from the next boot on.
+ */
+int limits_locked_live(const struct cg_host *h, const char *uuid, uint64_t bytes, struct err *e);
+
+#endif
