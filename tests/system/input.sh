@@ -132,18 +132,24 @@ evil hard.tar "add('etc/h', type=tarfile.LNKTYPE, linkname='/etc/shadow')"
 evil hardup.tar "add('etc/h', type=tarfile.LNKTYPE, linkname='../../../../../etc/shadow')"
 evil dev.tar "add('etc/d', type=tarfile.BLKTYPE, devmajor=8, devminor=0)"
 evil id.tar "add('etc/f', b'x', uid=70000)"
-for f in abs dotdot link hard hardup dev id; do
-	bad_image "hostile tarball $f" '.' $f.tar
-done
+bad_image "absolute name" 'absolute name' abs.tar
+bad_image "name with .." '"\.\."' dotdot.tar
+bad_image "through a link" 'symbolic link' link.tar
+bad_image "hard link to the host" 'hard link.*absolute' hard.tar
+bad_image "hard link upwards" 'hard link.*"\.\."' hardup.tar
+bad_image "block device" 'block device' dev.tar
+bad_image "id beyond the range" '70000' id.tar
 check_not "nothing was written outside" test -e "$canary"
 tar cf good.tar -C r .
 head -c 5000 good.tar >short.tar
 gzip -c good.tar | head -c 2000 >short.tar.gz
 head -c 100000 /dev/urandom >noise.tar
 : >empty.tar
-for f in short.tar short.tar.gz noise.tar empty.tar /nonexistent; do
-	bad_image "broken archive $f" '.' "$f"
-done
+bad_image "truncated tar" '[Tt]runcated' short.tar
+bad_image "truncated gzip" '[Tt]runcated' short.tar.gz
+bad_image "noise" '[Uu]nrecognized' noise.tar
+bad_image "empty archive" 'empty' empty.tar
+bad_image "no archive" 'No such file' /nonexistent
 
 # OCI layouts
 oci() { # dir [python that may change things before they are written]
@@ -183,14 +189,19 @@ oci o-missing && rm -f o-missing/blobs/sha256/*
 oci o-garbage && head -c 4096 /dev/urandom >o-garbage/index.json
 oci o-nolayout && rm -f o-nolayout/oci-layout
 oci o-ver && echo '{"imageLayoutVersion":"9"}' >o-ver/oci-layout
-for f in o-layer o-manifest o-diff o-path o-missing o-garbage o-nolayout o-ver; do
-	bad_image "hostile OCI layout $f" '.' $f
-done
+bad_image "OCI: layer's digest" 'layer.*sha256 is .* should be 0{64}' o-layer
+bad_image "OCI: manifest's digest" 'sha256 is .* should be 1{64}' o-manifest
+bad_image "OCI: unpacked layer's digest" 'unpacked layer .* should be 2{64}' o-diff
+bad_image "OCI: a path as digest" 'not 64 lower-case hex' o-path
+bad_image "OCI: missing blob" 'No such file' o-missing
+bad_image "OCI: garbage index" 'index' o-garbage
+bad_image "OCI: no oci-layout" 'oci-layout' o-nolayout
+bad_image "OCI: unknown version" 'version 9' o-ver
 
 check "a good tarball" imgadm import good.tar
 img=$(imgadm list -j | jq -r '.[] | (.manifest // .).uuid' | grep -v 00000000-0000-0000-0000 | head -1)
 refuse 'image' '{"brand":"kvm","ram":128,"disks":[{"image_uuid":"'"$img"'"}]}'
-fails 3 '.' imgadm get 11111111-2222-4333-8444-555555555555
+fails 3 'not installed' imgadm get 11111111-2222-4333-8444-555555555555
 mkzone l lxone "\"image_uuid\":\"$img\",\"autoboot\":false" lx
 fails 1 "$l|lxone" imgadm delete "$img"
 check "delete the VM" vmadm delete "$l"
