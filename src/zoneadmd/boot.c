@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* From the command's request to a keeper that keeps: boot a zone, or adopt one whose keeper has died. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/pidfd.h"
+#include "kern/sock.h"
+#include "zone/run.h"
+#include "zoneadmd/zoneadmd.h"
+
+/* Away from the caller: its terminal, its session and its death are not ours. The caller waits for the parent only. */
+static void detach(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		_exit(pid < 0 ? 1 : 0);
+	if (chdir("/") < 0)
+		_exit(1);
+	umask(0);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* As far as it may: lowering takes a capability that not every root has. */
+static void oom_score(const char *value)
+{
+	file_write(AT_FDCWD, "/proc/self/oom_score_adj", value, NULL);
+}
+
+static void join_sup(const struct zspec *z)
+{
+	for (char **j = z->sup_join; j && *j; j++)
+		file_write(AT_FDCWD, *j, "0\n", NULL);
+}
+
+static int open_run_dir(const struct zspec *z, struct err *e)
+{
+	_fd_ int fd = open(z->run_dir ?: "", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "%s", z->run_dir ?: "(no run_dir)");
+	/* Held for life: two keepers of one zone can't be. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, EEXIST, "the zone has a keeper");
+	return take_fd(&fd);
+}
+
+static int write_zone(const struct zspec *z, int run_dir, const struct run_proc *init, uint64_t boot_ns, struct err *e)
+{
+	struct run_zone rz = {.zoneid = z->zoneid, .boot_ns = boot_ns, .init = *init};
+	_buf_ struct buf b = BUF_INIT;
+
+	snprintf(rz.bootid, sizeof rz.bootid, "%s", z->bootid ?: "-");
+	if (run_proc_of(getpid(), &rz.keeper) < 0)
+		return err_sys(e, ESRCH, "own start time");
+	run_zone_write(&rz, z->cg_v2_zone, &b);
+	return put_file(run_dir, "zone", &b, e);
+}
+
+/*
+ * The rest of life in a fresh image: what building took (spec, filter, stack) is given back with the old one. The
+ * process is the same: pid, children, start time. Should the exec fail, this image does it.
+ */
+static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, bool child, int build_ns, int master, int listener,
+		uint64_t boot_ns)
+{
+	char pid[16], ns[24], *argv[] = {(char *)"zoneadmd", (char *)"--keep", z->uuid, pid, (char *)(child ? "1" : "0"), ns, NULL};
+
+	snprintf(pid, sizeof pid, "%d", (int)init);
+	snprintf(ns, sizeof ns, "%llu", (unsigned long long)boot_ns);
+	fd_fix(build_ns, FD_BUILD_NS);
+	fd_fix(master, FD_MASTER);
+	fd_fix(listener, FD_LISTEN);
+	fd_fix(-1, FD_CONTROL);
+	fd_fix(init_fd, FD_INIT);
+	fd_fix(run_dir, FD_RUN);
+	close(FD_STATUS);
+	close_range(FD_STATUS + 1, FD_BUILD_NS - 1, 0);
+	close_range(FD_RUN + 1, ~0U, 0);
+	unsetenv("CLOISTER_FAIL");
+	execv("/proc/self/exe", argv);
+	return keeper_main(z->uuid, init, child, boot_ns);
+}
+
+static int answer_ok(int fd, const struct run_proc *init)
+{
+	char text[64];
+	int n = snprintf(text, sizeof text, "ok %d %d\n", (int)init->pid, (int)getpid());
+
+	return write(fd, text, (size_t)n) == n ? 0 : -EPIPE;
+}
+
+static int boot(struct boot *b, struct err *e)
+{
+	uint64_t boot_ns = clock_wall_ns();
+	struct run_proc init;
+	_fd_ int listener = -1;
+	int r = spec_read(&b->z, e);
+
+	if (r < 0)
+		return r;
+	b->run_dir = open_run_dir(&b->z, e);
+	if (b->run_dir < 0)
+		return b->run_dir;
+	oom_score("0\n");
+	r = build_zone(b, e);
+	if (r < 0)
+		return r;
+	if (run_proc_of(b->init, &init) < 0)
+		r = err_set(e, ECHILD, "init ended at once");
+	if (r == 0 && b->master >= 0)
+		r = listener = sock_listen(b->run_dir, "console.sock", e);
+	if (r >= 0)
+		r = write_zone(&b->z, b->run_dir, &init, boot_ns, e);
+	if (r == 0 && answer_ok(b->status, &init) < 0)
+		r = err_set(e, EPIPE, "the command has gone");
+	if (r < 0) {
+		unlinkat(b->run_dir, "zone", 0);
+		pidfd_kill(b->init_fd, SIGKILL);
+		while (waitpid(b->init, NULL, __WALL) < 0 && errno == EINTR)
+			;
+		return r;
+	}
+	join_sup(&b->z);
+	oom_score("-900\n");
+	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, boot_ns);
+}
+
+static int own_folder(char *out, size_t n)
+{
+	const char *env = getenv("CLOISTER_LIBEXEC");
+	ssize_t len;
+	char *slash;
+
+	if (env) {
+		snprintf(out, n, "%s", env);
+		return 0;
+	}
+	len = readlink("/proc/self/exe", out, n - 1);
+	if (len < 0)
+		return -errno;
+	out[len] = 0;
+	slash = strrchr(out, '/');
+	if (slash)
+		*slash = 0;
+	return 0;
+}
+
+int boot_main(const char *uuid)
+{
+	struct boot b = {
+		.status = FD_STATUS, .run_dir = -1, .host_mnt = -1, .host_pid = -1, .host_net = -1, .host_ipc = -1, .host_cgroup = -1,
+		.host_time = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
+		.null = -1, .empty = -1, .master = -1, .build_ns = -1,
+	};
+	struct err e = ERR_INIT;
+	char libexec[4096];
+
+	detach();
+	if (fds_reserve() < 0 || fd_cloexec(FD_STATUS, 1) < 0 || own_folder(libexec, sizeof libexec) < 0)
+		err_set(&e, EIO, "descriptors of zoneadmd");
+	b.libexec = libexec;
+	if (!e.code)
+		boot(&b, &e);
+	say_err(FD_STATUS, &e);
+	return 1;
+}
+
+/* What a worker that has outlived its keeper still holds. */
+static int from_worker(int run_dir, int *build_ns, int *master, int *listener)
+{
+	_buf_ struct buf text = BUF_INIT;
+	unsigned long long start;
+	_fd_ int fd = -1;
+	int pid;
+
+	if (file_read(run_dir, "worker", 256, &text, NULL) < 0 || sscanf(buf_str(&text), "%d %llu", &pid, &start) != 2)
+		return -ENOENT;
+	fd = pidfd_of(pid, start, NULL);
+	if (fd < 0)
+		return fd;
+	*build_ns = pidfd_getfd(fd, FD_BUILD_NS, 0);
+	*master = pidfd_getfd(fd, FD_MASTER, 0);
+	*listener = pidfd_getfd(fd, FD_LISTEN, 0);
+	pidfd_kill(fd, SIGKILL);
+	return pidfd_wait(fd, 5000);
+}
+
+static int adopt(int status, struct err *e)
+{
+	struct zspec z = {0};
+	struct run_zone rz;
+	_buf_ struct buf text = BUF_INIT;
+	_fd_ int run_dir = -1, init_fd = -1;
+	int build_ns = -1, master = -1, listener = -1;
+	int r = spec_read(&z, e);
+
+	if (r == 0)
+		r = run_dir = open_run_dir(&z, e);
+	if (r >= 0)
+		r = file_read(run_dir, "zone", 4096, &text, e);
+	if (r < 0)
+		return r;
+	if (run_zone_parse(buf_str(&text), &rz) < 0 || strcmp(rz.bootid, z.bootid ?: ""))
+		return err_set(e, ESTALE, "the zone's run file is of another boot");
+	init_fd = pidfd_of(rz.init.pid, rz.init.start, NULL);
+	if (init_fd < 0)
+		return err_set(e, ESRCH, "the zone is not running");
+	from_worker(run_dir, &build_ns, &master, &listener);
+	r = write_zone(&z, run_dir, &rz.init, rz.boot_ns, e);
+	if (r < 0)
+		return r;
+	join_sup(&z);
+	oom_score("-900\n");
+	answer_ok(status, &rz.init);
+	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, rz.boot_ns);
+}
+
+int adopt_main(const char *uuid)
+{
+	struct err e = ERR_INIT;
+
+	detach();
+	if (fds_reserve() < 0 || fd_cloexec(FD_STATUS, 1) < 0)
+		err_set(&e, EIO, "descriptors of zoneadmd");
+	else
+		adopt(FD_STATUS, &e);
+	say_err(FD_STATUS, &e);
+	return 1;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Building a zone, stage by stage. The order matters:
+ *
+ *	keeper                                   init (blocked on the socket in between)
+ *	new mount namespace, time namespace
+ *	clone3 ────────────────────────────────▶ user, pid, net, ipc, uts namespaces; in its v2 cgroup
+ *	maps ids, puts it into the v1 cgroups
+ *	'g' ───────────────────────────────────▶ becomes root of its user namespace, new cgroup namespace
+ *	root, /dev                          ◀── done
+ *	proc, sys, cgroup2, mqueue inside init's namespaces; masks; mounts of the spec
+ *	pivot_root: the host is gone from here
+ *	'm' ───────────────────────────────────▶ its own mount namespace: a copy with less rights, so all is locked
+ *	mounts that may be taken away live  ◀── done
+ *	'x' ───────────────────────────────────▶ files, console, limits, filter, exec: the socket closes
+ *	back to the host's mounts
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/steps.h"
+#include "kern/mount.h"
+#include "kern/ns.h"
+#include "kern/pidfd.h"
+#include "zoneadmd/zoneadmd.h"
+
+void step_done(struct boot *b, const char *name)
+{
+	uint64_t now = clock_mono_ns();
+	char line[64];
+	int n = snprintf(line, sizeof line, "step %s %llu\n", name, (unsigned long long)(now - b->step_ns) / 1000);
+
+	b->step_ns = now;
+	if (b->status >= 0 && write(b->status, line, (size_t)n) < 0)
+		return;
+}
+
+static int say(struct boot *b, char c, struct err *e)
+{
+	return send(b->sock, &c, 1, MSG_NOSIGNAL) < 0 ? err_sys(e, errno, "init of the zone ended while it was being made") : 0;
+}
+
+/* What init has to say. 0 = the stage is done, 1 = the socket is closed: it has been exec'd, or is dead. */
+static int hear(struct boot *b, struct err *e)
+{
+	struct err m;
+	ssize_t n;
+
+	do
+		n = recv(b->sock, &m, sizeof m, 0);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 1;
+	if (n != (ssize_t)sizeof m)
+		return err_sys(e, n < 0 ? errno : EPROTO, "message from init");
+	if (!m.code)
+		return 0;
+	m.msg[sizeof m.msg - 1] = m.hint[sizeof m.hint - 1] = 0;
+	err_set(e, m.code, "%s", m.msg);
+	if (*m.hint)
+		err_hint(e, "%s", m.hint);
+	return -m.code;
+}
+
+static int expect_done(struct boot *b, struct err *e)
+{
+	int r = hear(b, e);
+
+	return r == 1 ? err_set(e, ECHILD, "init of the zone was killed while it was being made") : r;
+}
+
+static int stage_namespaces(struct boot *b, struct err *e)
+{
+	static const char *const what[] = {"mnt", "pid", "net", "ipc", "cgroup", "time"};
+	int *const to[] = {&b->host_mnt, &b->host_pid, &b->host_net, &b->host_ipc, &b->host_cgroup, &b->host_time};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+		*to[i] = ns_open(0, what[i], e);
+		if (*to[i] < 0)
+			return *to[i];
+	}
+	if (unshare(CLONE_NEWNS) < 0)
+		return err_sys(e, errno, "new mount namespace");
+	r = mnt_propagation("/", MS_PRIVATE, e);
+	if (r == 0)
+		r = ns_time_zero(e);
+	b->build_ns = r == 0 ? ns_open(0, "mnt", e) : -1;
+	return b->build_ns < 0 ? -e->code : 0;
+}
+
+static int stage_init(struct boot *b, struct err *e)
+{
+	_fd_ int cg = b->z.cg_v2_zone ? open(b->z.cg_v2_zone, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	int sv[2];
+
+	if (b->z.cg_v2_zone && cg < 0)
+		return err_sys(e, errno, "%s", b->z.cg_v2_zone);
+	if (b->z.seccomp && file_read(AT_FDCWD, b->z.seccomp, 1 << 20, &b->filter, e) < 0)
+		return err_add(e, "system call filter");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, errno, "socketpair");
+	b->sock = sv[0];
+	b->init = pidfd_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS, cg, &b->init_fd);
+	if (b->init == 0)
+		init_child(b, sv[1]);
+	close(sv[1]);
+	if (b->init < 0) {
+		int code = (int)-b->init;
+
+		b->init = 0;
+		return err_sys(e, code, "make the zone's namespaces");
+	}
+	return 0;
+}
+
+static int stage_ids(struct boot *b, struct err *e)
+{
+	char pid[16];
+	int r = ns_map_ids(b->init, b->z.id_base, e);
+
+	snprintf(pid, sizeof pid, "%d\n", (int)b->init);
+	for (char **j = b->z.join; r == 0 && j && *j; j++)
+		r = file_write(AT_FDCWD, *j, pid, e);
+	if (r < 0)
+		return r;
+	b->userns = ns_open(b->init, "user", e);
+	if (b->userns < 0)
+		return b->userns;
+	if (setns(b->host_time, CLONE_NEWTIME) < 0)
+		return err_sys(e, errno, "leave the time namespace");
+	return say(b, 'g', e);
+}
+
+static int stage_kernel(struct boot *b, struct err *e)
+{
+	int r = expect_done(b, e);
+
+	return r < 0 ? r : build_kernel(b, e);
+}
+
+static int stage_mounts(struct boot *b, struct err *e)
+{
+	int r = build_mounts(b, e);
+
+	return r < 0 ? r : build_control(b, e);
+}
+
+static bool has_live(const struct boot *b)
+{
+	for (unsigned i = 0; i < b->z.nmounts; i++)
+		if (b->live[i] >= 0)
+			return true;
+	return false;
+}
+
+static int stage_pivot(struct boot *b, struct err *e)
+{
+	int r;
+
+	if (fchdir(b->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return err_sys(e, errno, "pivot_root");
+	r = mnt_propagation("/", MS_SHARED, e);
+	if (r == 0)
+		r = say(b, has_live(b) ? 'l' : 'm', e);
+	if (r == 0 && has_live(b)) {
+		r = expect_done(b, e);
+		if (r == 0)
+			r = build_live(b, e);
+		if (r == 0)
+			r = say(b, 'x', e);
+	}
+	if (setns(b->host_mnt, CLONE_NEWNS) < 0)
+		return r < 0 ? r : err_sys(e, errno, "back to the host's mounts");
+	return r;
+}
+
+static int stage_exec(struct boot *b, struct err *e)
+{
+	struct pollfd p = {.fd = b->init_fd, .events = POLLIN};
+	int r = hear(b, e);
+
+	if (r == 0)
+		return err_set(e, EPROTO, "init said more than it was asked");
+	if (r < 0)
+		return r;
+	/* Closed by exec, or by death before it. A zombie of a program that has run and ended is fine: the keeper tells. */
+	if (poll(&p, 1, 0) == 1) {
+		siginfo_t si = {0};
+
+		if (waitid(P_PIDFD, (id_t)b->init_fd, &si, WEXITED | WNOWAIT) == 0 && si.si_code != CLD_EXITED && si.si_status == SIGKILL)
+			return err_set(e, ECHILD, "init was killed while it was being started");
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name, *noun;
+	int (*run)(struct boot *, struct err *);
+} stages[] = {
+	{"zone-namespaces", "namespaces", stage_namespaces},
+	{"zone-init", "namespaces", stage_init},
+	{"zone-ids", "user ids and cgroups", stage_ids},
+	{"zone-root", "root", build_root},
+	{"zone-dev", "/dev", build_dev},
+	{"zone-kernel", "kernel filesystems", stage_kernel},
+	{"zone-mounts", "filesystems", stage_mounts},
+	{"zone-pivot", "enter root", stage_pivot},
+	{"zone-exec", "start init", stage_exec},
+};
+
+static void undo(struct boot *b)
+{
+	own_fd(&b->sock);
+	if (b->init > 0) {
+		pidfd_kill(b->init_fd, SIGKILL);
+		while (waitpid(b->init, NULL, __WALL) < 0 && errno == EINTR)
+			;
+	}
+	if (b->host_mnt >= 0 && setns(b->host_mnt, CLONE_NEWNS) < 0)
+		return;
+}
+
+int build_zone(struct boot *b, struct err *e)
+{
+	b->step_ns = clock_mono_ns();
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+		int r = failpoint(stages[i].name, e);
+
+		if (r == 0)
+			r = stages[i].run(b, e);
+		if (r < 0) {
+			err_add(e, "%s", stages[i].noun);
+			undo(b);
+			return r;
+		}
+		step_done(b, stages[i].name);
+	}
+	own_fd(&b->sock);
+	return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The kernel's own filesystems. proc, sysfs, cgroup2 and mqueue show the namespaces of whoever mounts them, so the
+ * keeper joins init's for a moment; but it mounts them in the build namespace with the rights of the first user
+ * namespace, so that in the zone's copy they can't be taken away, remounted or uncovered.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/mount.h"
+#include "kern/ns.h"
+#include "kern/path.h"
+#include "kern/pidfd.h"
+#include "zoneadmd/zoneadmd.h"
+
+#ifndef FSCONFIG_SET_FD
+#define FSCONFIG_SET_FD 5
+#endif
+#define SAFE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+static int join(struct boot *b, struct err *e)
+{
+	if (setns(b->init_fd, CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP) < 0)
+		return err_sys(e, errno, "join the zone's namespaces");
+	return 0;
+}
+
+static int leave(struct boot *b, struct err *e)
+{
+	if (setns(b->host_ipc, CLONE_NEWIPC) < 0 || setns(b->host_net, CLONE_NEWNET) < 0 || setns(b->host_cgroup, CLONE_NEWCGROUP) < 0)
+		return err_sys(e, errno, "leave the zone's namespaces");
+	return 0;
+}
+
+/* Equal but for the kind and number of blanks: the kernel prints tabs. */
+static bool same_words(const char *a, const char *b)
+{
+	for (;;) {
+		size_t n;
+
+		a += strspn(a, " \t\n");
+		b += strspn(b, " \t\n");
+		n = strcspn(a, " \t\n");
+		if (n != strcspn(b, " \t\n") || strncmp(a, b, n))
+			return false;
+		if (!n)
+			return true;
+		a += n;
+		b += n;
+	}
+}
+
+/*
+ * By euid, not by capability, does the kernel let somebody write the sysctls of an IPC namespace: it has to be the
+ * root of the user namespace that owns it.
+ */
+static int sysctls(struct boot *b, struct err *e)
+{
+	int r = 0;
+
+	if (!b->z.nsysctls)
+		return 0;
+	if (seteuid(b->z.id_base) < 0)
+		return err_sys(e, errno, "become the zone's root");
+	for (unsigned i = 0; r == 0 && i < b->z.nsysctls; i++) {
+		const struct zsysctl *s = &b->z.sysctls[i];
+		_free_ char *path = xprintf("/proc/sys/%s", s->name);
+		_buf_ struct buf now = BUF_INIT;
+
+		if (strstr(s->name, ".."))
+			r = err_set(e, EINVAL, "sysctl %s", s->name);
+		if (r == 0)
+			r = file_write(AT_FDCWD, path, s->value, e);
+		if (r == 0)
+			r = file_read(AT_FDCWD, path, 4096, &now, e);
+		if (r == 0 && !same_words(buf_str(&now), s->value))
+			r = err_set(e, ERANGE, "sysctl %s: asked for %s, the kernel holds %s", s->name, s->value, buf_str(&now));
+	}
+	if (seteuid(0) < 0)
+		return err_sys(e, errno, "become root again");
+	return r;
+}
+
+static int mount_in(struct boot *b, const char *type, const char *source, bool ro, int *keep, int dir, const char *name,
+		    struct err *e)
+{
+	_fd_ int m = mnt_new(type, source, NULL, false, SAFE | (ro ? MOUNT_ATTR_RDONLY : 0), e);
+	int r = m < 0 ? m : mnt_attach_at(m, dir, name, e);
+
+	if (r == 0 && keep)
+		*keep = take_fd(&m);
+	return r;
+}
+
+/* Linux 6.17 takes the pid namespace as a parameter. -EINVAL: this kernel does not. */
+static int proc_of_namespace(struct boot *b)
+{
+	_fd_ int ns = ns_open(b->init, "pid", NULL), fs = fsopen("proc", FSOPEN_CLOEXEC);
+	int m;
+
+	if (ns < 0 || fs < 0 || fsconfig(fs, FSCONFIG_SET_FD, "pidns", NULL, ns) < 0)
+		return -EINVAL;
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	m = fsmount(fs, FSMOUNT_CLOEXEC, SAFE);
+	return m < 0 ? -errno : m;
+}
+
+/*
+ * Below that, proc shows the pid namespace that its mounter lives in, so a child is born there for as long as it takes.
+ * It has our descriptors (CLONE_FILES): the mount is handed over by its number.
+ */
+static int proc_by_child(struct boot *b, struct err *e)
+{
+	int st = 0;
+	pid_t pid;
+
+	if (setns(b->init_fd, CLONE_NEWPID) < 0)
+		return err_sys(e, errno, "join the zone's pid namespace");
+	pid = pidfd_clone(CLONE_FILES, -1, NULL);
+	if (pid == 0) {
+		int m = mnt_new("proc", NULL, NULL, false, SAFE, NULL);
+
+		_exit(m < 0 ? -m : dup3(m, FD_CONTROL, O_CLOEXEC) < 0 ? errno : 0);
+	}
+	if (setns(b->host_pid, CLONE_NEWPID) < 0)
+		return err_sys(e, errno, "leave the zone's pid namespace");
+	if (pid < 0)
+		return err_sys(e, (int)pid, "fork");
+	while (waitpid(pid, &st, __WALL) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(st) || WEXITSTATUS(st))
+		return err_sys(e, WIFEXITED(st) ? WEXITSTATUS(st) : EIO, "mount proc");
+	st = fcntl(FD_CONTROL, F_DUPFD_CLOEXEC, FD_FREE);
+	return st < 0 ? err_sys(e, errno, "mount proc") : st;
+}
+
+static int plain_folder(struct boot *b, const char *name, struct err *e)
+{
+	int fd = path_open_nolink(b->root, name, O_PATH | O_DIRECTORY, 0, NULL);
+
+	if (fd == -ENOENT)
+		fd = path_mkdirs_in(b->root, name, 0555, b->z.id_base, b->z.id_base, e);
+	else if (fd < 0)
+		err_sys(e, fd, "%s in the zone's root is not a folder", name);
+	return fd;
+}
+
+static int filesystems(struct boot *b, struct err *e)
+{
+	_fd_ int p = plain_folder(b, "/proc", e);
+	_fd_ int s = p < 0 ? -1 : plain_folder(b, "/sys", e);
+	int r = p < 0 || s < 0 ? -e->code : 0;
+
+	if (r == 0) {
+		b->proc = proc_of_namespace(b);
+		if (b->proc == -EINVAL)
+			b->proc = proc_by_child(b, e);
+		else if (b->proc < 0)
+			err_sys(e, b->proc, "mount proc");
+		r = b->proc < 0 ? b->proc : mnt_attach(b->proc, p, e);
+	}
+	if (r == 0) {
+		b->sys = mnt_new("sysfs", NULL, NULL, false, SAFE | MOUNT_ATTR_RDONLY, e);
+		r = b->sys < 0 ? b->sys : mnt_attach(b->sys, s, e);
+	}
+	if (r == 0)
+		r = mount_in(b, "cgroup2", "cgroup2", false, NULL, b->sys, "fs/cgroup", e);
+	if (r == 0)
+		r = mount_in(b, "mqueue", NULL, false, NULL, b->dev, "mqueue", e);
+	return r;
+}
+
+/* Covers a name by nothing: a null device or an empty folder. Names that this kernel has not are fine. */
+static int mask(struct boot *b, int dir, const char *name, struct err *e)
+{
+	_fd_ int on = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), m = -1;
+	struct stat st;
+
+	if (on < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "mask %s", name);
+	if (fstat(on, &st) < 0)
+		return err_sys(e, errno, "mask %s", name);
+	m = mnt_clone(S_ISDIR(st.st_mode) ? b->empty : b->null, "", e);
+	return m < 0 ? m : mnt_attach(m, on, e);
+}
+
+/* A folder of proc bound over itself with other flags. */
+static int rebind(int dir, const char *name, uint64_t set, uint64_t clr, struct err *e)
+{
+	_fd_ int m = open_tree(dir, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int r;
+
+	if (m < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "bind %s", name);
+	r = mnt_attr(m, set, clr, -1, e);
+	return r < 0 ? r : mnt_attach_at(m, dir, name, e);
+}
+
+static int masks(struct boot *b, struct err *e)
+{
+	static const char *const in_proc[] = {
+		"acpi",	     "asound",	  "cmdline", "config.gz", "consoles",	 "driver", "interrupts",    "iomem",	 "ioports",
+		"kallsyms",  "kcore",	  "key-users", "keys",	  "kmsg",	 "latency_stats", "mtrr",   "sched_debug",
+		"scsi",	     "sysrq-trigger", "timer_list",
+	};
+	static const char *const in_sys[] = {
+		"firmware",	  "fs/bpf", "fs/pstore", "kernel/debug", "kernel/tracing", "kernel/security", "kernel/boot_params",
+		"devices/virtual/powercap", "devices/virtual/dmi",
+	};
+	static const char *const readonly[] = {"sys", "irq", "bus", "fs"};
+	int r = 0;
+
+	b->empty = mnt_new("tmpfs", "none", "size=4k,nr_inodes=1,mode=555", false, SAFE | MOUNT_ATTR_RDONLY, e);
+	if (b->empty < 0)
+		return b->empty;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(readonly); i++)
+		r = rebind(b->proc, readonly[i], MOUNT_ATTR_RDONLY, 0, e);
+	/* The network namespace is the zone's own, and so are its switches; the rest of /proc/sys stays closed. */
+	if (r == 0)
+		r = rebind(b->proc, "sys/net", 0, MOUNT_ATTR_RDONLY, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_proc); i++)
+		r = mask(b, b->proc, in_proc[i], e);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_sys); i++)
+		r = mask(b, b->sys, in_sys[i], e);
+	return r;
+}
+
+int build_kernel(struct boot *b, struct err *e)
+{
+	int r = join(b, e), back;
+
+	if (r < 0)
+		return r;
+	r = sysctls(b, e);
+	if (r == 0)
+		r = ns_lo_up(e);
+	if (r == 0)
+		r = filesystems(b, e);
+	back = leave(b, r == 0 ? e : NULL);
+	if (r == 0)
+		r = back;
+	if (r == 0)
+		r = masks(b, e);
+	return r;
+}

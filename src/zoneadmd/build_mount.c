@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The mounts of the spec, and /.zonecontrol: what the zone may know of itself, and the programs we lend it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/mount.h"
+#include "kern/path.h"
+#include "zoneadmd/zoneadmd.h"
+
+static uint64_t attrs(unsigned flags)
+{
+	return (flags & ZM_RO ? MOUNT_ATTR_RDONLY : 0) | (flags & ZM_NODEV ? MOUNT_ATTR_NODEV : 0) |
+	       (flags & ZM_NOSUID ? MOUNT_ATTR_NOSUID : 0) | (flags & ZM_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+int zmount_make(const struct zmount *m, uint32_t id_base, int userns, struct err *e)
+{
+	_free_ char *opts = NULL;
+	_fd_ int fd = -1;
+	int r;
+
+	switch (m->kind) {
+	case ZM_BIND:
+		fd = open_tree(AT_FDCWD, m->source ?: "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, errno, "source %s", m->source ?: "(none)");
+		break;
+	case ZM_TMPFS:
+		opts = xprintf("%s%suid=%u,gid=%u", m->data ?: "", m->data && *m->data ? "," : "", id_base, id_base);
+		fd = mnt_new("tmpfs", m->source && *m->source ? m->source : "tmpfs", opts, false, 0, e);
+		break;
+	case ZM_FS:
+		fd = mnt_new(m->fstype ?: "", m->source, m->data, m->flags & ZM_RO, 0, e);
+		break;
+	}
+	if (fd < 0)
+		return fd;
+	r = mnt_attr(fd, attrs(m->flags), 0, m->flags & ZM_IDMAP && m->kind != ZM_TMPFS ? userns : -1, e);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+static int make_file(int dir, const char *name, uint32_t id_base)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+
+	if (fd < 0 && errno == EOVERFLOW) { /* an idmapped folder: see mkdir_as() in kern/path.c */
+		setfsgid(id_base);
+		setfsuid(id_base);
+		fd = openat(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+		if (fd < 0)
+			fd = -errno;
+		setfsuid(0);
+		setfsgid(0);
+	} else if (fd < 0) {
+		fd = -errno;
+	} else if (fchown(fd, id_base, id_base) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+int zmount_target(int root, const char *target, bool file, uint32_t id_base, struct err *e)
+{
+	_free_ char *path = xstrdup(target);
+	_fd_ int dir = -1;
+	struct stat st;
+	char *slash;
+	int fd, r;
+
+	if (*target != '/')
+		return err_set(e, EINVAL, "target %s is not an absolute path", target);
+	fd = path_open_in(root, target, O_PATH, 0, NULL);
+	if (fd == -ENOENT && !file)
+		return path_mkdirs_in(root, target, 0755, id_base, id_base, e);
+	if (fd == -ENOENT) {
+		slash = strrchr(path, '/');
+		*slash = 0;
+		dir = path_mkdirs_in(root, *path ? path : "/", 0755, id_base, id_base, e);
+		if (dir < 0)
+			return dir;
+		r = make_file(dir, slash + 1, id_base);
+		if (r < 0 && r != -EEXIST)
+			return err_sys(e, r, "make %s", target);
+		fd = path_open_in(root, target, O_PATH, 0, NULL);
+	}
+	if (fd < 0)
+		return err_sys(e, fd, "target %s", target);
+	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode) == file) {
+		close(fd);
+		return err_sys(e, file ? EISDIR : ENOTDIR, "target %s", target);
+	}
+	return fd;
+}
+
+/* Hides what is there; what is not there needs no hiding. */
+static int mask_target(struct boot *b, const struct zmount *m, struct err *e)
+{
+	_fd_ int on = path_open_in(b->root, m->target, O_PATH, 0, NULL), cover = -1;
+	struct stat st;
+
+	if (on == -ENOENT)
+		return 0;
+	if (on < 0 || fstat(on, &st) < 0)
+		return err_sys(e, on < 0 ? on : errno, "mask %s", m->target);
+	cover = mnt_clone(S_ISDIR(st.st_mode) ? b->empty : b->null, "", e);
+	return cover < 0 ? cover : mnt_attach(cover, on, e);
+}
+
+static int one(struct boot *b, unsigned i, struct err *e)
+{
+	const struct zmount *m = &b->z.mounts[i];
+	_fd_ int fd = -1, on = -1;
+
+	if (m->flags & ZM_MASK)
+		return mask_target(b, m, e);
+	fd = zmount_make(m, b->z.id_base, b->userns, e);
+	if (fd == -ENOENT && m->flags & ZM_OPTIONAL)
+		return 0;
+	if (fd < 0)
+		return fd;
+	if (m->flags & ZM_LIVE) {
+		b->live[i] = take_fd(&fd);
+		return 0;
+	}
+	on = zmount_target(b->root, m->target, m->flags & ZM_FILE, b->z.id_base, e);
+	return on < 0 ? on : mnt_attach(fd, on, e);
+}
+
+int build_mounts(struct boot *b, struct err *e)
+{
+	b->live = xalloc((b->z.nmounts + 1) * sizeof *b->live);
+	for (unsigned i = 0; i < b->z.nmounts; i++)
+		b->live[i] = -1;
+	for (unsigned i = 0; i < b->z.nmounts; i++)
+		if (one(b, i, e) < 0)
+			return err_add(e, "mount %s", b->z.mounts[i].target);
+	return 0;
+}
+
+int build_live(struct boot *b, struct err *e)
+{
+	for (unsigned i = 0; i < b->z.nmounts; i++) {
+		const struct zmount *m = &b->z.mounts[i];
+		_fd_ int on = -1;
+		int r;
+
+		if (b->live[i] < 0)
+			continue;
+		on = zmount_target(b->root, m->target, m->flags & ZM_FILE, b->z.id_base, e);
+		r = on < 0 ? on : mnt_attach(b->live[i], on, e);
+		own_fd(&b->live[i]);
+		if (r < 0)
+			return err_add(e, "mount %s", m->target);
+	}
+	return 0;
+}
+
+int build_control(struct boot *b, struct err *e)
+{
+	_free_ char *zone = xprintf("%s/zone", b->libexec);
+	_buf_ struct buf text = BUF_INIT;
+	_fd_ int m = mnt_new("tmpfs", "zonecontrol", "size=16k,nr_inodes=16,mode=755", false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
+	_fd_ int native = -1, on = -1, file = -1;
+	int r;
+
+	if (m < 0)
+		return m;
+	native = mnt_clone(AT_FDCWD, zone, e);
+	if (native < 0)
+		return native;
+	r = mnt_attr(native, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, -1, e);
+	if (r < 0)
+		return r;
+	on = path_open_nolink(b->root, "/.zonecontrol", O_PATH | O_DIRECTORY, 0, NULL);
+	if (on == -ENOENT)
+		on = path_mkdirs_in(b->root, "/.zonecontrol", 0755, b->z.id_base, b->z.id_base, e);
+	else if (on < 0)
+		err_sys(e, on, "/.zonecontrol in the zone's root is not a folder");
+	if (on < 0)
+		return on;
+	r = mnt_attach(m, on, e);
+	if (r < 0)
+		return r;
+	buf_printf(&text, "zonename %s\nuuid %s\nzoneid %llu\nbrand %s\n", b->z.zonename ?: b->z.uuid, b->z.uuid,
+		   (unsigned long long)b->z.zoneid, b->z.brand ?: "-");
+	file = openat(m, "zone", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (file < 0 || fd_write_all(file, buf_str(&text), text.len) < 0 || mkdirat(m, "native", 0755) < 0)
+		return err_sys(e, errno, "/.zonecontrol");
+	own_fd(&file); /* an open writer would keep the mount from becoming read-only */
+	r = mnt_attach_at(native, m, "native", e);
+	return r < 0 ? r : mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);
+}

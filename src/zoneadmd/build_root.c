@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The zone's root, idmapped so that ids on disk stay 0 to 65535.
+ *
+ *	private: one clone of the dataset's mount
+ *	shared:  staging tmpfs ── 0, 1, …  the image's layers, idmapped, read-only
+ *	                       ├─ u        the zone's own dataset, idmapped (upper and work are in it)
+ *	                       └─ r        the overlay over them
+ *
+ * Overlay itself can't be idmapped, its layers can. The pool is mounted nosuid; here alone that is lifted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "kern/mount.h"
+#include "zoneadmd/zoneadmd.h"
+
+#define LAYERS_MAX 64 /* fsconfig(2) takes 255 bytes of "0:1:2:…" */
+
+static int layer(struct boot *b, int staging, const char *path, const char *name, uint64_t attrs, struct err *e)
+{
+	_fd_ int m = mnt_clone(AT_FDCWD, path, e);
+	int r;
+
+	if (m < 0)
+		return m;
+	r = mnt_attr(m, attrs | MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, b->userns, e);
+	if (r < 0)
+		return err_add(e, "%s", path);
+	if (mkdirat(staging, name, 0700) < 0)
+		return err_sys(e, errno, "mkdir %s", name);
+	return mnt_attach_at(m, staging, name, e);
+}
+
+/* upper and work are folders of one dataset: dir gets its path, up and wo their names. */
+static int split_upper(const struct zspec *z, char **dir, const char **up, const char **wo, struct err *e)
+{
+	const char *u = strrchr(z->upper ?: "", '/'), *w = strrchr(z->work ?: "", '/');
+
+	if (!u || !w || u == z->upper || u - z->upper != w - z->work || strncmp(z->upper, z->work, (size_t)(u - z->upper)) ||
+	    strchr(u, ',') || strchr(w, ','))
+		return err_set(e, EINVAL, "upper %s and work %s must be folders side by side", z->upper, z->work);
+	*dir = xprintf("%.*s", (int)(u - z->upper), z->upper);
+	*up = u + 1;
+	*wo = w + 1;
+	return 0;
+}
+
+static int shared_root(struct boot *b, struct err *e)
+{
+	const struct zspec *z = &b->z;
+	_free_ char *dir = NULL, *opts = NULL;
+	_buf_ struct buf lower = BUF_INIT;
+	_fd_ int staging = mnt_new("tmpfs", "staging", "size=64k,nr_inodes=80,mode=700", false, 0, e);
+	const char *up = NULL, *wo = NULL;
+	char name[8];
+	int r = staging < 0 ? staging : mnt_attach_at(staging, AT_FDCWD, z->run_dir, e);
+
+	if (r == 0)
+		r = split_upper(z, &dir, &up, &wo, e);
+	for (int i = 0; r == 0 && z->lower && z->lower[i]; i++) {
+		if (i == LAYERS_MAX)
+			return err_set(e, E2BIG, "more than %d layers", LAYERS_MAX);
+		snprintf(name, sizeof name, "%d", i);
+		buf_printf(&lower, "%s%d", i ? ":" : "", i);
+		r = layer(b, staging, z->lower[i], name, MOUNT_ATTR_RDONLY, e);
+	}
+	if (r == 0)
+		r = layer(b, staging, dir, "u", 0, e);
+	if (r < 0)
+		return r;
+	if (fchdir(staging) < 0 || mkdirat(staging, "r", 0700) < 0)
+		return err_sys(e, errno, "staging");
+	/*
+	 * redirect_dir: rename(2) of a folder of the image works instead of EXDEV. metacopy: chown and chmod do not copy
+	 * file data. index stays off: it binds the upper to one incarnation of its lower, and rolling back would break it.
+	 */
+	opts = xprintf("lowerdir=%s,upperdir=u/%s,workdir=u/%s,redirect_dir=on,metacopy=on,xino=auto,index=off", buf_str(&lower),
+		       up, wo);
+	b->root = mnt_new("overlay", z->uuid, opts, false, MOUNT_ATTR_NODEV | (z->root_ro ? MOUNT_ATTR_RDONLY : 0), e);
+	if (b->root < 0)
+		return b->root;
+	r = mnt_attach_at(b->root, staging, "r", e);
+	if (r == 0 && chdir("/") < 0)
+		r = err_sys(e, errno, "chdir /");
+	return r;
+}
+
+int build_root(struct boot *b, struct err *e)
+{
+	const struct zspec *z = &b->z;
+	int r;
+
+	if (z->shared)
+		return shared_root(b, e);
+	b->root = mnt_clone(AT_FDCWD, z->root_path, e);
+	if (b->root < 0)
+		return b->root;
+	r = mnt_attr(b->root, MOUNT_ATTR_NODEV | (z->root_ro ? MOUNT_ATTR_RDONLY : 0),
+		     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | (z->root_ro ? 0 : MOUNT_ATTR_RDONLY), b->userns, e);
+	if (r < 0)
+		return err_add(e, "%s", z->root_path);
+	return mnt_attach_at(b->root, AT_FDCWD, z->run_dir, e);
+}

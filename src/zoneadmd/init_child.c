@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The zone's init before it is one: from clone3 to exec, as the zone's own root, inside. It trusts nothing in the
+ * zone's files, and has nothing that they could take: one socket, which exec closes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "kern/mount.h"
+#include "zoneadmd/zoneadmd.h"
+
+#define SOCK 3
+
+static void tell(const struct err *e)
+{
+	if (send(SOCK, e, sizeof *e, MSG_NOSIGNAL) < 0)
+		_exit(125);
+}
+
+static void done(void)
+{
+	tell(&(struct err){.code = 0});
+}
+
+static void fail(struct err *e)
+{
+	if (!e->code)
+		e->code = EIO;
+	tell(e);
+	_exit(125);
+}
+
+/* The keeper's next word; its death ends us too. */
+static char hear(void)
+{
+	char c = 0;
+	ssize_t n;
+
+	do
+		n = recv(SOCK, &c, 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(125);
+	return c;
+}
+
+/* Before anything of the zone is mounted: no descriptor but the socket, default signals. */
+static int settle(int sock, struct err *e)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	if (dup2(sock, SOCK) < 0 || close_range(SOCK + 1, ~0U, 0) < 0 || fcntl(SOCK, F_SETFD, FD_CLOEXEC) < 0)
+		return err_sys(e, errno, "close descriptors");
+	for (int s = 1; s < NSIG; s++)
+		sigaction(s, &dfl, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	umask(022);
+	personality(PER_LINUX);
+	return 0;
+}
+
+static int become_root(struct err *e)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_sys(e, errno, "become the zone's root");
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, errno, "new cgroup namespace");
+	return 0;
+}
+
+static int names(const struct zspec *z, struct err *e)
+{
+	const char *host = z->hostname ?: z->uuid, *dom = z->domain;
+
+	if (sethostname(host, strlen(host)) < 0)
+		return err_sys(e, errno, "host name %s", host);
+	if (dom && setdomainname(dom, strlen(dom)) < 0)
+		return err_sys(e, errno, "domain name %s", dom);
+	/* What the caller's session keyring holds is none of the zone's business. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return err_sys(e, errno, "new session keyring");
+	return 0;
+}
+
+static int stdio(const struct zspec *z, struct err *e)
+{
+	const char *path = z->no_console ? "/dev/null" : "/dev/console";
+	int fd;
+
+	if (setsid() < 0)
+		return err_sys(e, errno, "new session");
+	fd = open(path, O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "%s", path);
+	/*
+	 * An entrypoint gets its terminal as a session leader wants it. An init does not: it starts gettys, each the leader
+	 * of a session that has to be able to take the console.
+	 */
+	if (z->docker && !z->no_console && ioctl(fd, TIOCSCTTY, 0) < 0)
+		return err_sys(e, errno, "controlling terminal");
+	for (int i = 0; i < 3; i++)
+		if (dup2(fd, i) < 0)
+			return err_sys(e, errno, "console");
+	close(fd);
+	return 0;
+}
+
+/*
+ * Limits are ceilings, so where this process may not raise its own (the hard one is lower and CAP_SYS_RESOURCE is
+ * missing) the lower one stands and the promise holds.
+ */
+static int limit(int what, uint64_t value, const char *name, struct err *e)
+{
+	struct rlimit r;
+
+	if (!value)
+		return 0;
+	if (getrlimit((__rlimit_resource_t)what, &r) < 0)
+		return err_sys(e, errno, "%s", name);
+	if (value > r.rlim_max)
+		value = r.rlim_max;
+	r.rlim_cur = r.rlim_max = value;
+	if (what == RLIMIT_NOFILE && r.rlim_cur > 1024)
+		r.rlim_cur = 1024; /* programs with select(2); those that need more raise it to the hard limit */
+	return setrlimit((__rlimit_resource_t)what, &r) < 0 ? err_sys(e, errno, "%s", name) : 0;
+}
+
+static int restrict_self(const struct boot *b, struct err *e)
+{
+	for (int c = 0; c < 64; c++) {
+		if (b->z.caps >> c & 1)
+			continue;
+		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0 && errno != EINVAL)
+			return err_sys(e, errno, "drop capability %d", c);
+	}
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (b->filter.len) {
+		struct sock_fprog p = {
+			.len = (unsigned short)(b->filter.len / sizeof(struct sock_filter)),
+			.filter = (struct sock_filter *)(void *)b->filter.p,
+		};
+
+		if (b->filter.len % sizeof(struct sock_filter) || b->filter.len / sizeof(struct sock_filter) > BPF_MAXINSNS)
+			return err_set(e, EINVAL, "system call filter: %zu bytes are no program", b->filter.len);
+		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p) < 0)
+			return err_sys(e, errno, "system call filter");
+	}
+	return 0;
+}
+
+static int identity(const struct zspec *z, const struct init_ids *ids, struct err *e)
+{
+	const char *cwd = z->cwd ?: "/";
+
+	if (ids && (setgroups(ids->ngroups, ids->groups) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
+		    setresuid(ids->uid, ids->uid, ids->uid) < 0))
+		return err_sys(e, errno, "become user %s", z->user);
+	return chdir(cwd) < 0 ? err_sys(e, errno, "working directory %s", cwd) : 0;
+}
+
+/* An image's program expects HOME; the image seldom says it. */
+static void add_home(struct zspec *z, const char *home)
+{
+	size_t n = 0;
+
+	for (; z->env && z->env[n]; n++)
+		if (!strncmp(z->env[n], "HOME=", 5))
+			return;
+	z->env = xrealloc(z->env, (n + 2) * sizeof *z->env);
+	z->env[n] = xprintf("HOME=%s", *home ? home : "/");
+	z->env[n + 1] = NULL;
+}
+
+static void run(const struct zspec *z, struct err *e)
+{
+	char *const none[] = {NULL};
+	int code;
+
+	if (!z->argv || !z->argv[0]) {
+		err_set(e, EINVAL, "the zone has no init");
+		return;
+	}
+	execve(z->argv[0], z->argv, z->env ?: (char **)none);
+	code = errno;
+	err_sys(e, code, "exec %s", z->argv[0]);
+	if (code == ENOENT && access(z->argv[0], F_OK) == 0)
+		err_hint(e, "it is there, but the interpreter or loader that it names is not in the zone's root");
+	else if (code == ENOENT)
+		err_hint(e, "the zone's root has no such file: see init_name, or the image");
+	else if (code == EACCES)
+		err_hint(e, "it has to be an executable file, on a filesystem that is not noexec");
+	else if (code == ENOEXEC)
+		err_hint(e, "it is a program of another machine, or a script without #!");
+}
+
+static int inside(struct boot *b, struct err *e)
+{
+	struct init_ids ids, *as = NULL;
+	int r;
+
+	if (b->z.user && strcmp(b->z.user, "0:0")) {
+		r = init_user(b->z.user, &ids, e);
+		if (r < 0)
+			return r;
+		as = &ids;
+	}
+	if (b->z.docker)
+		add_home(&b->z, as ? as->home : "/root");
+	r = names(&b->z, e);
+	if (r == 0)
+		r = init_files(&b->z, e);
+	if (r == 0)
+		r = stdio(&b->z, e);
+	if (r == 0)
+		r = limit(RLIMIT_MEMLOCK, b->z.memlock, "max_locked_memory", e);
+	if (r == 0)
+		r = limit(RLIMIT_NOFILE, b->z.nofile, "open files", e);
+	if (r == 0)
+		r = restrict_self(b, e);
+	if (r == 0)
+		r = identity(&b->z, as, e);
+	return r;
+}
+
+void init_child(struct boot *b, int sock)
+{
+	struct err e = ERR_INIT;
+	char go;
+
+	if (settle(sock, &e) < 0 || hear() != 'g' || become_root(&e) < 0)
+		fail(&e);
+	done();
+	go = hear();
+	if (go != 'm' && go != 'l')
+		_exit(125);
+	/* By now "/" is the zone's root: pivot_root moved it under us. */
+	if (chdir("/") < 0 || unshare(CLONE_NEWNS) < 0) {
+		err_sys(&e, errno, "new mount namespace");
+		fail(&e);
+	}
+	if (go == 'l') {
+		done();
+		if (hear() != 'x')
+			_exit(125);
+	}
+	if (inside(b, &e) == 0)
+		run(&b->z, &e);
+	fail(&e);
+	_exit(125);
+}

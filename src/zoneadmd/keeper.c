@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The keeper's life: init runs, the worker is kept alive, init ends, somebody is told. It waits in one poll(2), makes
+ * nothing by path (its run directory is a descriptor: the zone may have been booted again meanwhile, with another
+ * keeper and another directory of the same name) and removes nothing at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/pidfd.h"
+#include "zone/run.h"
+#include "zoneadmd/zoneadmd.h"
+
+#define SECOND      1000000000ULL
+#define BACKOFF_MAX 60
+#define GOOD_RUN    60 /* seconds after which a restart is not held back */
+#define DRAIN_MS    1000
+
+struct keeper {
+	struct zspec z;
+	bool child; /* init is ours to reap */
+	pid_t init;
+	uint64_t boot_ns;
+	bool console;
+	pid_t worker;
+	int worker_fd, control;
+	unsigned worker_fails;
+	uint64_t worker_start, worker_next; /* CLOCK_MONOTONIC ns */
+};
+
+/* 0, 1, 2, 4, … 60 seconds. */
+static unsigned backoff(uint64_t n)
+{
+	return n == 0 ? 0 : n > 6 ? BACKOFF_MAX : 1u << (n - 1);
+}
+
+/* Only what stays fits is kept: the spec of a Debian zone is 10 KiB, and there are a thousand keepers. */
+static void trim_spec(struct zspec *z)
+{
+	struct zspec keep = {
+		.uuid = take(z->uuid), .log_dir = take(z->log_dir), .cloister = take(z->cloister), .node = take(z->node),
+		.log_max = z->log_max, .restart_init = z->restart_init, .init_restarts = z->init_restarts,
+	};
+
+	zspec_done(z);
+	*z = keep;
+}
+
+/* vfork: the child has our memory until it execs, so it touches descriptors and nothing else. */
+static pid_t worker_exec(char *const argv[], int control)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		if (dup2(control, FD_CONTROL) >= 0)
+			execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void worker_spawn(struct keeper *k)
+{
+	char max[24], *argv[] = {(char *)"zoneadmd", (char *)"--worker", k->z.uuid, k->z.log_dir ?: (char *)"", max, NULL};
+	_buf_ struct buf text = BUF_INIT;
+	int sv[2];
+
+	snprintf(max, sizeof max, "%llu", (unsigned long long)k->z.log_max);
+	k->worker_start = clock_mono_ns();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+		goto later;
+	k->worker = worker_exec(argv, sv[1]);
+	close(sv[1]);
+	if (k->worker > 0) {
+		struct run_proc p = {0};
+
+		k->control = sv[0];
+		run_proc_of(k->worker, &p);
+		k->worker_fd = pidfd_of(k->worker, p.start, NULL);
+		buf_printf(&text, "%d %llu\n", (int)k->worker, (unsigned long long)p.start);
+		put_file(FD_RUN, "worker", &text, NULL);
+		return;
+	}
+	close(sv[0]);
+later:
+	k->worker_next = clock_mono_ns() + ++k->worker_fails * SECOND;
+}
+
+static void worker_gone(struct keeper *k)
+{
+	uint64_t now = clock_mono_ns();
+
+	own_fd(&k->control);
+	own_fd(&k->worker_fd);
+	waitpid(k->worker, NULL, WNOHANG);
+	k->worker = 0;
+	k->worker_fails = now - k->worker_start > GOOD_RUN * SECOND ? 0 : k->worker_fails + 1;
+	/* The first restart is at once, so that a killed worker is not missed. */
+	k->worker_next = now + backoff(k->worker_fails - (k->worker_fails > 0)) * SECOND;
+}
+
+static void keep_init(struct keeper *k)
+{
+	for (;;) {
+		struct pollfd p[2] = {{.fd = FD_INIT, .events = POLLIN}, {.fd = k->worker_fd, .events = POLLIN}};
+		int ms = -1;
+
+		if (k->console && !k->worker) {
+			int64_t left = (int64_t)(k->worker_next - clock_mono_ns());
+
+			if (left <= 0) {
+				worker_spawn(k);
+				continue;
+			}
+			ms = (int)(left / 1000000) + 1;
+		}
+		if (poll(p, 2, ms) < 0 && errno != EINTR)
+			return;
+		if (p[0].revents)
+			return;
+		if (k->worker_fd >= 0 && p[1].revents)
+			worker_gone(k);
+		else if (k->worker && k->worker_fd < 0)
+			worker_gone(k); /* dead before its pidfd could be had */
+	}
+}
+
+static struct run_ended end_of_init(struct keeper *k)
+{
+	struct run_ended d = {.reason = ZONE_END_UNKNOWN, .ns = clock_wall_ns()};
+	int st = 0;
+
+	if (k->child) {
+		pid_t r;
+
+		do
+			r = waitpid(k->init, &st, __WALL);
+		while (r < 0 && errno == EINTR);
+		if (r < 0)
+			return d;
+	} else if (pidfd_exit_status(FD_INIT, &st) < 0) {
+		return d;
+	}
+	/* reboot(2) in a pid namespace kills its init by one of these two; no one else can, for init ignores them. */
+	if (WIFEXITED(st)) {
+		d.reason = ZONE_END_EXIT;
+		d.status = WEXITSTATUS(st);
+	} else if (WTERMSIG(st) == SIGHUP || WTERMSIG(st) == SIGINT) {
+		d.reason = WTERMSIG(st) == SIGHUP ? ZONE_END_REBOOT : ZONE_END_HALT;
+	} else {
+		d.reason = ZONE_END_SIGNAL;
+		d.status = WTERMSIG(st);
+	}
+	return d;
+}
+
+/* The worker reads what is left of the console, writes it out and ends; it does not get forever. */
+static void worker_drain(struct keeper *k)
+{
+	own_fd(&k->control);
+	if (k->worker_fd >= 0 && pidfd_wait(k->worker_fd, DRAIN_MS) < 0)
+		pidfd_kill(k->worker_fd, SIGKILL);
+	if (k->worker > 0)
+		waitpid(k->worker, NULL, 0);
+	own_fd(&k->worker_fd);
+	k->worker = 0;
+}
+
+static bool halting(void)
+{
+	return faccessat(FD_RUN, "halting", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int call_command(struct keeper *k)
+{
+	char *argv[] = {k->z.cloister, (char *)"--node", k->z.node, (char *)"zone-ended", k->z.uuid, NULL};
+	_free_ char *log = k->z.log_dir ? xprintf("%s/platform.log", k->z.log_dir) : NULL;
+	_fd_ int out = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+	pid_t pid = fork();
+	int st;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		signal(SIGPIPE, SIG_DFL);
+		umask(022);
+		dup2(out < 0 ? 0 : out, 1);
+		dup2(out < 0 ? 0 : out, 2);
+		close_range(3, ~0U, 0);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &st, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFSIGNALED(st) ? -EINTR : 0;
+}
+
+/* Nobody has asked for this end: the command decides (boot again, stay down). Killed, it is called again. */
+static void tell_command(struct keeper *k, const struct run_ended *d)
+{
+	uint64_t ran = d->ns > k->boot_ns ? (d->ns - k->boot_ns) / SECOND : 0;
+	unsigned wait = 0;
+
+	if (d->reason != ZONE_END_REBOOT && d->reason != ZONE_END_HALT && k->z.restart_init && ran < GOOD_RUN)
+		wait = backoff(k->z.init_restarts);
+	for (unsigned n = 0; !halting(); n++) {
+		if (wait && poll(NULL, 0, (int)wait * 1000) < 0 && errno != EINTR)
+			return;
+		if (halting() || call_command(k) == 0)
+			return;
+		wait = backoff(n + 1);
+	}
+}
+
+int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
+{
+	struct keeper k = {.child = child, .init = init, .boot_ns = boot_ns, .worker_fd = -1, .control = -1};
+	_buf_ struct buf text = BUF_INIT;
+	struct run_ended d;
+
+	signal(SIGPIPE, SIG_IGN);
+	fd_cloexec(FD_SPEC, 1);
+	fd_cloexec(FD_RUN, 1);
+	if (spec_read(&k.z, NULL) < 0)
+		return 1;
+	trim_spec(&k.z);
+	k.console = fcntl(FD_MASTER, F_GETFD) >= 0 && fcntl(FD_LISTEN, F_GETFD) >= 0;
+	keep_init(&k);
+	d = end_of_init(&k);
+	run_ended_write(&d, &text);
+	put_file(FD_RUN, "ended", &text, NULL);
+	worker_drain(&k);
+	/* The zone is gone: so is what it was made of, before anybody takes the next step. */
+	close(FD_MASTER);
+	close(FD_LISTEN);
+	close(FD_BUILD_NS);
+	if (k.z.cloister && k.z.node)
+		tell_command(&k, &d);
+	return 0;
+}

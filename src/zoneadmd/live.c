@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Mounts and devices of a running zone. Changed in the build namespace, of which the zone's is a slave: what is
+ * attached here arrives there with its flags locked, which a mount made in the zone's own namespace would not have.
+ *
+ *	zoneadmd --live VERB INIT START KEEPER [NAME]      spec at 3, answer to 4
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/mount.h"
+#include "kern/ns.h"
+#include "kern/path.h"
+#include "kern/pidfd.h"
+#include "zoneadmd/zoneadmd.h"
+
+#define MOUNTINFO_MAX (16u << 20)
+
+struct live {
+	struct zspec z;
+	int proc;       /* the host's /proc, for after we have left its mounts */
+	int init_dir;   /* /proc/<init> in it: goes stale with the process, is never another's */
+	int userns, build_ns, root;
+	const char *name;
+};
+
+/* Number behind "word" in the line of mountinfo for mount id, 0 = none. */
+static unsigned group_of(const char *info, int id, const char *word)
+{
+	char start[24];
+
+	for (const char *l = info; l && *l; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
+		size_t n = strcspn(l, "\n");
+		const char *w;
+
+		snprintf(start, sizeof start, "%d ", id);
+		if (strncmp(l, start, strlen(start)))
+			continue;
+		w = memmem(l, n, word, strlen(word));
+		return w ? (unsigned)strtoul(w + strlen(word), NULL, 10) : 0;
+	}
+	return 0;
+}
+
+static int shared_group(struct live *l, int mnt, struct err *e)
+{
+	_buf_ struct buf info = BUF_INIT;
+	int id = mnt_id(mnt), r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &info, e);
+	unsigned g = r < 0 || id < 0 ? 0 : group_of(buf_str(&info), id, " shared:");
+
+	return r < 0 ? r : g ? (int)g : err_set(e, ENOENT, "the mount is not in the zone's build namespace");
+}
+
+/* 1 if the zone has the slave of that group. */
+static int in_zone(struct live *l, int group, struct err *e)
+{
+	_buf_ struct buf info = BUF_INIT;
+	char word[32];
+	int r = file_read(l->init_dir, "mountinfo", MOUNTINFO_MAX, &info, e);
+
+	snprintf(word, sizeof word, " master:%d ", group);
+	return r < 0 ? r : strstr(buf_str(&info), word) != NULL;
+}
+
+static int enter_build(struct live *l, struct err *e)
+{
+	if (setns(l->build_ns, CLONE_NEWNS) < 0)
+		return err_sys(e, errno, "the zone's build namespace");
+	l->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return l->root < 0 ? err_sys(e, errno, "the zone's root") : 0;
+}
+
+/* Resolves the folder of target inside the root and stands in it; name is the last part. */
+static int stand_beside(struct live *l, const char *target, const char **name, struct err *e)
+{
+	_free_ char *dir = xstrdup(target);
+	char *slash = strrchr(dir, '/');
+	_fd_ int fd = -1;
+
+	if (!slash || !slash[1])
+		return err_set(e, EINVAL, "target %s", target);
+	*slash = 0;
+	fd = path_open_in(l->root, *dir ? dir : "/", O_PATH | O_DIRECTORY, 0, e);
+	if (fd < 0)
+		return fd;
+	if (fchdir(fd) < 0)
+		return err_sys(e, errno, "%s", dir);
+	*name = strrchr(target, '/') + 1;
+	return 0;
+}
+
+static int add_mount(struct live *l, struct err *e)
+{
+	const struct zmount *m = l->z.mounts;
+	_fd_ int fd = -1, on = -1;
+	int r;
+
+	if (l->z.nmounts != 1 || m->flags & ZM_MASK)
+		return err_set(e, EINVAL, "one mount at a time");
+	fd = zmount_make(m, l->z.id_base, l->userns, e);
+	r = fd < 0 ? fd : enter_build(l, e);
+	if (r < 0)
+		return r;
+	on = zmount_target(l->root, m->target, m->flags & ZM_FILE, l->z.id_base, e);
+	if (on < 0)
+		return on;
+	r = mnt_attach(fd, on, e);
+	if (r == 0)
+		r = shared_group(l, fd, e);
+	if (r > 0)
+		r = in_zone(l, r, e);
+	if (r == 1)
+		return 0;
+	if (r == 0)
+		err_set(e, EBUSY, "the mount does not reach the zone: it has made its own mounts private there");
+	if (stand_beside(l, m->target, &l->name, NULL) == 0)
+		umount2(l->name, MNT_DETACH | UMOUNT_NOFOLLOW);
+	return -e->code;
+}
+
+static int remove_mount(struct live *l, struct err *e)
+{
+	_fd_ int at = -1;
+	const char *last;
+	struct statx sx;
+	int r = enter_build(l, e), group;
+
+	if (r == 0)
+		r = stand_beside(l, l->name, &last, e);
+	if (r < 0)
+		return r;
+	at = open(last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0)
+		return err_sys(e, errno, "%s", l->name);
+	if (statx(at, "", AT_EMPTY_PATH, 0, &sx) < 0 || !(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return err_set(e, EINVAL, "nothing of ours is mounted at %s", l->name);
+	r = group = shared_group(l, at, e);
+	own_fd(&at);
+	if (r < 0)
+		return r;
+	if (umount2(last, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		return err_sys(e, errno, "unmount %s", l->name);
+	r = in_zone(l, group, e);
+	if (r == 1) {
+		err_set(e, EBUSY, "%s is locked in the running zone", l->name);
+		return err_hint(e, "it goes with the next reboot of the zone");
+	}
+	return r;
+}
+
+static int open_dev(struct live *l, struct err *e)
+{
+	int fd;
+	int r = enter_build(l, e);
+
+	if (r < 0)
+		return r;
+	fd = path_open_nolink(l->root, "/dev", O_PATH | O_DIRECTORY, 0, e);
+	return fd;
+}
+
+static int add_dev(struct live *l, struct err *e)
+{
+	_fd_ int dev = -1;
+
+	if (l->z.ndevs != 1)
+		return err_set(e, EINVAL, "one device at a time");
+	umask(0);
+	dev = open_dev(l, e);
+	return dev < 0 ? dev : dev_make(dev, l->z.devs, l->z.id_base, e);
+}
+
+static int remove_dev(struct live *l, struct err *e)
+{
+	_fd_ int dev = open_dev(l, e), dir = -1;
+	_free_ char *path = xstrdup(l->name);
+	char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (dev < 0)
+		return dev;
+	if (slash)
+		*slash++ = 0;
+	dir = path_open_in(dev, slash ? path : "/", O_PATH | O_DIRECTORY, 0, e);
+	if (dir < 0)
+		return dir;
+	slash = slash ? slash : path;
+	if (fstatat(dir, slash, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "/dev/%s", l->name);
+	/* The zone's root may have put something else there, which is its own. */
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return 0;
+	return unlinkat(dir, slash, 0) < 0 ? err_sys(e, errno, "remove /dev/%s", l->name) : 0;
+}
+
+static int prepare(struct live *l, char **argv, struct err *e)
+{
+	pid_t init = atoi(argv[3]);
+	char path[48];
+
+	l->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof path, "%d", (int)init);
+	l->init_dir = openat(l->proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (l->init_dir < 0 || pid_start(init, NULL) != strtoull(argv[4], NULL, 10))
+		return err_set(e, ESRCH, "the zone is not running");
+	l->userns = ns_open(init, "user", e);
+	if (l->userns < 0)
+		return l->userns;
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", atoi(argv[5]), FD_BUILD_NS);
+	l->build_ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (l->build_ns < 0) {
+		err_set(e, ESTALE, "the zone's build namespace was lost with its keeper and worker");
+		return err_hint(e, "mounts and devices change with the next reboot of the zone");
+	}
+	return spec_read(&l->z, e);
+}
+
+int live_main(int argc, char **argv)
+{
+	static const struct {
+		const char *verb;
+		int argc;
+		int (*run)(struct live *, struct err *);
+	} verbs[] = {{"add-mount", 6, add_mount}, {"remove-mount", 7, remove_mount}, {"add-dev", 6, add_dev}, {"remove-dev", 7, remove_dev}};
+	struct live l = {.userns = -1, .build_ns = -1, .root = -1, .name = argc > 6 ? argv[6] : NULL};
+	struct err e = ERR_INIT;
+
+	if (fds_reserve() < 0)
+		return 1;
+	err_set(&e, EINVAL, "verb %s", argv[2]);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(verbs[i].verb, argv[2]) || argc != verbs[i].argc)
+			continue;
+		e = ERR_INIT;
+		if (prepare(&l, argv, &e) == 0 && verbs[i].run(&l, &e) == 0)
+			return write(FD_STATUS, "ok\n", 3) != 3;
+	}
+	say_err(FD_STATUS, &e);
+	return 1;
+}

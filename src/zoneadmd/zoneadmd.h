@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * zoneadmd: two small processes per running zone.
+ *
+ *	vmadm ──spawn──▶ zoneadmd (keeper) ──clone3──▶ init of the zone
+ *	                    │  └─fork──▶ zoneadmd --worker      console server
+ *	                    └─fork──▶ cloister zone-ended       when init is gone and nobody has asked for it
+ *
+ * The keeper builds the zone, then only waits: it holds what must not be lost (init's parenthood, the build namespace,
+ * the console's master, the listening socket). Single-threaded, static, libc only.
+ *
+ * Every boot is a list of stages; each failure carries its stage. What the keeper makes lives in namespaces and
+ * descriptors of its own, so its death undoes all of it, but for init, which dies with its socket until it is exec'd.
+ */
+#ifndef CLOISTER_ZONEADMD_H
+#define CLOISTER_ZONEADMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "zone/spec.h"
+
+/* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
+enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
+       FD_RUN = 15, FD_FREE = 20 };
+
+struct boot {
+	struct zspec z;
+	const char *libexec;
+	uint64_t step_ns;      /* when the stage began */
+	int status;            /* to the command: steps, then the verdict */
+	int run_dir;           /* the host's, opened before its mounts are left */
+	int host_mnt, host_pid, host_net, host_ipc, host_cgroup, host_time;
+	struct buf filter;     /* seccomp program */
+
+	pid_t init;
+	int init_fd;           /* pidfd */
+	int sock;              /* to init, until exec */
+	int userns;            /* init's user namespace, for idmapping */
+
+	int root, dev, pts, proc, sys; /* mounts */
+	int null, empty;       /* what masks: a null device, an empty folder; detached mounts to clone */
+	int *live;             /* ZM_LIVE mounts by index of z.mounts, -1 = none */
+	int master;
+	int build_ns;
+};
+
+/* build_root.c: attaches the root below run_dir in the build namespace; b->root. */
+int build_root(struct boot *b, struct err *e);
+/* build_dev.c: /dev, /dev/pts, the console's pty, the nodes of the spec; b->null. */
+int build_dev(struct boot *b, struct err *e);
+int dev_make(int dev, const struct zdev *d, uint32_t id_base, struct err *e);
+/* build_kernel.c: proc, sysfs, cgroup2, mqueue, made inside init's namespaces; sysctls, lo, masks. */
+int build_kernel(struct boot *b, struct err *e);
+/* build_mount.c: what the spec lists, and /.zonecontrol. */
+int build_mounts(struct boot *b, struct err *e);
+int build_live(struct boot *b, struct err *e);
+int build_control(struct boot *b, struct err *e);
+/* A detached mount with its final flags; -ENOENT for a source that is not there. */
+int zmount_make(const struct zmount *m, uint32_t id_base, int userns, struct err *e);
+/* The place for it below root, made if it is missing. file: a file is wanted. */
+int zmount_target(int root, const char *target, bool file, uint32_t id_base, struct err *e);
+
+/* init_child.c: the zone's init, from clone3 to exec; never returns. sock is its only descriptor that counts. */
+void init_child(struct boot *b, int sock) __attribute__((noreturn));
+/* Over the socket go: keeper → init a letter, init → keeper a struct err. code 0 = the stage is done. */
+/* init_user.c: "uid:gid" or names, resolved in the zone's own files, by the zone's root inside. */
+struct init_ids {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[64];
+	size_t ngroups;
+	char home[256];
+};
+int init_user(const char *spec, struct init_ids *out, struct err *e);
+/* init_files.c: the files of the spec, as the zone's root, inside. */
+int init_files(const struct zspec *z, struct err *e);
+
+/* build.c: all stages up to init's exec. On failure nothing is left. */
+int build_zone(struct boot *b, struct err *e);
+void step_done(struct boot *b, const char *name);
+
+/* boot.c: --boot and --adopt: from the command's request to a keeper that keeps; do not return on success. */
+int boot_main(const char *uuid);
+int adopt_main(const char *uuid);
+/* keeper.c: --keep; worker.c: --worker; live.c: --live. */
+int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);
+int worker_main(const char *log_dir, uint64_t log_max);
+int live_main(int argc, char **argv);
+
+/* fds.c */
+/* Occupies 5 to FD_FREE - 1, closes the rest: whatever is opened later can't take a fixed number. */
+int fds_reserve(void);
+/* Gives fd the fixed number, in place of the placeholder; stays open across exec. Negative fd: the number is closed. */
+int fd_fix(int fd, int number);
+/* Spec at FD_SPEC. */
+int spec_read(struct zspec *z, struct err *e);
+/* Replaces name below dir in one rename. */
+int put_file(int dir, const char *name, const struct buf *text, struct err *e);
+/* "err …" for the command that waits. */
+void say_err(int fd, const struct err *e);
+
+#endif
