@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Writes cloister-properties(7) from the property table. */
+/* Writes cloister-properties(7) from the property table; with the argument "markdown", the same as a table. */
 #include <inttypes.h>
 #include <stdint.h>
 
@@ -81,11 +81,45 @@ static void row(const struct prop *p)
 		printf("Cloister's own.\n");
 }
 
-int main(void)
+/* c create, u update, r receive, a when the object is added: as SmartOS's vmadm(8) has it. */
+static const char *verbs(const struct prop *p, unsigned brand, char out[4])
+{
+	size_t k = 0;
+
+	if (p->create & brand)
+		out[k++] = strstr(p->name, ".*.") ? 'a' : 'c';
+	if (p->update & brand)
+		out[k++] = 'u';
+	if ((p->receive & brand) && !(k && out[0] == 'a'))
+		out[k++] = 'r';
+	out[k] = 0;
+	return k ? out : "–";
+}
+
+static void markdown(const struct prop *p, size_t n)
+{
+	char v[5][4];
+
+	printf("| property | type | joyent | minimal | lx | kvm | bhyve | default | meaning |\n|---|---|---|---|---|---|---|---|---|\n");
+	for (size_t i = 0; i < n; i++) {
+		if (p[i].flags & PF_HIDDEN)
+			continue;
+		printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s%s%s |\n", p[i].name, prop_type_name(p[i].type),
+		       verbs(&p[i], B_JOYENT, v[0]), verbs(&p[i], B_MINIMAL, v[1]), verbs(&p[i], B_LX, v[2]),
+		       verbs(&p[i], B_KVM, v[3]), verbs(&p[i], B_BHYVE, v[4]), p[i].dflt ? p[i].dflt : "", p[i].help,
+		       p[i].needs ? " Needs " : "", p[i].needs ? p[i].needs : "");
+	}
+}
+
+int main(int argc, char **argv)
 {
 	size_t n;
 	const struct prop *p = prop_all(&n);
 
+	if (argc == 2 && strcmp(argv[1], "markdown") == 0) {
+		markdown(p, n);
+		return 0;
+	}
 	mdoc_head("CLOISTER-PROPERTIES", "cloister-properties", "properties of VMs");
 	printf(".Sh DESCRIPTION\n");
 	mdoc_text("A VM is a JSON object with the properties below. They are given to the create and update verbs of vmadm, "
