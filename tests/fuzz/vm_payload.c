@@ -64,8 +64,7 @@ static void good_record(const json_t *rec)
 
 static void use(const json_t *payload)
 {
-	_json_ json_t *hidden = vm_redact(payload);
-
+	json_decref(vm_redact(payload));
 	for (enum vm_verb v = VM_CREATE; v <= VM_RECEIVE; v++) {
 		_json_ json_t *report = NULL;
 		struct err e = ERR_INIT;
