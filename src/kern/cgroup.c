@@ -428,7 +428,7 @@ static int join_path(char out[256], const struct cg_host *h, int ctl, const char
 	char p[CGI_PATH];
 
 	cgi_path(h, ctl, uuid, file, p);
-	if (strlen(p) >= 256)
+	if (strlen(p) >= 256 - sizeof "cgroup.procs" + sizeof "tasks")
 		return 0;
 	strcpy(out, p);
 	return 1;
@@ -446,14 +446,14 @@ int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, ch
 		for (size_t j = 0; j < i; j++)
 			seen |= !strcmp(h->v1[cgi_limits[j]], h->v1[ctl]);
 		if (h->v1[ctl][0] && !seen)
-			n += join_path(out[n], h, (int)ctl, sub, "cgroup.procs");
+			n += join_path(out[n], h, (int)ctl, sub, "tasks");
 	}
 	/*
 	 * The supervisor leaves its caller's session in the other hierarchies too (a session manager kills or freezes
 	 * by them); it goes to their roots, so that we need no cgroups there, and the zone's init inherits that.
 	 */
 	for (unsigned i = 0; i < h->nother && p == CG_PLACE_SUP && n < CG_JOIN_MAX - 1; i++)
-		snprintf(out[n++], 256, "%s/cgroup.procs", h->other[i]);
+		snprintf(out[n++], 256, "%s/tasks", h->other[i]);
 	if (p == CG_PLACE_LOGIN)
 		n += join_path(out[n], h, -1, uuid, "login/cgroup.procs");
 	else if (p == CG_PLACE_SUP)
@@ -470,6 +470,9 @@ int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pi
 		n += join_path(path[n], h, -1, uuid, "zone/cgroup.procs");
 	snprintf(text, sizeof text, "%d", (int)pid);
 	for (int i = 0; i < n; i++) {
+		/* another process goes with all its threads */
+		if (pid && str_ends(path[i], "/tasks"))
+			strcpy(path[i] + strlen(path[i]) - strlen("tasks"), "cgroup.procs");
 		r = cgi_write(path[i], text);
 		if (r < 0)
 			return err_sys(e, r, "join %s", path[i]);

@@ -56,6 +56,10 @@ int cg_zone_each(const struct cg_host *h, const char *uuid, int (*each)(pid_t pi
  * Where a process has to be put: absolute paths of cgroup.procs files, at most CG_JOIN_MAX; returns how many. The v2
  * one is the last, except for CG_PLACE_ZONE, where it is left out (CLONE_INTO_CGROUP, or <uuid>/zone/cgroup.procs).
  * uuid may be NULL for CG_PLACE_SUP. cg_join() writes pid (0 = the caller) to all of them, v2 included.
+ *
+ * v1 files are `tasks`: a process of one thread that writes "0" there moves itself in 0.02 ms, because the kernel need
+ * not hold up every fork and exit on the machine for it; a pid in cgroup.procs costs 4 to 16 ms unless another move
+ * came just before. For v2 clone3 with CLONE_INTO_CGROUP is the cheap way; its cgroup.procs is the dear one.
  */
 enum cg_place { CG_PLACE_ZONE, CG_PLACE_LOGIN, CG_PLACE_SUP };
 #define CG_JOIN_MAX 16

@@ -54,7 +54,7 @@ static bool pids_full(const struct cg_host *h, const char *uuid)
 	       cgi_number(cgi_path(h, CG_PIDS, uuid, "pids.current", p), &now) == 0 && now + ROOM_PIDS > max;
 }
 
-/* Makes the place, sets its limit, and puts its cgroup.procs where the zone's stood in path[]. */
+/* Makes the place, sets its limit, and puts its tasks file where the zone's stood in path[]. */
 static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, char path[CG_JOIN_MAX][256], int n,
 		  struct err *e)
 {
@@ -64,7 +64,7 @@ static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, ch
 	_free_ char *sub = xprintf("_rescue/%s", uuid);
 	int r;
 
-	cgi_path(h, ctl, uuid, "cgroup.procs", zone);
+	cgi_path(h, ctl, uuid, "tasks", zone);
 	if ((mkdir(cgi_path(h, ctl, "_rescue", NULL, p), 0755) < 0 && errno != EEXIST) ||
 	    (mkdir(cgi_path(h, ctl, sub, NULL, p), 0755) < 0 && errno != EEXIST))
 		return err_sys(e, errno, "mkdir %s", p);
@@ -81,7 +81,7 @@ static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, ch
 		return err_sys(e, r, "write %s to %s", text, p);
 	for (int i = 0; i < n; i++)
 		if (!strcmp(path[i], zone))
-			snprintf(path[i], sizeof path[i], "%s", cgi_path(h, ctl, sub, "cgroup.procs", p));
+			snprintf(path[i], sizeof path[i], "%s", cgi_path(h, ctl, sub, "tasks", p));
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "kern/pidfd.h"
 #include "kern/tty.h"
 #include "zone/enter_in.h"
 #include "zone/relay.h"
@@ -38,7 +39,7 @@ struct outer {
 	struct relay rl;
 	struct tty_saved tty;
 	struct buf filter;
-	int report, null;
+	int report, null, cgroup;
 	int rescue; /* accounted outside the zone: see cg_rescue() */
 	char tty_name[32];
 };
@@ -63,6 +64,8 @@ static void outer_done(struct outer *o)
 	own_fd(&o->in.report);
 	own_fd(&o->report);
 	own_fd(&o->null);
+	own_fd(&o->cgroup);
+	own_fd(&o->in.join_v2);
 	buf_done(&o->filter);
 }
 
@@ -162,13 +165,16 @@ static int open_cgroups(const struct ctx *c, struct outer *o, const struct cg_ho
 	if (o->rescue)
 		ctx_log(c, LOG_WARN, "the zone has used up its %s: this session runs on a little of its own",
 			!(o->rescue & CG_RESCUE_MEMORY) ? "processes" : o->rescue & CG_RESCUE_PIDS ? "memory and processes" : "memory");
-	for (int i = 0; i < n; i++) {
+	/* the last one is v2's: its directory, to be born in */
+	for (int i = 0; i < n - 1; i++) {
 		o->in.join[i] = open(path[i], O_WRONLY | O_CLOEXEC);
 		if (o->in.join[i] < 0)
 			return err_sys(e, errno, "%s", path[i]);
 		o->in.njoin = i + 1;
 	}
-	return 0;
+	*strrchr(path[n - 1], '/') = 0;
+	o->cgroup = open(path[n - 1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return o->cgroup < 0 ? err_sys(e, errno, "%s", path[n - 1]) : 0;
 }
 
 static int prepare(const struct ctx *c, struct outer *o, const struct cg_host *h, const struct zone_run *r,
@@ -213,10 +219,16 @@ static pid_t fork_inside(struct outer *o, struct err *e)
 		return err_sys(e, errno, "/proc/thread-self/ns/pid_for_children");
 	if (setns(o->in.pidfd, CLONE_NEWPID) < 0)
 		return err_sys(e, errno, errno == ESRCH ? "the zone has just ended" : "join the zone's process namespace");
-	pid = fork();
+	pid = pidfd_clone(0, o->cgroup, &o->rl.pidfd);
+	if (pid == -EAGAIN) {
+		/* the zone's processes are used up: born outside, a process may still move in */
+		o->in.join_v2 = openat(o->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		if (o->in.join_v2 >= 0)
+			pid = pidfd_clone(0, -1, &o->rl.pidfd);
+	}
 	if (pid == 0)
 		enter_child(&o->in);
-	err = errno;
+	err = -pid;
 	if (setns(own, CLONE_NEWPID) < 0) {
 		err_sys(e, errno, "return from the zone's process namespace");
 		if (pid > 0) {
@@ -281,9 +293,7 @@ static int enter(struct outer *o, const struct enter *en, struct err *e)
 		o->rl.tty_in = en->in;
 		o->rl.esc.c = en->pty ? en->escape : 0;
 		announce(o, en, "[Connected to zone '%s' %s]\r\n");
-		/* not reaped yet, so the number is still its */
-		o->rl.pidfd = pidfd_open(pid, 0);
-		r = o->rl.pidfd < 0 ? err_sys(e, errno, "pidfd_open") : relay_run(&o->rl, &left, e);
+		r = relay_run(&o->rl, &left, e);
 		if (r == 0 && !left)
 			r = result(o, pid, e);
 		/* else: closing the pty hangs up on its session; the program itself is the zone's from now on */
@@ -300,14 +310,14 @@ static int enter(struct outer *o, const struct enter *en, struct err *e)
 int zone_enter(struct ctx *c, const struct cg_host *h, const struct zone_run *r, const struct zspec *z,
 	       const struct enter *en, struct err *e)
 {
-	struct outer o = {.report = -1, .null = -1, .tty = TTY_SAVED_INIT};
+	struct outer o = {.report = -1, .null = -1, .cgroup = -1, .tty = TTY_SAVED_INIT};
 	int n;
 
 	if (!r->running)
 		return err_set(e, ESRCH, "the zone is not running");
 	o.in.en = en;
 	o.in.z = z;
-	o.in.pidfd = o.in.null = o.in.report = -1;
+	o.in.pidfd = o.in.null = o.in.report = o.in.join_v2 = -1;
 	o.in.std[0] = o.in.std[1] = o.in.std[2] = -1;
 	o.rl.pidfd = o.rl.sigfd = o.rl.master = -1;
 	n = prepare(c, &o, h, r, z, en, e);

@@ -344,6 +344,8 @@ void enter_child(const struct enter_in *in)
 	for (int i = 0; i < in->njoin; i++)
 		if (write(in->join[i], "0", 1) < 0)
 			fail_sys(in->report, errno, "join the zone's cgroup");
+	if (in->join_v2 >= 0 && write(in->join_v2, "0", 1) < 0)
+		fail_sys(in->report, errno, "join the zone's cgroup");
 	/* Not the operator's: made here once more because outside it can't fail for want of the zone's key quota. */
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
 		fail_sys(in->report, errno, "new session keyring");

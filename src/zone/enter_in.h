@@ -14,8 +14,9 @@ struct enter_in {
 	const struct enter *en;
 	const struct zspec *z;
 	int pidfd;
-	int join[CG_JOIN_MAX]; /* cgroup.procs, open for writing */
+	int join[CG_JOIN_MAX]; /* v1 tasks files, open for writing */
 	int njoin;
+	int join_v2;           /* cgroup.procs of the v2 cgroup if it was not born there, else -1 */
 	const void *filter; /* system call filter; NULL, 0 = none */
 	size_t filter_len;
 	int std[3];         /* made for this zone: pipe or pty ends; -1 = the zone's /dev/null */

@@ -50,7 +50,7 @@ static void parse(void **s)
 	strcpy(h.root, "cloister");
 	n = cg_join_paths(&h, CG_PLACE_ZONE, "u", p);
 	assert_int_equal(n, 3);
-	assert_string_equal(p[0], "/sys/fs/cgroup/cpu,cpuacct/cloister/u/cgroup.procs");
+	assert_string_equal(p[0], "/sys/fs/cgroup/cpu,cpuacct/cloister/u/tasks");
 	n = cg_join_paths(&h, CG_PLACE_LOGIN, "u", p);
 	assert_int_equal(n, 4);
 	assert_string_equal(p[3], "/sys/fs/cgroup/unified/cloister/u/login/cgroup.procs");
