@@ -66,7 +66,7 @@ static int folder(struct boot *b, const char *name, struct err *e)
 
 static int console(struct boot *b, struct err *e)
 {
-	_fd_ int slave = -1, node = -1, m = -1;
+	_fd_ int node = -1, m = -1;
 	unsigned n;
 	int zero = 0;
 	char name[16];
