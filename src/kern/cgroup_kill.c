@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "base/clock.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
