@@ -197,8 +197,6 @@ static int run_prctl(struct ctx *c, int argc, char **argv)
 	for (int i = optind; i < argc; i++) {
 		int r = replace ? set(c, argv[i], k, value, &e) : show(c, argv[i], k, type, parseable, &e);
 
-		if (replace)
-			cmd_audit(c, "prctl", argv[i], NULL, value, r);
 		if (r < 0)
 			status = cmd_fail(c, &e);
 	}
