@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 120
+# Resource controls: as the kernel holds them, and as busy programs feel them. First on cgroups alone, then, where
+# zones can be made, through vmadm and prctl.
+. "$(dirname "$0")/lib.sh"
+need_root
+node limits
+cg=$T_BUILD/tests/system/cgroup_check
+[ -x "$cg" ] || skip "cgroup_check is not built"
+A=aaaaaaaa-0000-4000-8000-00000000000a B=bbbbbbbb-0000-4000-8000-00000000000b C=cccccccc-0000-4000-8000-00000000000c
+value() { awk -v k="$1" '$1 == k {print $2}' <<<"$OUT"; } # name → number, from $OUT
+
+# Numbers within tolerance: near "what" got wanted percent
+near() {
+	if awk -v a="$2" -v b="$3" -v t="$4" 'BEGIN {d = a - b; if (d < 0) d = -d; exit !(d <= b * t / 100)}'; then
+		ok "$1 ($2, wanted $3)"
+	else
+		not_ok "$1" "got $2, wanted $3 within $4 %"
+	fi
+}
+
+# ---- CPU: three busy zones on one processor ----
+check "hogs with shares 100, 200 and 400 run" "$cg" hogs 4 0 $A:100:0:1 $B:200:0:1 $C:400:0:3
+a=$(value $A) b=$(value $B) c=$(value $C)
+near "200 shares get twice what 100 get" "$(awk -v a="$a" -v b="$b" 'BEGIN {print b / a}')" 2 10
+near "400 shares get four times that, whatever the number of processes" "$(awk -v a="$a" -v c="$c" 'BEGIN {print c / a}')" 4 10
+check "a hog with a cap of 20 % runs" "$cg" hogs 3 1 $A:100:20:2
+near "a cap of 20 % gives 20 %" "$(value $A)" 20 8
+check "caps bind in idle time too, shares do not" "$cg" hogs 3 1 $A:1000:15:1 $B:10:0:1
+near "1000 shares with a cap of 15 %" "$(value $A)" 15 8
+
+# ---- memory ----
+check "a zone's cgroups" "$cg" run $A true
+check "64 MiB" "$cg" set $A memory 64M 64M
+run "$cg" run $A python3 -c 'x = bytearray(200 << 20)'
+eq "past the limit it is killed" "$RC" 137
+run "$cg" usage $A
+eq "the kernel counted the kill" "$(value oom_kills)" 1
+eq "the limit is read back" "$(value memory_limit)" $((64 << 20))
+"$cg" run $A python3 -c 'import signal; x = b"x" * (48 << 20); print("up", flush=True); signal.pause()' >up &
+check "a program holds 48 MiB" await 20 grep -q up up
+fails 1 'could not reclaim' "$cg" set $A memory 16M 16M
+run "$cg" usage $A
+eq "a limit that could not be had leaves the old one" "$(value memory_limit)" $((64 << 20))
+check "up again, past the old swap limit" "$cg" set $A memory 512M 600M
+check "it still runs, and ends with its cgroup" "$cg" destroy $A
+wait
+eq "nothing of it is left" "$(for d in $(node_cgroups "$NODE"); do ls -d "$d/$A"; done 2>/dev/null)" ""
+
+# ---- processes and devices ----
+check "a zone's cgroups" "$cg" run $B true
+check "20 processes" "$cg" set $B pids 20
+cat >forks.py <<-'END'
+	import os, signal
+	p = []
+	try:
+	    for i in range(40):
+	        p.append(os.fork())
+	        if p[-1] == 0:
+	            signal.pause()
+	except BlockingIOError:
+	    print(len(p) + 1, "processes")
+	for i in p:
+	    os.kill(i, signal.SIGKILL)
+END
+run "$cg" run $B python3 forks.py
+eq "the 21st fails" "$OUT" "20 processes"
+check "the default devices open" "$cg" run $B bash -c ': >/dev/null; head -c1 /dev/urandom; : </dev/zero'
+check_not "others do not" "$cg" run $B bash -c ': </dev/kmsg'
+check "as many as you like again" "$cg" set $B pids 0
+check "away" "$cg" destroy $B $C
+check "and once more: nothing is there" "$cg" destroy $B
+
+# ---- zones ----
+if ! cloister commands | grep -qP '^vmadm\tcreate\t'; then
+	skip_check "limits of zones" "vmadm create is not there"
+	exit 0
+fi
+pool
+z=
+mkzone z lim '"cpu_shares":250,"cpu_cap":50,"max_physical_memory":128,"max_swap":256,"max_lwps":300,"max_locked_memory":16' || exit 1
+p() { prctl -P -t privileged -n "zone.$1" -i zone lim | awk 'NR > 1 {print $3}'; }
+eq "prctl reads cpu-shares" "$(p cpu-shares)" 250
+eq "prctl reads cpu-cap" "$(p cpu-cap)" 50
+eq "prctl reads max-physical-memory" "$(p max-physical-memory)" $((128 << 20))
+eq "prctl reads max-swap" "$(p max-swap)" $((256 << 20))
+eq "prctl reads max-lwps" "$(p max-lwps)" 300
+eq "prctl reads max-locked-memory" "$(p max-locked-memory)" $((16 << 20))
+check "prctl sets cpu-cap" prctl -n zone.cpu-cap -r -v 25 -i zone lim
+eq "it holds" "$(p cpu-cap)" 25
+eq "and the record has it" "$(vmadm get "$z" | jq .cpu_cap)" 25
+check "vmadm update sets shares, memory and processes at once" vmadm update "$z" cpu_shares=400 max_physical_memory=200 max_lwps=150
+eq "shares" "$(p cpu-shares)" 400
+eq "memory" "$(p max-physical-memory)" $((200 << 20))
+eq "processes" "$(p max-lwps)" 150
+check "cpu_cap=0 takes the cap away" vmadm update "$z" cpu_cap=0
+eq "no privileged value is left" "$(p cpu-cap)" ""
+check "locked memory is lowered on what runs" vmadm update "$z" max_locked_memory=8
+eq "in the kernel" "$(p max-locked-memory)" $((8 << 20))
+fails 1 'whole number of MiB' prctl -n zone.max-swap -r -v 1000001 -i zone lim
+fails 1 'bursting' prctl -n zone.cpu-baseline -i zone lim
+fails 2 'no such resource control' prctl -n zone.nothing -i zone lim
+check "stop" vmadm stop -F "$z"
+fails 1 'No controllable process' prctl -i zone lim
+eq "its cgroups are gone" "$(for d in $(node_cgroups "$NODE"); do ls -d "$d/$z"; done 2>/dev/null)" ""
+check "delete" vmadm delete "$z"
