@@ -149,8 +149,6 @@ static int up(void **s)
 {
 	struct err e = ERR_INIT;
 
-	if (geteuid() != 0)
-		return 0;
 	snprintf(ctx.node.cgroup, sizeof ctx.node.cgroup, "cloister-unit-%d", (int)getpid());
 	if (cg_host_find(&ctx, &host, &e) < 0 || cg_node_make(&host, &e) < 0 || cg_node_make(&host, &e) < 0 ||
 	    cg_zone_make(&host, U, ID, &e) < 0 || cg_zone_make(&host, U, ID, &e) < 0) {
@@ -166,8 +164,6 @@ static int down(void **s)
 	char p[512];
 	struct err e = ERR_INIT;
 
-	if (geteuid() != 0)
-		return 0;
 	if (cg_zone_destroy(&host, U, 5000, &e) < 0)
 		fprintf(stderr, "# %s\n", e.msg);
 	for (int i = -1; i < (int)ARRAY_LEN(ctl); i++) {
@@ -229,8 +225,6 @@ static void holds_limits(void **s)
 	struct cg_usage u;
 	struct err e = ERR_INIT;
 
-	if (geteuid() != 0)
-		skip();
 	assert_int_equal(cg_set_cpu_shares(&host, U, 321, &e), 0);
 	assert_int_equal(cg_set_cpu_cap(&host, U, 150, &e), 0);
 	assert_int_equal(cg_set_memory(&host, U, 64 * MIB, 96 * MIB, &e), 0);
@@ -257,8 +251,6 @@ static void kills_at_the_limit(void **s)
 	pid_t pid;
 	int st;
 
-	if (geteuid() != 0)
-		skip();
 	assert_int_equal(cg_set_memory(&host, U, 16 * MIB, 16 * MIB, &e), 0);
 	pid = child(CG_PLACE_ZONE, eat);
 	assert_int_equal(waitpid(pid, &st, 0), pid);
@@ -287,8 +279,6 @@ static void bounds_pids(void **s)
 	pid_t pid;
 	int st;
 
-	if (geteuid() != 0)
-		skip();
 	assert_int_equal(cg_set_pids(&host, U, 8, &e), 0);
 	pid = child(CG_PLACE_LOGIN, forks);
 	assert_int_equal(waitpid(pid, &st, 0), pid);
@@ -327,8 +317,6 @@ static void devices(void **s)
 	pid_t pid;
 	int st;
 
-	if (geteuid() != 0)
-		skip();
 	assert_int_equal(cg_set_devices(&host, U, d, n, &e), 0);
 	pid = child(CG_PLACE_ZONE, open_devices);
 	assert_int_equal(waitpid(pid, &st, 0), pid);
@@ -351,8 +339,6 @@ static void freezes(void **s)
 	pid_t pid;
 	int st;
 
-	if (geteuid() != 0)
-		skip();
 	pid = child(CG_PLACE_ZONE, wait_forever);
 	assert_int_equal(cg_zone_freeze(&host, U, true, &e), 0);
 	assert_int_equal(cg_zone_kill(&host, U, &e), 0);
@@ -376,8 +362,6 @@ static void destroys(void **s)
 	pid_t a, b;
 	int st, go[2];
 
-	if (geteuid() != 0)
-		skip();
 	snprintf(p, sizeof p, "%s/%s/" U "/zone/system.slice/x.service/sub", host.v2, host.root);
 	assert_int_equal(dir_make(p, 0755, &e), 0);
 	a = child(CG_PLACE_ZONE, wait_forever);
@@ -412,9 +396,14 @@ static void destroys(void **s)
 
 int main(void)
 {
+	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits)};
 	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(holds_limits),
 				       cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
 				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};
 
+	if (geteuid() != 0) {
+		printf("# cgroups of this host are left out: that needs root\n");
+		return cmocka_run_group_tests(plain, NULL, NULL);
+	}
 	return cmocka_run_group_tests(t, up, down);
 }
