@@ -156,6 +156,32 @@ CMD(imgadm_import, "imgadm", "import",
     "<file|folder|-> [-q] [--name N] [--version V] [--type T] [--uuid U] [--description D] [--ref NAME] [--max-size N] [--max-entries N]",
     "make an image of a root filesystem tarball or an OCI image layout", CMD_FILE, import);
 
+static int bootstrap(struct ctx *c, int argc, char **argv)
+{
+	struct imgadm im = {NULL, NULL};
+	struct err e = ERR_INIT;
+	struct opts p = {.quiet = false};
+	char uuid[37];
+	int r = options(argc, argv, "qP:", &p);
+
+	if (r)
+		return r;
+	if (optind >= argc || argc - optind > 2 || strcmp(argv[optind], "debian"))
+		return cmd_usage("imgadm", "bootstrap", "the distribution is \"debian\"");
+	if (p.o.ref || p.o.max_bytes || p.o.max_entries)
+		return cmd_usage("imgadm", "bootstrap", NULL);
+	if (p.quiet)
+		c->progress = NULL;
+	r = imgadm_open(c, STATE_WRITE, true, &im, &e);
+	if (r == 0)
+		r = image_bootstrap(c, im.st, im.s, argv[optind + 1], p.mirror, p.include, &p.o, uuid, &e);
+	return done(c, &im, &p, r, "Made", uuid, &e);
+}
+
+CMD(imgadm_bootstrap, "imgadm", "bootstrap",
+    "debian [suite] [-q] [--include PKG,...] [--mirror URL] [--name N] [--version V] [--type T] [--uuid U] [--description D]",
+    "make an image of Debian from its packages", CMD_NONE, bootstrap);
+
 static int platform(struct ctx *c, int argc, char **argv)
 {
 	struct imgadm im = {NULL, NULL};

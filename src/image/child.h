@@ -19,6 +19,14 @@ struct child {
  * ours. All our own descriptors are close-on-exec.
  */
 int child_start(struct child *c, const char *const *argv, const char *const *env, const int *fds, size_t nfds, struct err *e);
+/*
+ * The same in mount and pid namespaces of its own, so that nothing of it and no mount outlives it. argv[0] is a path.
+ * before() runs in the child ahead of exec, only with async-signal-safe calls; it returns 0 or a negative errno.
+ */
+int child_start_apart(struct child *c, const char *const *argv, const char *const *env, const int *fds, size_t nfds,
+		      int (*before)(const void *arg), const void *arg, struct err *e);
+/* Where a program is: in the administrator's usual folders. NULL if nowhere; free(). */
+char *child_find(const char *name);
 /* Waits for its end; the exit status, or 128 + signal. */
 int child_wait(struct child *c);
 /* Ends it if it still runs, and reaps it. Usable as a cleanup. */

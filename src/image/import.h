@@ -22,7 +22,7 @@ int image_import(struct ctx *c, struct state *st, struct store *s, const char *p
 		 struct err *e);
 /*
  * Debian (or a relative of it) made here from its packages by debootstrap. suite NULL: this machine's own; include:
- * "openssh-server,curl" or NULL. The log is <node.log>/bootstrap-<uuid>.log, kept on failure.
+ * "openssh-server,curl" or NULL. Its output is kept in <node.log>/bootstrap.log.
  */
 int image_bootstrap(struct ctx *c, struct state *st, struct store *s, const char *suite, const char *mirror, const char *include,
 		    const struct import_opts *o, char uuid[37], struct err *e);

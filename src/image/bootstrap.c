@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A Debian root made here, from the distribution's signed packages, by debootstrap in namespaces of its own. What
+ * belongs to one machine (names, keys, ids, caches, device nodes) is taken out again, so that every clone gets its own.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "image/bootstrap.h"
+#include "image/build.h"
+#include "image/child.h"
+#include "image/import.h"
+#include "image/manifest.h"
+#include "kern/path.h"
+
+#define BASE "systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,netbase,procps,ca-certificates,less"
+#define DEFAULT_MIRROR "http://deb.debian.org/debian"
+
+struct boot {
+	const struct import_opts *o;
+	const char *suite, *include;
+	char mirror[512], log[160];
+};
+
+/* ---- which suite, which mirror ---- */
+
+static int host_suite(char out[64], struct err *e)
+{
+	_buf_ struct buf b = BUF_INIT;
+	char id[32];
+	int r = file_read(AT_FDCWD, "/etc/os-release", 65536, &b, e);
+
+	if (r < 0)
+		return r;
+	if (os_release_value(buf_str(&b), "ID", id, sizeof id) < 0 || strcmp(id, "debian") ||
+	    os_release_value(buf_str(&b), "VERSION_CODENAME", out, 64) < 0) {
+		err_set(e, EINVAL, "this machine is not Debian: say which suite");
+		return err_hint(e, "imgadm bootstrap debian bookworm");
+	}
+	return 0;
+}
+
+static bool mirror_in(const char *path, const char *suite, char *out, size_t n)
+{
+	_buf_ struct buf b = BUF_INIT;
+
+	return file_read(AT_FDCWD, path, 1 << 20, &b, NULL) == 0 && apt_mirror(buf_str(&b), str_ends(path, ".sources"), suite, out, n) == 0;
+}
+
+static void host_mirror(const char *suite, char out[512])
+{
+	static const char dir[] = "/etc/apt/sources.list.d";
+	_dir_ DIR *d = opendir(dir);
+
+	if (mirror_in("/etc/apt/sources.list", suite, out, 512))
+		return;
+	for (struct dirent *de; d && (de = readdir(d));) {
+		_free_ char *p = xprintf("%s/%s", dir, de->d_name);
+
+		if ((str_ends(p, ".sources") || str_ends(p, ".list")) && mirror_in(p, suite, out, 512))
+			return;
+	}
+	snprintf(out, 512, "%s", DEFAULT_MIRROR);
+}
+
+/* ---- running it ---- */
+
+/* The pool is mounted nodev and nosuid; maintainer scripts need both for a moment, in this mount namespace alone. */
+static int open_up(const void *arg)
+{
+	const char *root = arg;
+
+	if (mount(root, root, NULL, MS_BIND, NULL) < 0 || mount(NULL, root, NULL, MS_REMOUNT | MS_BIND, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+struct output {
+	struct ctx *c;
+	int log;
+	uint64_t lines, total, got; /* got: packages retrieved */
+	char line[512], last[512];
+	size_t len;
+};
+
+/* "I: Retrieving libc6 2.36-9": each package is retrieved, validated, unpacked and configured. */
+static void out_line(struct output *o)
+{
+	char what[48];
+
+	o->line[o->len] = 0;
+	o->len = 0;
+	for (char *s = o->line; *s; s++)
+		if ((unsigned char)*s < 32 || *s == 127)
+			*s = '?';
+	if (!strncmp(o->line, "E: ", 3))
+		snprintf(o->last, sizeof o->last, "%s", o->line + 3);
+	if (strncmp(o->line, "I: ", 3))
+		return;
+	o->lines++;
+	if (!strncmp(o->line, "I: Retrieving", 13) && ++o->got)
+		o->total = 0;
+	else if (o->total == 0 && !strncmp(o->line, "I: Extracting", 13))
+		o->total = o->got * 4;
+	if (o->total && o->lines >= o->total)
+		o->total = o->lines + 10;
+	snprintf(what, sizeof what, "%-40.40s", o->line + 3);
+	if (o->c->progress)
+		o->c->progress(o->c, what, o->lines, o->total);
+}
+
+static int follow(struct output *o, int fd, struct err *e)
+{
+	char chunk[4096];
+
+	for (;;) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = o->c->cancel, .events = POLLIN}};
+		int r = ctx_check(o->c, e);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		if (poll(p, 2, o->c->deadline ? 500 : -1) < 0 && errno != EINTR)
+			return err_sys(e, errno, "poll");
+		if (!p[0].revents)
+			continue;
+		n = read(fd, chunk, sizeof chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_sys(e, errno, "read") : 0;
+		fd_write_all(o->log, chunk, (size_t)n); /* a log that can't be written is no reason to fail */
+		for (ssize_t i = 0; i < n; i++) {
+			if (chunk[i] == '\n' || o->len == sizeof o->line - 1)
+				out_line(o);
+			if (chunk[i] != '\n')
+				o->line[o->len++] = chunk[i];
+		}
+	}
+}
+
+static int run(struct ctx *c, const struct boot *b, const char *root, struct err *e)
+{
+	_clean_(child_end) struct child k = CHILD_INIT;
+	_free_ char *prog = child_find("debootstrap"),
+		    *include = xprintf("--include=%s%s%s", BASE, b->include ? "," : "", b->include ?: "");
+	const char *argv[] = {prog, "--variant=minbase", include, b->suite, root, b->mirror, NULL};
+	struct output o = {.c = c, .log = -1};
+	_fd_ int rd = -1, log = open(b->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int pipefd[2], fds[3], r;
+
+	if (!prog) {
+		err_set(e, ENOPKG, "debootstrap is not installed");
+		return err_hint(e, "apt-get install debootstrap");
+	}
+	if (log < 0)
+		return err_sys(e, errno, "%s", b->log);
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	rd = pipefd[0];
+	o.log = log;
+	fds[0] = -1;
+	fds[1] = fds[2] = pipefd[1];
+	if (c->progress)
+		c->progress(c, "bootstrap", 0, 0);
+	r = child_start_apart(&k, argv, NULL, fds, 3, open_up, root, e);
+	close(pipefd[1]);
+	if (r == 0)
+		r = follow(&o, rd, e);
+	if (r < 0)
+		return r;
+	r = child_wait(&k);
+	if (r != 0) {
+		err_set(e, EIO, "debootstrap %s %s: %s (status %d)", b->suite, b->mirror, *o.last ? o.last : "failed", r);
+		return err_hint(e, "its output is in %s", b->log);
+	}
+	if (c->progress)
+		c->progress(c, "bootstrap", o.lines, o.lines);
+	return 0;
+}
+
+/* ---- what belongs to one machine ---- */
+
+static int empty_dir(int root, const char *path, struct err *e)
+{
+	int fd = path_open_nolink(root, path, O_RDONLY | O_DIRECTORY, 0, NULL);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
+
+	for (struct dirent *de; d && r == 0 && (de = readdir(d));)
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+			r = dir_remove(fd, de->d_name, e);
+	if (d)
+		closedir(d);
+	return r < 0 ? err_add(e, "%s", path) : 0;
+}
+
+static int put(int root, const char *path, const char *text, mode_t mode, struct err *e)
+{
+	_fd_ int fd = -1;
+	int r;
+
+	unlinkat(root, path, 0);
+	fd = path_open_nolink(root, path, O_WRONLY | O_CREAT | O_TRUNC, mode, e);
+	if (fd < 0)
+		return fd;
+	r = fd_write_all(fd, text, strlen(text));
+	return r < 0 ? err_sys(e, r, "%s", path) : 0;
+}
+
+static int sources(int root, const struct boot *b, struct err *e)
+{
+	_buf_ struct buf t = BUF_INIT;
+	bool rolling = !strcmp(b->suite, "sid") || !strcmp(b->suite, "unstable");
+
+	buf_printf(&t, "deb %s %s main\n", b->mirror, b->suite);
+	if (!rolling && str_ends(b->mirror, "/debian")) {
+		/* the mirror's sister, where there is one: deb.debian.org and most of the world */
+		buf_printf(&t, "deb %s %s-updates main\n", b->mirror, b->suite);
+		buf_printf(&t, "deb %s-security %s-security main\n", b->mirror, b->suite);
+	}
+	return put(root, "etc/apt/sources.list", buf_str(&t), 0644, e);
+}
+
+static int ssh_keys(int root, struct err *e)
+{
+	static const char unit[] = "# The image has no host keys: each zone makes its own before sshd first runs.\n"
+				   "[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n";
+	static const char dir[] = "etc/systemd/system/ssh.service.d";
+	_dir_ DIR *d = NULL;
+	int fd = path_open_nolink(root, "etc/ssh", O_RDONLY | O_DIRECTORY, 0, NULL), r;
+	bool server = faccessat(root, "usr/sbin/sshd", F_OK, 0) == 0;
+
+	d = fd < 0 ? NULL : fdopendir(fd);
+	for (struct dirent *de; d && (de = readdir(d));)
+		if (str_starts(de->d_name, "ssh_host_") && unlinkat(fd, de->d_name, 0) < 0)
+			return err_sys(e, errno, "etc/ssh/%s", de->d_name);
+	if (!server)
+		return 0;
+	r = path_mkdirs_in(root, dir, 0755, 0, 0, e);
+	if (r < 0)
+		return r;
+	close(r);
+	return put(root, "etc/systemd/system/ssh.service.d/host-keys.conf", unit, 0644, e);
+}
+
+static int generalize(int root, const struct boot *b, struct err *e)
+{
+	static const char *const empty[] = {"dev", "proc", "sys", "run", "tmp", "var/tmp", "var/cache/apt", "var/lib/apt/lists",
+					    "var/log/apt", "debootstrap"};
+	static const char *const gone[] = {"etc/hostname", "var/log/bootstrap.log", "var/log/dpkg.log", "var/log/alternatives.log",
+					   "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/cache/ldconfig/aux-cache",
+					   "var/lib/dpkg/status-old", "var/lib/dpkg/diversions-old", "etc/passwd-", "etc/shadow-", "etc/group-",
+					   "etc/gshadow-"};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(empty); i++)
+		if ((r = empty_dir(root, empty[i], e)) < 0)
+			return r;
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+		if (unlinkat(root, gone[i], 0) < 0 && errno != ENOENT && errno != ENOTDIR)
+			return err_sys(e, errno, "%s", gone[i]);
+	if (unlinkat(root, "debootstrap", AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "debootstrap");
+	/* empty: systemd fills it in, and does not take the boot for a first one that enables everything */
+	if ((r = put(root, "etc/machine-id", "", 0444, e)) < 0 || (r = put(root, "etc/resolv.conf", "", 0644, e)) < 0 ||
+	    (r = put(root, "etc/fstab", "# A zone's file systems are its `filesystems` property.\n", 0644, e)) < 0 ||
+	    (r = put(root, "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0644, e)) < 0)
+		return r;
+	r = sources(root, b, e);
+	return r < 0 ? r : ssh_keys(root, e);
+}
+
+static int fill(struct ctx *c, struct build *b, int ds, struct err *e)
+{
+	struct boot *bt = b->arg;
+	_free_ char *path = xprintf("%s/%s/root", c->node.pool, b->tmp);
+	_fd_ int root = openat(ds, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
+	if (root < 0)
+		return err_sys(e, errno, "open root");
+	r = run(c, bt, path, e);
+	if (r == 0)
+		r = generalize(root, bt, e);
+	if (r == 0)
+		import_describe(root, bt->o, b->manifest);
+	return r;
+}
+
+int image_bootstrap(struct ctx *c, struct state *st, struct store *s, const char *suite, const char *mirror, const char *include,
+		    const struct import_opts *o, char uuid[37], struct err *e)
+{
+	char own[64];
+	struct boot bt = {.o = o, .suite = suite, .include = include};
+	struct build b = {.st = st, .s = s, .fill = fill, .arg = &bt};
+	_free_ char *name = NULL;
+	int r;
+
+	if (!suite) {
+		r = host_suite(own, e);
+		if (r < 0)
+			return r;
+		bt.suite = own;
+	}
+	if (!apt_word_ok(bt.suite, "-._"))
+		return err_set(e, EINVAL, "\"%s\" is not a suite", bt.suite);
+	if (include && !apt_word_ok(include, "+-.,"))
+		return err_set(e, EINVAL, "\"%s\" is not a list of packages (a,b,c)", include);
+	if (mirror && (strlen(mirror) >= sizeof bt.mirror || *mirror == '-'))
+		return err_set(e, EINVAL, "\"%.100s\" is not a mirror", mirror);
+	if (mirror)
+		strcpy(bt.mirror, mirror);
+	else
+		host_mirror(bt.suite, bt.mirror);
+	r = dir_make(c->node.log, 0700, e);
+	if (r < 0)
+		return r;
+	snprintf(bt.log, sizeof bt.log, "%s/bootstrap.log", c->node.log);
+	name = xprintf("debian-%s", bt.suite);
+	r = import_manifest(o, name, "lx-dataset", &b.manifest, e);
+	if (r == 0)
+		r = image_build(c, &b, e);
+	if (r == 0)
+		snprintf(uuid, 37, "%s", b.uuid);
+	json_decref(b.manifest);
+	return r;
+}
