@@ -275,7 +275,7 @@ static int parse_mount(struct zspec *z, char **v, unsigned n)
 {
 	uint64_t kind, flags;
 
-	if (n != 6 || !v[0] || !v[1] || !v[3] || to_num(v[0], 10, ZM_FS, &kind) < 0 ||
+	if (n != 6 || !v[0] || !v[1] || !v[3] || to_num(v[0], 10, ZM_OVERLAY, &kind) < 0 ||
 	    to_num(v[1], 10, ZM_ALL, &flags) < 0)
 		return -EINVAL;
 	GROW(z->mounts, z->nmounts);

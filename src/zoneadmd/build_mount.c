@@ -36,13 +36,16 @@ int zmount_make(const struct zmount *m, uint32_t id_base, int userns, struct err
 		opts = xprintf("%s%suid=%u,gid=%u", m->data ?: "", m->data && *m->data ? "," : "", id_base, id_base);
 		fd = mnt_new("tmpfs", m->source && *m->source ? m->source : "tmpfs", opts, false, 0, e);
 		break;
+	case ZM_OVERLAY:
+		fd = overlay_view(m->source ?: "", id_base, userns, e);
+		break;
 	case ZM_FS:
 		fd = mnt_new(m->fstype ?: "", m->source, m->data, m->flags & ZM_RO, 0, e);
 		break;
 	}
 	if (fd < 0)
 		return fd;
-	r = mnt_attr(fd, attrs(m->flags), 0, m->flags & ZM_IDMAP && m->kind != ZM_TMPFS ? userns : -1, e);
+	r = mnt_attr(fd, attrs(m->flags), 0, m->flags & ZM_IDMAP && m->kind != ZM_TMPFS && m->kind != ZM_OVERLAY ? userns : -1, e);
 	return r < 0 ? r : take_fd(&fd);
 }
 

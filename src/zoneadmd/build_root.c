@@ -82,9 +82,13 @@ static int shared_root(struct boot *b, struct err *e)
 	 */
 	opts = xprintf("lowerdir=%s,upperdir=u/%s,workdir=u/%s,redirect_dir=on,metacopy=on,xino=auto,index=off", buf_str(&lower),
 		       up, wo);
+	r = overlay_as(z->id_base, e);
+	if (r < 0)
+		return r;
 	b->root = mnt_new("overlay", z->uuid, opts, false, MOUNT_ATTR_NODEV | (z->root_ro ? MOUNT_ATTR_RDONLY : 0), e);
-	if (b->root < 0)
-		return b->root;
+	r = overlay_as(0, b->root < 0 ? NULL : e);
+	if (b->root < 0 || r < 0)
+		return b->root < 0 ? b->root : r;
 	r = mnt_attach_at(b->root, staging, "r", e);
 	if (r == 0 && chdir("/") < 0)
 		r = err_sys(e, errno, "chdir /");

@@ -106,6 +106,9 @@ static int add_mount(struct live *l, struct err *e)
 
 	if (l->z.nmounts != 1 || m->flags & ZM_MASK)
 		return err_set(e, EINVAL, "one mount at a time");
+	/* an overlay is put together on a staging place, which is nobody else's business */
+	if (m->kind == ZM_OVERLAY && (unshare(CLONE_NEWNS) < 0 || mnt_propagation("/", MS_PRIVATE, NULL) < 0))
+		return err_sys(e, errno, "mount namespace");
 	fd = zmount_make(m, l->z.id_base, l->userns, e);
 	r = fd < 0 ? fd : enter_build(l, e);
 	if (r < 0)

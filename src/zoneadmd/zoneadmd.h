@@ -49,6 +49,12 @@ struct boot {
 
 /* build_root.c: attaches the root below run_dir in the build namespace; b->root. */
 int build_root(struct boot *b, struct err *e);
+/*
+ * overlay.c: makes overlays mounted from now on work as this id, 0 = as before; and a read-only overlay over layers
+ * ("a:b", uppermost first), idmapped by userns. The caller has a mount namespace of its own.
+ */
+int overlay_as(uint32_t id, struct err *e);
+int overlay_view(const char *layers, uint32_t id_base, int userns, struct err *e);
 /* build_dev.c: /dev, /dev/pts, the console's pty, the nodes of the spec; b->null. */
 int build_dev(struct boot *b, struct err *e);
 int dev_make(int dev, const struct zdev *d, uint32_t id_base, struct err *e);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* cloister boot, shutdown, and what they and the keepers run for one VM each. */
+#include <string.h>
+
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "model/vm.h"
+#include "node/stop.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+static int run_boot(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 1)
+		return cmd_usage("cloister", argv[0], NULL);
+	return node_boot(c, &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
+static int run_shutdown(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 1)
+		return cmd_usage("cloister", argv[0], NULL);
+	return node_shutdown(c, &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
+static int run_ended(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 2 || !uuid_valid(argv[1]))
+		return cmd_usage("cloister", argv[0], NULL);
+	return vm_ended(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
+static int run_zone_boot(struct ctx *c, int argc, char **argv)
+{
+	_vm_ struct vm v = VM_INIT;
+	struct err e = ERR_INIT;
+	int r;
+
+	if (argc != 2 || !uuid_valid(argv[1]))
+		return cmd_usage("cloister", argv[0], NULL);
+	r = vm_open(c, argv[1], VM_LOCK | VM_WRITE, &v, &e);
+	if (r == 0 && !v.run.running)
+		r = vm_boot_zone(&v, 0, &e);
+	return r < 0 ? cmd_fail(c, &e) : 0;
+}
+
+static int run_zone_halt(struct ctx *c, int argc, char **argv)
+{
+	_vm_ struct vm v = VM_INIT;
+	struct err e = ERR_INIT;
+	int r;
+
+	if (argc != 2 || !uuid_valid(argv[1]))
+		return cmd_usage("cloister", argv[0], NULL);
+	r = vm_open(c, argv[1], VM_LOCK | VM_WRITE, &v, &e);
+	if (r == 0 && v.run.running)
+		r = vm_take_down(&v, false, -1, false, &e);
+	return r < 0 ? cmd_fail(c, &e) : 0;
+}
+
+CMD(cloister_boot, "cloister", "boot", "", "attach the pool and start the VMs that have autoboot set", CMD_NONE, run_boot);
+CMD(cloister_shutdown, "cloister", "shutdown", "", "stop all VMs in order and detach the pool; autoboot stays as it is",
+    CMD_NONE, run_shutdown);
+CMD(cloister_zone_ended, "cloister", "zone-ended", "<uuid>", "for zoneadmd: what follows the end of a zone's init", CMD_VM,
+    run_ended);
+CMD(cloister_zone_boot, "cloister", "zone-boot", "<uuid>", "for `cloister boot`: boot one VM", CMD_VM, run_zone_boot);
+CMD(cloister_zone_halt, "cloister", "zone-halt", "<uuid>", "for `cloister shutdown`: stop one VM", CMD_VM, run_zone_halt);

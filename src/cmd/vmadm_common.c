@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "cmd/vmadm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+int vmadm_payload(const char *file, json_t **out, struct err *e)
+{
+	_buf_ struct buf b = BUF_INIT;
+	const char *path = file && strcmp(file, "-") ? file : "/dev/stdin";
+	int r;
+
+	if (strcmp(path, "/dev/stdin") == 0 && isatty(0)) {
+		err_set(e, ENOTTY, "standard input is a terminal");
+		return err_hint(e, "Give a file with -f, or the JSON through a pipe or <.");
+	}
+	r = file_read(AT_FDCWD, path, VM_PAYLOAD_MAX, &b, e);
+	if (r < 0)
+		return err_add(e, "payload");
+	return vm_parse(buf_str(&b), b.len, out, e);
+}
+
+void vmadm_report(const json_t *report)
+{
+	_free_ char *text = report ? json_dumps(report, JSON_INDENT(2)) : NULL;
+
+	if (text)
+		fprintf(stderr, "%s\n", text);
+}
+
+void vmadm_uuid(const struct ctx *c, const char *word, char uuid[64])
+{
+	struct state *st = NULL;
+
+	snprintf(uuid, 64, "%.63s", word);
+	if (uuid_valid(word))
+		return;
+	if (state_open(c, STATE_READ, &st, NULL) == 0)
+		state_vm_find(st, word, uuid, NULL);
+	state_close(&st);
+}
+
+const char *vmadm_operand(int argc, char **argv)
+{
+	if (argc - optind == 1)
+		return argv[optind];
+	cmd_usage("vmadm", argv[0], argc - optind < 1 ? "which VM?" : "one VM at a time");
+	return NULL;
+}
+
+int vmadm_signal(const char *word, int *sig)
+{
+	uint64_t n;
+
+	if (str_to_u64(word, &n) == 0) {
+		if (n < 1 || n >= NSIG)
+			return -EINVAL;
+		*sig = (int)n;
+		return 0;
+	}
+	if (!strncasecmp(word, "SIG", 3))
+		word += 3;
+	for (int i = 1; i < NSIG; i++) {
+		const char *name = sigabbrev_np(i);
+
+		if (name && !strcasecmp(name, word)) {
+			*sig = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+json_t *vmadm_record(struct ctx *c, const char *word)
+{
+	_vm_ struct vm v = VM_INIT;
+
+	return vm_open(c, word, VM_LOOK, &v, NULL) < 0 ? NULL : vm_redact(v.rec);
+}
+
+void vmadm_audit(const struct ctx *c, const char *verb, const char *word, json_t *before, int result)
+{
+	_json_ json_t *now = vmadm_record((struct ctx *)c, word);
+	_free_ char *a = before ? vm_record_text(before) : NULL, *b = now ? vm_record_text(now) : NULL;
+
+	cmd_audit(c, verb, word, a, b, result);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* start, stop, reboot, kill, delete: one shape, so one file. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "cmd/vmadm.h"
+#include "model/vm.h"
+#include "node/vmops.h"
+
+struct opts {
+	const char *word;
+	bool force;
+	int timeout, sig;
+};
+
+/* 0, or the exit status after the usage was printed. */
+static int options(int argc, char **argv, const char *spec, struct opts *o)
+{
+	uint64_t n;
+	int opt;
+
+	*o = (struct opts){.timeout = -1, .sig = SIGTERM};
+	while ((opt = getopt_long(argc, argv, spec, (const struct option[]){{NULL, 0, NULL, 0}}, NULL)) != -1) {
+		if (opt == 'F') {
+			o->force = true;
+		} else if (opt == 't') {
+			if (str_to_u64(optarg, &n) < 0 || n > 86400)
+				return cmd_usage("vmadm", argv[0], "-t: \"%s\" is not a number of seconds", optarg);
+			o->timeout = (int)n;
+		} else if (opt == 's') {
+			if (vmadm_signal(optarg, &o->sig) < 0)
+				return cmd_usage("vmadm", argv[0], "-s: \"%s\" is not a signal", optarg);
+		} else {
+			return cmd_usage("vmadm", argv[0], NULL);
+		}
+	}
+	o->word = vmadm_operand(argc, argv);
+	return o->word ? 0 : 2;
+}
+
+static int begin(struct ctx *c, int argc, char **argv, const char *spec, struct opts *o, char uuid[64])
+{
+	struct err e = ERR_INIT;
+	int r = options(argc, argv, spec, o);
+
+	if (r)
+		return r;
+	if (node_recover(c, &e) < 0)
+		return cmd_fail(c, &e);
+	vmadm_uuid(c, o->word, uuid);
+	return 0;
+}
+
+static int start(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct opts o;
+	char uuid[64];
+	int r = begin(c, argc, argv, "", &o, uuid);
+
+	if (r)
+		return r;
+	r = vm_start(c, o.word, &e);
+	cmd_audit(c, "vmadm start", uuid, NULL, NULL, r);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	cmd_say(r ? "VM %s is already running" : "Successfully started VM %s", uuid);
+	return 0;
+}
+
+static int stop(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct opts o;
+	char uuid[64];
+	int r = begin(c, argc, argv, "Ft:", &o, uuid);
+
+	if (r)
+		return r;
+	r = vm_stop(c, o.word, o.force, o.timeout, &e);
+	cmd_audit(c, "vmadm stop", uuid, NULL, NULL, r);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	cmd_say(r ? "VM %s is already stopped" : "Successfully completed stop for VM %s", uuid);
+	return 0;
+}
+
+static int reboot(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct opts o;
+	char uuid[64];
+	int r = begin(c, argc, argv, "F", &o, uuid);
+
+	if (r)
+		return r;
+	r = vm_reboot(c, o.word, o.force, &e);
+	cmd_audit(c, "vmadm reboot", uuid, NULL, NULL, r);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	cmd_say("Successfully completed reboot for VM %s", uuid);
+	return 0;
+}
+
+static int kill_init(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct opts o;
+	char uuid[64];
+	int r = begin(c, argc, argv, "s:", &o, uuid);
+
+	if (r)
+		return r;
+	r = vm_kill(c, o.word, o.sig, &e);
+	cmd_audit(c, "vmadm kill", uuid, NULL, NULL, r);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	cmd_say("Successfully sent signal %s to VM %s", sigabbrev_np(o.sig) ?: "", uuid);
+	return 0;
+}
+
+static int delete(struct ctx *c, int argc, char **argv)
+{
+	_json_ json_t *before = NULL;
+	struct err e = ERR_INIT;
+	struct opts o;
+	char uuid[64];
+	int r = begin(c, argc, argv, "", &o, uuid);
+
+	if (r)
+		return r;
+	before = vmadm_record(c, o.word);
+	r = vm_delete(c, o.word, &e);
+	vmadm_audit(c, "vmadm delete", uuid, before, r);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	cmd_say("Successfully deleted VM %s", uuid);
+	return 0;
+}
+
+CMD(vmadm_start, "vmadm", "start", "<uuid|alias>", "boot a VM and set autoboot", CMD_VM, start);
+CMD_ALIAS(vmadm_boot, "vmadm", "boot", "start", start);
+CMD(vmadm_stop, "vmadm", "stop", "<uuid|alias> [-F] [-t <seconds>]", "shut a VM down (-F: halt it) and clear autoboot", CMD_VM, stop);
+CMD_ALIAS(vmadm_halt, "vmadm", "halt", "stop", stop);
+CMD(vmadm_reboot, "vmadm", "reboot", "<uuid|alias> [-F]", "shut a VM down and boot it again", CMD_VM, reboot);
+CMD(vmadm_kill, "vmadm", "kill", "[-s <signal>] <uuid|alias>", "send a signal to a VM's init (TERM unless told)", CMD_VM, kill_init);
+CMD(vmadm_delete, "vmadm", "delete", "<uuid|alias>", "halt a VM and take it away with all its data", CMD_VM, delete);
+CMD_ALIAS(vmadm_destroy, "vmadm", "destroy", "delete", delete);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The node's own start and end: what systemd's unit runs, and what stands behind `cloister boot` and `shutdown`. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/lock.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+extern char **environ;
+
+struct todo {
+	char (*uuid)[37];
+	size_t n;
+};
+
+static void todo_add(struct todo *t, const char *uuid)
+{
+	t->uuid = xrealloc(t->uuid, (t->n + 1) * sizeof *t->uuid);
+	snprintf(t->uuid[t->n++], sizeof *t->uuid, "%s", uuid);
+}
+
+static int spawn_one(const struct ctx *c, const char *verb, const char *uuid, pid_t *pid)
+{
+	char *argv[] = {(char *)c->self, (char *)"--node", (char *)c->node.name, (char *)verb, (char *)uuid, NULL};
+
+	return -posix_spawn(pid, c->self, NULL, NULL, argv, environ);
+}
+
+/* One process a VM, a few at a time: a VM whose shutdown hangs holds nobody up. Returns how many failed. */
+static int in_parallel(const struct ctx *c, const char *verb, const struct todo *t, unsigned width)
+{
+	pid_t *pid = xalloc((width + 1) * sizeof *pid);
+	unsigned running = 0;
+	int failed = 0;
+
+	for (size_t next = 0; next < t->n || running > 0;) {
+		int status = 0;
+		pid_t p;
+
+		while (next < t->n && running < width) {
+			int r = spawn_one(c, verb, t->uuid[next], &pid[running]);
+
+			if (r < 0) {
+				ctx_log(c, LOG_WARN, "%s VM %s: %s", verb, t->uuid[next], strerror(-r));
+				failed++;
+			} else {
+				running++;
+			}
+			next++;
+		}
+		if (running == 0)
+			break;
+		p = waitpid(-1, &status, 0);
+		if (p < 0 && errno == EINTR)
+			continue;
+		if (p < 0)
+			break;
+		for (unsigned i = 0; i < running; i++)
+			if (pid[i] == p)
+				pid[i] = pid[--running];
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			failed++;
+	}
+	free(pid);
+	return failed;
+}
+
+static int find_autoboot(const struct vm_row *row, void *arg)
+{
+	if (row->autoboot && str_eq(row->state, "installed"))
+		todo_add(arg, row->uuid);
+	return 0;
+}
+
+static int find_provisioning(const struct vm_row *row, void *arg)
+{
+	if (str_eq(row->state, "provisioning"))
+		todo_add(arg, row->uuid);
+	return 0;
+}
+
+/*
+ * A create that the machine's end cut off. Its last commit may be lost although all was done; then root and record
+ * are on the pool. Otherwise it is failed, and `vmadm delete` takes it away.
+ */
+static int settle(struct ctx *c, struct state *st, const char *uuid, struct err *e)
+{
+	_free_ char *rec = xprintf("%s/%s/config/record.json", c->node.pool, uuid);
+	_free_ char *root = xprintf("%s/%s/root", c->node.pool, uuid);
+	_fd_ int lock = lock_try(c, uuid, e);
+
+	if (lock < 0)
+		return 0;
+	if (access(rec, F_OK) == 0 && access(root, F_OK) == 0)
+		return state_vm_set_state(st, uuid, "installed", e);
+	ctx_log(c, LOG_WARN, "VM %s was being created when the machine went down: it is failed", uuid);
+	return state_vm_set_state(st, uuid, "failed", e);
+}
+
+static int stale(const char *uuid, const struct zone_run *r, void *arg)
+{
+	if (!r->running)
+		todo_add(arg, uuid);
+	return 0;
+}
+
+static int running(const char *uuid, const struct zone_run *r, void *arg)
+{
+	if (r->running)
+		todo_add(arg, uuid);
+	return 0;
+}
+
+static void clear_stale(struct ctx *c)
+{
+	struct todo t = {0};
+	struct cg_host cg;
+	struct err e = ERR_INIT;
+
+	if (zone_each(c, stale, &t, &e) == 0 && t.n && cg_host_find(c, &cg, &e) == 0) {
+		for (size_t i = 0; i < t.n; i++) {
+			_fd_ int lock = lock_try(c, t.uuid[i], NULL);
+
+			if (lock >= 0 && zone_teardown(c, &cg, t.uuid[i], &e) < 0)
+				ctx_log(c, LOG_WARN, "VM %s: %s", t.uuid[i], e.msg);
+		}
+	}
+	free(t.uuid);
+}
+
+int node_boot(struct ctx *c, struct err *e)
+{
+	struct todo t = {0}, half = {0};
+	struct store *store = NULL;
+	struct state *st = NULL;
+	int r = pool_attach(c, e);
+
+	if (r < 0)
+		return err_add(e, "attach the pool");
+	r = state_open(c, STATE_WRITE, &st, e);
+	if (r < 0)
+		return r;
+	clear_stale(c);
+	r = node_recover(c, e);
+	if (r == 0)
+		r = store_open(c, &store, e);
+	if (r == 0)
+		r = store_recover(store, e);
+	store_close(&store);
+	if (r == 0)
+		r = state_vm_each(st, 0, find_provisioning, &half, e);
+	for (size_t i = 0; r == 0 && i < half.n; i++)
+		r = settle(c, st, half.uuid[i], e);
+	if (r == 0)
+		r = state_vm_each(st, 0, find_autoboot, &t, e);
+	state_close(&st);
+	if (r == 0) {
+		int failed = in_parallel(c, "zone-boot", &t, (unsigned)get_nprocs() * 2);
+
+		if (failed)
+			r = err_set(e, EIO, "%d of %zu VMs could not be booted: the messages above say why", failed, t.n);
+	}
+	free(half.uuid);
+	free(t.uuid);
+	return r;
+}
+
+int node_shutdown(struct ctx *c, struct err *e)
+{
+	struct todo t = {0};
+	int r = zone_each(c, running, &t, e), failed;
+
+	if (r < 0)
+		return r;
+	failed = in_parallel(c, "zone-halt", &t, 64);
+	free(t.uuid);
+	if (failed)
+		return err_set(e, EIO, "%d VMs could not be stopped: the messages above say why", failed);
+	r = pool_detach(c, e);
+	return r < 0 ? err_add(e, "detach the pool") : 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Create: record, allocation, root, quota, boot. From the first step on an intent stands in /run, so that a command that
+ * was killed anywhere is cleared up by the next one: the undos below are what clears it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/steps.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/create.h"
+#include "node/dataset.h"
+#include "node/lock.h"
+#include "node/subid.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+static int do_row(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+	_free_ uint32_t *skip = NULL;
+	size_t n = 0;
+	int r = subid_in_use(&skip, &n, e);
+
+	if (r == 0)
+		r = state_vm_insert(v->st, v->rec, "provisioning", skip, n, &v->id_base, e);
+	return r;
+}
+
+static int undo_row(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+	int r = state_vm_delete(v->st, v->uuid, e);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static int do_root(struct ctx *c, void *op, struct err *e)
+{
+	return dataset_make(op, e);
+}
+
+static int undo_root(struct ctx *c, void *op, struct err *e)
+{
+	return dataset_destroy(op, e);
+}
+
+static int do_record(struct ctx *c, void *op, struct err *e)
+{
+	return vm_record_save(op, e);
+}
+
+static int do_boot(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+
+	if (!vm_bool(v->rec, "autoboot", true))
+		return 0;
+	return vm_boot_zone(v, 0, e);
+}
+
+static int undo_boot(struct ctx *c, void *op, struct err *e)
+{
+	return vm_halt_zone(op, e);
+}
+
+static int do_done(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+
+	return state_vm_set_state(v->st, v->uuid, "installed", e);
+}
+
+static const struct step create_steps[] = {
+	{"create-row", do_row, undo_row},
+	{"create-root", do_root, undo_root},
+	{"create-record", do_record, NULL},
+	{"create-boot", do_boot, undo_boot},
+	{"create-done", do_done, NULL},
+};
+
+int vm_create_undo(struct vm *v, struct err *e)
+{
+	_free_ char *what = xprintf("recover create %s", v->uuid);
+
+	return steps_undo(v->c, what, create_steps, ARRAY_LEN(create_steps), v, e);
+}
+
+static int prepare(struct ctx *c, const json_t *payload, json_t **rec, json_t **report, struct err *e)
+{
+	_json_ json_t *r0 = NULL;
+	char now[CLOCK_TEXT];
+	int r = vm_record_create(payload, clock_iso(clock_wall_ns(), now), &r0, report, e);
+
+	if (r == 0)
+		r = vm_available(r0, e);
+	if (r < 0)
+		return r;
+	*rec = take(r0);
+	return 0;
+}
+
+int vm_create_dry(struct ctx *c, const json_t *payload, json_t **rec, json_t **report, struct err *e)
+{
+	return prepare(c, payload, rec, report, e);
+}
+
+int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **report, struct err *e)
+{
+	_free_ char *what = NULL;
+	_vm_ struct vm v = VM_INIT;
+	int r;
+
+	v.c = c;
+	uuid[0] = 0;
+	r = prepare(c, payload, &v.rec, report, e);
+	if (r < 0)
+		return r;
+	snprintf(v.uuid, sizeof v.uuid, "%s", vm_str(v.rec, "uuid"));
+	strcpy(uuid, v.uuid);
+	v.brand = brand_find(vm_str(v.rec, "brand"));
+	what = xprintf("create %s", v.uuid);
+	v.lock = lock_take(c, v.uuid, e);
+	if (v.lock < 0)
+		return v.lock;
+	r = state_open(c, STATE_WRITE, &v.st, e);
+	if (r == 0)
+		r = vm_need_store(&v, e);
+	if (r == 0)
+		r = vm_need_image(&v, e);
+	if (r == 0) {
+		/* a uuid that exists must not get as far as the undos, which would take the other VM away */
+		r = state_vm_get(v.st, v.uuid, NULL, NULL, NULL, NULL);
+		if (r == 0)
+			return err_set(e, EEXIST, "VM %s exists already", v.uuid);
+		r = dataset_absent(&v, e);
+	}
+	if (r == 0)
+		r = intent_set(c, v.uuid, "create", e);
+	if (r < 0)
+		return r;
+	r = steps_run(c, what, create_steps, ARRAY_LEN(create_steps), &v, e);
+	intent_clear(c, v.uuid);
+	if (r < 0)
+		return r;
+	/* the event feed is for watchers; the VM is there whether or not it could be told */
+	state_event(v.st, "create", v.uuid, NULL, NULL);
+	return 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/dataset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+
+#define GIB 1073741824ULL
+
+static uint64_t quota_id(const struct vm *v)
+{
+	return store_quota_id(v->store, v->id_base);
+}
+
+int dataset_quota(struct vm *v, struct err *e)
+{
+	uint64_t bytes = (uint64_t)vm_int(v->rec, "quota", 0) * GIB;
+	int r = vm_need_store(v, e);
+
+	return r < 0 ? r : store_quota_set(v->store, quota_id(v), bytes, e);
+}
+
+int dataset_make_root(struct vm *v, const char *name, struct err *e)
+{
+	static const char *const layers[] = {"upper", "work"};
+	int r;
+
+	if (str_eq(vm_str(v->rec, "image_sharing"), "private"))
+		return store_snapshot(v->store, v->image.dataset, name, false, quota_id(v), e);
+	r = store_create(v->store, name, quota_id(v), e);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(layers); i++) {
+		_free_ char *dir = xprintf("%s/%s", name, layers[i]);
+
+		if (mkdirat(store_fd(v->store), dir, 0755) < 0)
+			r = err_sys(e, errno, "mkdir %s", dir);
+	}
+	return r;
+}
+
+int dataset_make(struct vm *v, struct err *e)
+{
+	static const char *const dirs[] = {"", "/config", "/cores", "/snap"};
+	_free_ char *root = xprintf("%s/root", v->uuid);
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		_free_ char *dir = xprintf("%s%s", v->uuid, dirs[i]);
+
+		if (mkdirat(store_fd(v->store), dir, 0700) < 0)
+			return err_sys(e, errno, "mkdir %s/%s", v->c->node.pool, dir);
+	}
+	r = dataset_quota(v, e);
+	if (r == 0)
+		r = dataset_make_root(v, root, e);
+	return r < 0 ? err_add(e, "root of VM %s", v->uuid) : 0;
+}
+
+static int destroy_one(const char *name, uint64_t created_ns, void *arg)
+{
+	struct vm *v = arg;
+	_free_ char *full = xprintf("%s/snap/%s", v->uuid, name);
+
+	return store_destroy(v->store, full, NULL);
+}
+
+int dataset_destroy(struct vm *v, struct err *e)
+{
+	_free_ char *snap = xprintf("%s/snap", v->uuid), *root = xprintf("%s/root", v->uuid);
+	int r = vm_need_store(v, e);
+
+	if (r < 0)
+		return r;
+	r = store_each(v->store, snap, destroy_one, v, e);
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0)
+		r = store_destroy(v->store, root, e);
+	if (r == 0)
+		r = dir_remove(store_fd(v->store), v->uuid, e);
+	if (r == 0 && v->id_base)
+		r = store_quota_drop(v->store, quota_id(v), e);
+	return r < 0 ? err_add(e, "datasets of VM %s", v->uuid) : 0;
+}
+
+int dataset_absent(struct vm *v, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(store_fd(v->store), v->uuid, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	err_set(e, EEXIST, "%s/%s exists although no VM of that uuid is in the database", v->c->node.pool, v->uuid);
+	return err_hint(e, "If it is a VM from another installation, `cloister pool import` brings it back.");
+}

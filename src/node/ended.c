@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A zone that ended by itself: its keeper calls this once init is gone and no command has marked the zone as halting.
+ * A reboot(2) inside boots it again as `vmadm reboot` would; a power-off stops it for good (autoboot false); an init
+ * that died is started again, unless restart_init is off or it was a docker image's entrypoint.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "model/vm.h"
+#include "node/exit.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+static uint64_t restarts_so_far(const struct ctx *c, const char *uuid)
+{
+	_free_ char *path = xprintf("%s/%s/spec", c->node.run, uuid);
+	_buf_ struct buf b = BUF_INIT;
+	struct zspec z = {0};
+	uint64_t n = 0;
+
+	if (file_read(AT_FDCWD, path, 1 << 20, &b, NULL) == 0 && zspec_parse(buf_str(&b), b.len, &z, NULL) == 0)
+		n = z.init_restarts;
+	zspec_done(&z);
+	return n;
+}
+
+static int boot_again(struct vm *v, uint64_t restarts, const char *event, struct err *e)
+{
+	int r = vm_halt_zone(v, e);
+
+	if (r == 0)
+		r = vm_boot_zone(v, restarts, e);
+	if (r == 0)
+		state_event(v->st, event, v->uuid, NULL, NULL);
+	return r;
+}
+
+static int stay_down(struct vm *v, bool forget_autoboot, struct err *e)
+{
+	int r = vm_halt_zone(v, e);
+
+	if (r == 0 && forget_autoboot) {
+		r = state_vm_set_autoboot(v->st, v->uuid, 0, e);
+		if (r > 0) {
+			json_object_set_new(v->rec, "autoboot", json_false());
+			r = vm_record_save(v, e);
+		}
+	}
+	if (r >= 0)
+		state_event(v->st, "stop", v->uuid, NULL, NULL);
+	return r < 0 ? r : 0;
+}
+
+int vm_ended(struct ctx *c, const char *uuid, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	uint64_t restarts = restarts_so_far(c, uuid);
+	int r = vm_open(c, uuid, VM_LOCK | VM_WRITE, &v, e);
+
+	if (r < 0)
+		return r;
+	/* somebody was quicker: stopped, deleted or booted it again while we waited for the lock */
+	if (v.run.running || v.run.halting || v.run.ended == ZONE_END_NONE)
+		return 0;
+	r = exit_save(c, uuid, &v.run, e);
+	if (r < 0)
+		ctx_log(c, LOG_WARN, "exit status of VM %s: %s", uuid, e->msg);
+	switch (v.run.ended) {
+	case ZONE_END_REBOOT:
+		return boot_again(&v, 0, "reboot", e);
+	case ZONE_END_HALT:
+		return stay_down(&v, true, e);
+	default:
+		break;
+	}
+	if (vm_restart_init(v.rec))
+		return boot_again(&v, restarts + 1, "restart-init", e);
+	return stay_down(&v, false, e);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* `vmadm info`: what the kernel holds for a running VM, beside what its record asks for. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+static void put(json_t *o, const char *key, uint64_t v)
+{
+	if (v != UINT64_MAX)
+		json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static json_t *zone_part(const struct vm *v)
+{
+	json_t *o = json_object();
+	_free_ char *cg = xprintf("%s/%s/%s", v->cg.v2, v->cg.root, v->uuid);
+
+	put(o, "zoneid", v->run.zoneid);
+	put(o, "pid", (uint64_t)v->run.init_pid);
+	put(o, "zoneadmd_pid", v->run.keeper ? (uint64_t)v->run.keeper_pid : UINT64_MAX);
+	put(o, "id_base", v->id_base);
+	json_object_set_new(o, "cgroup", json_string(cg));
+	return o;
+}
+
+static json_t *usage_part(const struct cg_usage *u)
+{
+	json_t *o = json_object();
+
+	put(o, "cpu_ns", u->cpu_ns);
+	put(o, "memory_bytes", u->mem_bytes);
+	put(o, "memory_peak_bytes", u->mem_peak);
+	put(o, "processes", u->pids);
+	put(o, "oom_kills", u->oom_kills);
+	return o;
+}
+
+static json_t *limit_part(const struct cg_usage *u)
+{
+	json_t *o = json_object();
+
+	put(o, "cpu_shares", u->cpu_shares);
+	if (u->cpu_cap)
+		put(o, "cpu_cap", u->cpu_cap);
+	if (u->mem_limit)
+		put(o, "memory_bytes", u->mem_limit);
+	if (u->pids_limit)
+		put(o, "processes", u->pids_limit);
+	return o;
+}
+
+int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	struct cg_usage u = {0};
+	uint64_t limit = 0, used = 0;
+	json_t *o;
+	int r = vm_open(c, word, VM_LOOK, &v, e);
+
+	if (r < 0)
+		return r;
+	if (!v.run.running)
+		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
+	r = vm_need_cg(&v, e);
+	if (r == 0)
+		r = cg_usage(&v.cg, v.uuid, &u, e);
+	if (r < 0)
+		return r;
+	o = json_object();
+	json_object_set_new(o, "zone", zone_part(&v));
+	json_object_set_new(o, "usage", usage_part(&u));
+	json_object_set_new(o, "limits", limit_part(&u));
+	if (vm_need_store(&v, e) == 0 && store_quota_get(v.store, store_quota_id(v.store, v.id_base), &limit, &used, e) == 0) {
+		put(json_object_get(o, "usage"), "quota_bytes", used);
+		put(json_object_get(o, "limits"), "quota_bytes", limit);
+	}
+	*out = o;
+	return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+
+static int open_in(const struct ctx *c, const char *dir, const char *name, int flags, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/%s", c->node.run, dir, name);
+	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 && errno == ENOENT && (flags & O_CREAT)) {
+		_free_ char *d = xprintf("%s/%s", c->node.run, dir);
+		int r = dir_make(d, 0700, e);
+
+		if (r < 0)
+			return r;
+		fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	if (fd < 0)
+		return err_sys(e, errno, "%s", path);
+	return fd;
+}
+
+static int lock_with(const struct ctx *c, const char *uuid, int cmd, struct err *e)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	_fd_ int fd = open_in(c, "locks", uuid, O_RDWR | O_CREAT, e);
+
+	if (fd < 0)
+		return fd;
+	while (fcntl(fd, cmd, &fl) < 0) {
+		if (errno == EINTR) {
+			int r = ctx_check(c, e);
+
+			if (r < 0)
+				return err_add(e, "waiting for VM %s", uuid);
+			continue;
+		}
+		return err_sys(e, errno, "lock VM %s", uuid);
+	}
+	return take_fd(&fd);
+}
+
+int lock_take(const struct ctx *c, const char *uuid, struct err *e)
+{
+	return lock_with(c, uuid, F_OFD_SETLKW, e);
+}
+
+int lock_try(const struct ctx *c, const char *uuid, struct err *e)
+{
+	return lock_with(c, uuid, F_OFD_SETLK, e);
+}
+
+int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e)
+{
+	_fd_ int fd = open_in(c, "intents", uuid, O_WRONLY | O_CREAT | O_TRUNC, e);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fd_write_all(fd, what, strlen(what));
+	if (r < 0)
+		return err_sys(e, r, "intent of VM %s", uuid);
+	return 0;
+}
+
+void intent_clear(const struct ctx *c, const char *uuid)
+{
+	_free_ char *path = xprintf("%s/intents/%s", c->node.run, uuid);
+
+	unlink(path);
+}
+
+int intent_each(const struct ctx *c, int (*each)(const char *uuid, const char *what, void *arg), void *arg, struct err *e)
+{
+	_free_ char *path = xprintf("%s/intents", c->node.run);
+	_dir_ DIR *d = opendir(path);
+	int r = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", path);
+	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
+		_buf_ struct buf b = BUF_INIT;
+
+		if (!uuid_valid(de->d_name) || file_read(dirfd(d), de->d_name, 4096, &b, NULL) < 0)
+			continue;
+		r = each(de->d_name, buf_str(&b), arg);
+	}
+	return r < 0 ? r : 0;
+}

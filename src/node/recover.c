@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Clearing up after commands that were killed: each left an intent whose lock is free. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/create.h"
+#include "node/lock.h"
+#include "node/snapshot.h"
+#include "node/stop.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+static int recover_open(struct ctx *c, const char *uuid, struct vm *v, struct err *e)
+{
+	int r;
+
+	v->c = c;
+	strcpy(v->uuid, uuid);
+	r = state_open(c, STATE_WRITE, &v->st, e);
+	if (r == 0)
+		r = vm_need_store(v, e);
+	if (r < 0)
+		return r;
+	r = state_vm_get(v->st, uuid, &v->rec, &v->vmstate, &v->id_base, e);
+	if (r == -ENOENT) {
+		/* killed before its row was committed, or after its row was deleted */
+		v->rec = json_object();
+		r = 0;
+	}
+	if (r == 0)
+		r = zone_status(c, uuid, &v->run, e);
+	v->brand = brand_find(vm_str(v->rec, "brand"));
+	return r;
+}
+
+static int recover_one(const char *uuid, const char *what, void *arg)
+{
+	struct ctx *c = arg;
+	_vm_ struct vm v = VM_INIT;
+	struct err e = ERR_INIT;
+	int r;
+
+	v.lock = lock_try(c, uuid, &e);
+	if (v.lock < 0)
+		return 0; /* its command is at work */
+	r = recover_open(c, uuid, &v, &e);
+	if (r == 0 && str_eq(what, "create"))
+		r = str_eq(v.vmstate, "installed") ? 0 : vm_create_undo(&v, &e);
+	else if (r == 0 && str_eq(what, "delete"))
+		r = vm_delete_finish(&v, &e);
+	else if (r == 0 && str_eq(what, "reprovision"))
+		r = vm_reprovision_finish(&v, &e);
+	if (r < 0) {
+		ctx_log(c, LOG_WARN, "clearing up after an interrupted %s of VM %s: %s", what, uuid, e.msg);
+		return 0;
+	}
+	intent_clear(c, uuid);
+	ctx_log(c, LOG_INFO, "cleared up after an interrupted %s of VM %s", what, uuid);
+	return 0;
+}
+
+int node_recover(struct ctx *c, struct err *e)
+{
+	return intent_each(c, recover_one, c, e);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Booting and halting the zone of a VM: cgroups, limits, devices, spec, zoneadmd; and all of it away again. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/steps.h"
+#include "model/vm.h"
+#include "node/vm.h"
+#include "zone/limits.h"
+
+struct boot {
+	struct vm *v;
+	struct zspec z;
+	bool have_spec;
+};
+
+static int do_cgroup(struct ctx *c, void *op, struct err *e)
+{
+	struct boot *b = op;
+	struct vm *v = b->v;
+	int r = vm_need_cg(v, e);
+
+	if (r == 0)
+		r = cg_node_make(&v->cg, e);
+	if (r == 0)
+		r = cg_zone_make(&v->cg, v->uuid, v->id_base, e);
+	return r;
+}
+
+/* Everything that runs or could: also what a command killed half way through a boot left behind. */
+static int undo_cgroup(struct ctx *c, void *op, struct err *e)
+{
+	struct boot *b = op;
+
+	if (vm_need_cg(b->v, e) < 0)
+		return -e->code;
+	return zone_teardown(c, &b->v->cg, b->v->uuid, e);
+}
+
+static int do_limits(struct ctx *c, void *op, struct err *e)
+{
+	struct boot *b = op;
+
+	return limits_apply(c, &b->v->cg, b->v->rec, e);
+}
+
+static int do_devices(struct ctx *c, void *op, struct err *e)
+{
+	struct boot *b = op;
+	struct cg_dev *cg = NULL;
+	struct zdev *dev = NULL;
+	unsigned ndev = 0;
+	size_t ncg;
+	int r = vm_devices(b->v->rec, &cg, &ncg, &dev, &ndev, e);
+
+	if (r == 0)
+		r = cg_set_devices(&b->v->cg, b->v->uuid, cg, ncg, e);
+	for (unsigned i = 0; i < ndev; i++)
+		free(dev[i].name);
+	free(dev);
+	free(cg);
+	return r;
+}
+
+static int do_spec(struct ctx *c, void *op, struct err *e)
+{
+	struct boot *b = op;
+	uint64_t restarts = b->z.init_restarts;
+	int r = vm_spec(b->v, &b->z, e);
+
+	b->have_spec = true;
+	b->z.init_restarts = restarts;
+	return r;
+}
+
+static int do_zone(struct ctx *c, void *op, struct err *e)
+{
+	struct boot *b = op;
+
+	return zone_boot(c, &b->z, &b->v->run, e);
+}
+
+static const struct step boot_steps[] = {
+	{"boot-cgroup", do_cgroup, undo_cgroup},
+	{"boot-limits", do_limits, NULL},
+	{"boot-devices", do_devices, NULL},
+	{"boot-spec", do_spec, NULL},
+	{"boot-zone", do_zone, NULL},
+};
+
+int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
+{
+	struct boot b = {.v = v, .z.init_restarts = init_restarts};
+	_free_ char *what = xprintf("boot %s", v->uuid);
+	int r;
+
+	if (!v->brand)
+		return err_set(e, ENOTSUP, "VM %s: brand %s can not be booted yet", v->uuid, vm_str(v->rec, "brand") ?: "(none)");
+	/* what an earlier life left: a killed boot, a keeper that died with its zone */
+	if (v->run.init_pid || v->run.keeper_pid) {
+		r = vm_halt_zone(v, e);
+		if (r < 0)
+			return r;
+	}
+	r = vm_need_store(v, e);
+	if (r == 0)
+		r = steps_run(v->c, what, boot_steps, ARRAY_LEN(boot_steps), &b, e);
+	if (b.have_spec)
+		zspec_done(&b.z);
+	return r;
+}
+
+int vm_halt_zone(struct vm *v, struct err *e)
+{
+	int r = vm_need_cg(v, e);
+
+	if (r == 0)
+		r = zone_teardown(v->c, &v->cg, v->uuid, e);
+	if (r == 0)
+		memset(&v->run, 0, sizeof v->run);
+	return r;
+}

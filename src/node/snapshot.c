@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Snapshots, rollback and reprovision: what exchanges a VM's root. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/steps.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/dataset.h"
+#include "node/lock.h"
+#include "node/snapshot.h"
+#include "node/stop.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+static int open_snap(struct ctx *c, const char *word, const char *name, bool must, struct vm *v, char **snap, struct err *e)
+{
+	int r;
+
+	if (!vm_snapshot_name_ok(name))
+		return err_set(e, EINVAL, "snapshot name \"%.80s\": use 1 to 64 of A-Z a-z 0-9 - . _ : %%", name);
+	r = vm_open(c, word, VM_LOCK | VM_WRITE, v, e);
+	if (r == 0)
+		r = vm_need_store(v, e);
+	if (r < 0)
+		return r;
+	*snap = xprintf("%s/snap/%s", v->uuid, name);
+	if (must && !store_exists(v->store, *snap))
+		return err_set(e, ENOENT, "VM %s has no snapshot \"%s\"", v->uuid, name);
+	if (!must && store_exists(v->store, *snap))
+		return err_set(e, EEXIST, "VM %s has a snapshot \"%s\" already", v->uuid, name);
+	return 0;
+}
+
+int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	_free_ char *snap = NULL, *root = NULL;
+	int r = open_snap(c, word, name, false, &v, &snap, e);
+
+	if (r < 0)
+		return r;
+	root = xprintf("%s/root", v.uuid);
+	r = store_snapshot(v.store, root, snap, true, store_quota_id(v.store, v.id_base), e);
+	if (r < 0)
+		return err_add(e, "snapshot %s of VM %s", name, v.uuid);
+	if (v.run.running) {
+		r = snapshot_show(&v, name, e);
+		if (r < 0)
+			ctx_log(c, LOG_WARN, "the snapshot is made, but %s", e->msg);
+	}
+	state_event(v.st, "create-snapshot", v.uuid, NULL, NULL);
+	return 0;
+}
+
+int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	_free_ char *snap = NULL;
+	int r = open_snap(c, word, name, true, &v, &snap, e);
+
+	if (r < 0)
+		return r;
+	if (v.run.running)
+		r = snapshot_hide(&v, name, e);
+	if (r == 0)
+		r = store_destroy(v.store, snap, e);
+	if (r < 0)
+		return err_add(e, "delete snapshot %s of VM %s", name, v.uuid);
+	state_event(v.st, "delete-snapshot", v.uuid, NULL, NULL);
+	return 0;
+}
+
+struct exchange {
+	struct vm *v;
+	char *snap;         /* rollback: what takes the root's place */
+	json_t *rec;        /* reprovision: the record afterwards */
+	bool was_running;
+};
+
+static int do_halt(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+
+	return x->was_running ? vm_take_down(x->v, true, -1, false, e) : vm_halt_zone(x->v, e);
+}
+
+static int do_rollback(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+	_free_ char *root = xprintf("%s/root", x->v->uuid);
+
+	return store_rollback(x->v->store, x->snap, root, store_quota_id(x->v->store, x->v->id_base), e);
+}
+
+static int do_boot(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+
+	return x->was_running ? vm_boot_zone(x->v, 0, e) : 0;
+}
+
+static const struct step rollback_steps[] = {
+	{"rollback-halt", do_halt, NULL},
+	{"rollback-root", do_rollback, NULL},
+	{"rollback-boot", do_boot, NULL},
+};
+
+int vm_snapshot_rollback(struct ctx *c, const char *word, const char *name, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	_free_ char *snap = NULL, *what = NULL;
+	struct exchange x = {.v = &v};
+	int r = open_snap(c, word, name, true, &v, &snap, e);
+
+	if (r < 0)
+		return r;
+	x.snap = snap;
+	x.was_running = v.run.running;
+	what = xprintf("rollback %s", v.uuid);
+	r = steps_run(c, what, rollback_steps, ARRAY_LEN(rollback_steps), &x, e);
+	if (r < 0)
+		return err_add(e, "roll back VM %s to %s", v.uuid, name);
+	state_event(v.st, "rollback-snapshot", v.uuid, NULL, NULL);
+	return 0;
+}
+
+/* ---- reprovision ---- */
+
+static char *fresh_name(const struct vm *v)
+{
+	return xprintf("%s/root.new", v->uuid);
+}
+
+static int do_fresh(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+	_free_ char *fresh = fresh_name(x->v);
+	int r = store_destroy(x->v->store, fresh, e);
+
+	return r < 0 ? r : dataset_make_root(x->v, fresh, e);
+}
+
+static int undo_fresh(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+	_free_ char *fresh = fresh_name(x->v);
+
+	return store_destroy(x->v->store, fresh, e);
+}
+
+static int snap_gone(const char *name, uint64_t created_ns, void *arg)
+{
+	struct vm *v = arg;
+	_free_ char *full = xprintf("%s/snap/%s", v->uuid, name);
+
+	return store_destroy(v->store, full, NULL);
+}
+
+/* Snapshots go with the root they are of: their upper layer means nothing over another image. */
+static int do_swap(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+	struct vm *v = x->v;
+	_free_ char *fresh = fresh_name(v), *root = xprintf("%s/root", v->uuid), *snaps = xprintf("%s/snap", v->uuid);
+	int r = store_each(v->store, snaps, snap_gone, v, e);
+
+	if (r == 0 || r == -ENOENT)
+		r = store_destroy(v->store, root, e);
+	if (r == 0)
+		r = failpoint("reprovision-between", e);
+	if (r == 0)
+		r = store_rename(v->store, fresh, root, e);
+	return r;
+}
+
+int vm_reprovision_finish(struct vm *v, struct err *e)
+{
+	_free_ char *fresh = fresh_name(v), *root = xprintf("%s/root", v->uuid);
+
+	if (!store_exists(v->store, root) && store_exists(v->store, fresh))
+		return store_rename(v->store, fresh, root, e);
+	return store_destroy(v->store, fresh, e);
+}
+
+static int do_rec(struct ctx *c, void *op, struct err *e)
+{
+	struct exchange *x = op;
+	int r = state_vm_replace(x->v->st, x->rec, e);
+
+	if (r < 0)
+		return r;
+	json_decref(x->v->rec);
+	x->v->rec = json_incref(x->rec);
+	return vm_record_save(x->v, e);
+}
+
+/* Killed inside the exchange, the intent finishes it; killed before the record, an untouched new root stands over the
+ * image that the record still names, which is a VM like any other. */
+static const struct step reprovision_steps[] = {
+	{"reprovision-halt", do_halt, NULL},
+	{"reprovision-fresh", do_fresh, undo_fresh},
+	{"reprovision-swap", do_swap, NULL},
+	{"reprovision-record", do_rec, NULL},
+	{"reprovision-boot", do_boot, NULL},
+};
+
+int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	_json_ json_t *rec = NULL;
+	_free_ char *what = NULL;
+	const char *image = vm_str(payload, "image_uuid"), *key;
+	struct exchange x = {.v = &v};
+	char now[CLOCK_TEXT];
+	const json_t *val;
+	int r;
+
+	json_object_foreach((json_t *)payload, key, val)
+		if (strcmp(key, "image_uuid"))
+			return err_set(e, EINVAL, "reprovision takes image_uuid alone, not \"%s\"", key);
+	if (!image || !uuid_valid(image))
+		return err_set(e, EINVAL, "reprovision needs an image_uuid");
+	r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+	if (r < 0)
+		return r;
+	if (!v.brand)
+		return err_set(e, ENOTSUP, "VM %s: a %s VM can not be reprovisioned", v.uuid, vm_str(v.rec, "brand"));
+	if (vm_bool(v.rec, "indestructible_zoneroot", false))
+		return err_set(e, EPERM, "VM %s has indestructible_zoneroot set", v.uuid);
+	rec = json_deep_copy(v.rec);
+	json_object_set_new(rec, "image_uuid", json_string(image));
+	json_object_set_new(rec, "last_modified", json_string(clock_iso(clock_wall_ns(), now)));
+	r = vm_need_store(&v, e);
+	if (r == 0)
+		r = image_get(c, v.st, image, vm_str(v.rec, "brand"), &v.image, e);
+	if (r < 0)
+		return r;
+	v.have_image = true;
+	x.rec = rec;
+	x.was_running = v.run.running;
+	what = xprintf("reprovision %s", v.uuid);
+	r = intent_set(c, v.uuid, "reprovision", e);
+	if (r == 0)
+		r = steps_run(c, what, reprovision_steps, ARRAY_LEN(reprovision_steps), &x, e);
+	if (r == 0 || vm_reprovision_finish(&v, NULL) == 0)
+		intent_clear(c, v.uuid);
+	if (r < 0)
+		return err_add(e, "reprovision VM %s", v.uuid);
+	state_event(v.st, "reprovision", v.uuid, NULL, NULL);
+	return 0;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Start, stop, reboot, kill, delete: a VM's life after create. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/steps.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/dataset.h"
+#include "node/exit.h"
+#include "node/lock.h"
+#include "node/stop.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+
+#define STOP_OS_S     60
+#define STOP_DOCKER_S 10
+
+static int refuse_failed(const struct vm *v, struct err *e)
+{
+	_free_ char *name = NULL;
+
+	if (!str_eq(v->vmstate, "failed") && !str_eq(v->vmstate, "provisioning"))
+		return 0;
+	name = vm_name(v);
+	err_set(e, EINVAL, "VM %s is %s", name, v->vmstate);
+	return err_hint(e, "Its provisioning did not finish: `vmadm delete %s` clears it away.", v->uuid);
+}
+
+int vm_start(struct ctx *c, const char *word, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+
+	if (r < 0)
+		return r;
+	if (v.run.running)
+		return 1;
+	r = refuse_failed(&v, e);
+	if (r == 0)
+		r = vm_boot_zone(&v, 0, e);
+	if (r < 0)
+		return err_add(e, "start VM %s", v.uuid);
+	r = state_vm_set_autoboot(v.st, v.uuid, 1, e);
+	if (r > 0) {
+		json_object_set_new(v.rec, "autoboot", json_true());
+		r = vm_record_save(&v, e);
+	}
+	if (r < 0)
+		return err_add(e, "VM %s runs, but autoboot could not be stored", v.uuid);
+	state_event(v.st, "start", v.uuid, NULL, NULL);
+	return 0;
+}
+
+static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
+{
+	int r = zone_signal(&v->run, sig, e);
+
+	if (r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return r;
+	r = zone_wait(v->c, &v->run, seconds * 1000, e);
+	if (r == -ETIME) {
+		ctx_log(v->c, LOG_INFO, "VM %s did not end within %d s of signal %d: halting it", v->uuid, seconds, sig);
+		return 0;
+	}
+	return r;
+}
+
+int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err *e)
+{
+	int r = zone_mark_halting(v->c, v->uuid, true, e);
+
+	if (r == 0 && !force && vm_bool(v->rec, "docker", false))
+		r = ask_and_wait(v, SIGTERM, timeout >= 0 ? timeout : STOP_DOCKER_S, e);
+	else if (r == 0 && !force && v->brand)
+		r = ask_and_wait(v, reboot ? brand_reboot_signal(vm_init_kind(v)) : brand_halt_signal(vm_init_kind(v)), STOP_OS_S, e);
+	if (r == 0) {
+		struct zone_run now;
+		/* the keeper has seen the end by now, or the kill below is the end */
+		if (zone_status(v->c, v->uuid, &now, NULL) == 0) {
+			if (now.running) {
+				now.ended = ZONE_END_SIGNAL;
+				now.end_status = SIGKILL;
+			}
+			exit_save(v->c, v->uuid, &now, NULL);
+		}
+		r = vm_halt_zone(v, e);
+	} else {
+		zone_mark_halting(v->c, v->uuid, false, NULL);
+	}
+	return r;
+}
+
+int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+
+	if (r < 0)
+		return r;
+	if (timeout >= 0 && !vm_bool(v.rec, "docker", false) && v.brand)
+		return err_set(e, EINVAL, "-t is for docker and hardware VMs: an OS VM's own shutdown has %d s", STOP_OS_S);
+	r = state_vm_set_autoboot(v.st, v.uuid, 0, e);
+	if (r > 0) {
+		json_object_set_new(v.rec, "autoboot", json_false());
+		/* with its pool lost a VM must still stop; the database is the authority */
+		r = vm_record_save(&v, e);
+		if (r < 0)
+			ctx_log(c, LOG_WARN, "%s", e->msg);
+		r = 0;
+	}
+	if (r < 0)
+		return err_add(e, "stop VM %s: autoboot", v.uuid);
+	if (!v.run.running) {
+		/* whatever a keeper or a killed command left of it */
+		r = v.run.init_pid || v.run.keeper_pid || force ? vm_halt_zone(&v, e) : 0;
+		return r < 0 ? r : 1;
+	}
+	r = vm_take_down(&v, force, timeout, false, e);
+	if (r < 0)
+		return err_add(e, "stop VM %s", v.uuid);
+	state_event(v.st, "stop", v.uuid, NULL, NULL);
+	return 0;
+}
+
+int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+
+	if (r < 0)
+		return r;
+	if (!v.run.running)
+		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
+	r = vm_take_down(&v, force, -1, true, e);
+	if (r == 0)
+		r = vm_boot_zone(&v, 0, e);
+	if (r < 0)
+		return err_add(e, "reboot VM %s", v.uuid);
+	state_event(v.st, "reboot", v.uuid, NULL, NULL);
+	return 0;
+}
+
+int vm_kill(struct ctx *c, const char *word, int sig, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, word, VM_LOOK, &v, e);
+
+	if (r < 0)
+		return r;
+	if (!v.run.running)
+		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
+	r = zone_signal(&v.run, sig, e);
+	return r < 0 ? err_add(e, "kill VM %s", v.uuid) : 0;
+}
+
+static int do_halt(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+	int r = v->run.running ? zone_mark_halting(c, v->uuid, true, e) : 0;
+
+	return r < 0 ? r : vm_halt_zone(v, e);
+}
+
+static int do_datasets(struct ctx *c, void *op, struct err *e)
+{
+	return dataset_destroy(op, e);
+}
+
+static int do_logs(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+	_free_ char *dir = xprintf("%s/vms/%s", c->node.log, v->uuid);
+
+	return dir_remove(AT_FDCWD, dir, e);
+}
+
+static int do_row(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+	int r = state_vm_delete(v->st, v->uuid, e);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* No undos: a delete that was cut off is finished by the next command, from the top. The row goes last, as the handle. */
+static const struct step delete_steps[] = {
+	{"delete-halt", do_halt, NULL},
+	{"delete-data", do_datasets, NULL},
+	{"delete-logs", do_logs, NULL},
+	{"delete-row", do_row, NULL},
+};
+
+int vm_delete_finish(struct vm *v, struct err *e)
+{
+	_free_ char *what = xprintf("delete %s", v->uuid);
+
+	return steps_run(v->c, what, delete_steps, ARRAY_LEN(delete_steps), v, e);
+}
+
+int vm_delete(struct ctx *c, const char *word, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+
+	if (r < 0)
+		return r;
+	if (vm_bool(v.rec, "indestructible_zoneroot", false)) {
+		err_set(e, EPERM, "VM %s has indestructible_zoneroot set", v.uuid);
+		return err_hint(e, "Clear it first: vmadm update %s indestructible_zoneroot=false", v.uuid);
+	}
+	r = intent_set(c, v.uuid, "delete", e);
+	if (r == 0)
+		r = vm_delete_finish(&v, e);
+	if (r < 0)
+		return err_add(e, "delete VM %s", v.uuid);
+	intent_clear(c, v.uuid);
+	state_event(v.st, "delete", v.uuid, NULL, NULL);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef CLOISTER_NODE_STOP_H
+#define CLOISTER_NODE_STOP_H
+
+#include "node/vm.h"
+
+/* Ends the running zone: by its own shutdown within the brand's time, or at once. Lock held, autoboot untouched. */
+int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err *e);
+/* All of delete but the checks: also what finishes a delete that was killed. Lock held. */
+int vm_delete_finish(struct vm *v, struct err *e);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Update: the new record is checked whole, applied to the running zone and read back, then stored; or all is as before. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/steps.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/dataset.h"
+#include "node/vm.h"
+#include "node/vmops.h"
+#include "zone/limits.h"
+
+struct update {
+	struct vm *v;
+	json_t *old;     /* borrowed */
+	json_t *rec;     /* owned: after */
+	json_t *changed; /* owned: names */
+};
+
+static bool touched(const struct update *u, const char *const *names)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(u->changed, i, n)
+		for (const char *const *p = names; *p; p++)
+			if (!strcmp(*p, json_string_value(n)))
+				return true;
+	return false;
+}
+
+static const json_t *find_by(const json_t *list, const char *key, const char *value)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		if (str_eq(vm_str(o, key), value))
+			return o;
+	return NULL;
+}
+
+static int apply_limits(const struct update *u, const json_t *rec, struct err *e)
+{
+	static const char *const names[] = {"cpu_cap", "cpu_shares", "max_physical_memory", "max_swap", "max_lwps", NULL};
+	int r;
+
+	if (!u->v->run.running || !touched(u, names))
+		return 0;
+	r = vm_need_cg(u->v, e);
+	return r < 0 ? r : limits_apply(u->v->c, &u->v->cg, rec, e);
+}
+
+static int do_limits(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return apply_limits(u, u->rec, e);
+}
+
+static int undo_limits(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return apply_limits(u, u->old, e);
+}
+
+static int set_quota(struct update *u, json_t *rec, struct err *e)
+{
+	static const char *const names[] = {"quota", NULL};
+	json_t *keep = u->v->rec;
+	int r;
+
+	if (!touched(u, names))
+		return 0;
+	u->v->rec = rec;
+	r = dataset_quota(u->v, e);
+	u->v->rec = keep;
+	return r;
+}
+
+static int do_quota(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return set_quota(u, u->rec, e);
+}
+
+static int undo_quota(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return set_quota(u, u->old, e);
+}
+
+static void mount_done(struct zmount *m)
+{
+	free(m->source);
+	free(m->target);
+	free(m->fstype);
+	free(m->data);
+}
+
+static int mounts_from_to(struct update *u, const json_t *from, const json_t *to, struct err *e)
+{
+	const json_t *a = json_object_get(from, "filesystems"), *b = json_object_get(to, "filesystems"), *o;
+	struct zspec z = {.uuid = u->v->uuid, .id_base = u->v->id_base};
+	size_t i;
+	int r = 0;
+
+	if (!u->v->run.running)
+		return 0;
+	json_array_foreach(a, i, o)
+	{
+		const json_t *same = find_by(b, "target", vm_str(o, "target"));
+
+		if (same && json_equal(same, o))
+			continue;
+		r = zone_mount_remove(u->v->c, &u->v->run, vm_str(o, "target"), e);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	json_array_foreach(b, i, o)
+	{
+		const json_t *same = find_by(a, "target", vm_str(o, "target"));
+		struct zmount m;
+
+		if (same && json_equal(same, o))
+			continue;
+		r = vm_fs_mount(o, &m, e);
+		if (r < 0)
+			return r;
+		r = zone_mount_add(u->v->c, &u->v->run, &z, &m, e);
+		mount_done(&m);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int do_mounts(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return mounts_from_to(u, u->old, u->rec, e);
+}
+
+static int undo_mounts(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return mounts_from_to(u, u->rec, u->old, e);
+}
+
+/* Nodes and the cgroup's list: the list opens before a node appears, and closes after it went. */
+static int devices_from_to(struct update *u, const json_t *from, const json_t *to, struct err *e)
+{
+	static const char *const names[] = {"devices", NULL};
+	struct zspec z = {.uuid = u->v->uuid, .id_base = u->v->id_base};
+	struct cg_dev *cg = NULL;
+	struct zdev *dev = NULL;
+	unsigned ndev = 0;
+	size_t ncg = 0, i;
+	const json_t *o;
+	int r;
+
+	if (!u->v->run.running || !touched(u, names))
+		return 0;
+	r = vm_need_cg(u->v, e);
+	if (r == 0)
+		r = vm_devices(to, &cg, &ncg, &dev, &ndev, e);
+	if (r == 0)
+		r = cg_set_devices(&u->v->cg, u->v->uuid, cg, ncg, e);
+	json_array_foreach(json_object_get(from, "devices"), i, o)
+	{
+		const char *match = vm_str(o, "match");
+		const json_t *same = find_by(json_object_get(to, "devices"), "match", match);
+
+		if (r == 0 && !(same && json_equal(same, o)))
+			r = zone_dev_remove(u->v->c, &u->v->run, match + strlen("/dev/"), e);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	for (unsigned k = 0; k < ndev; k++) {
+		_free_ char *match = xprintf("/dev/%s", dev[k].name);
+		const json_t *was = find_by(json_object_get(from, "devices"), "match", match);
+
+		if (r == 0 && !(was && json_equal(was, find_by(json_object_get(to, "devices"), "match", match))))
+			r = zone_dev_add(u->v->c, &u->v->run, &z, &dev[k], e);
+		free(dev[k].name);
+	}
+	free(dev);
+	free(cg);
+	return r;
+}
+
+static int do_devices(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return devices_from_to(u, u->old, u->rec, e);
+}
+
+static int undo_devices(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return devices_from_to(u, u->rec, u->old, e);
+}
+
+static int do_store(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return state_vm_replace(u->v->st, u->rec, e);
+}
+
+static int do_record(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+	json_t *keep = u->v->rec;
+	int r;
+
+	u->v->rec = u->rec;
+	r = vm_record_save(u->v, e);
+	u->v->rec = keep;
+	return r;
+}
+
+static int undo_store(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return state_vm_replace(u->v->st, u->old, e);
+}
+
+static const struct step update_steps[] = {
+	{"update-limits", do_limits, undo_limits},
+	{"update-quota", do_quota, undo_quota},
+	{"update-mounts", do_mounts, undo_mounts},
+	{"update-devices", do_devices, undo_devices},
+	{"update-store", do_store, undo_store},
+	{"update-record", do_record, NULL},
+};
+
+static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **changed, json_t **report, struct err *e)
+{
+	_json_ json_t *out = NULL, *diff = NULL;
+	char now[CLOCK_TEXT];
+	int r = vm_record_update(v->rec, payload, clock_iso(clock_wall_ns(), now), &out, &diff, report, e);
+
+	if (r == 0)
+		r = vm_available(out, e);
+	if (r < 0)
+		return r;
+	*rec = take(out);
+	*changed = take(diff);
+	return 0;
+}
+
+int vm_update_dry(struct ctx *c, const char *word, const json_t *payload, json_t **rec, json_t **report, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	_json_ json_t *changed = NULL;
+	int r = vm_open(c, word, VM_LOOK, &v, e);
+
+	return r < 0 ? r : prepare(&v, payload, rec, &changed, report, e);
+}
+
+int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **later, json_t **report, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	_json_ json_t *rec = NULL, *changed = NULL;
+	_free_ char *what = NULL;
+	struct update u = {.v = &v};
+	const json_t *n;
+	size_t i;
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+
+	if (r == 0)
+		r = prepare(&v, payload, &rec, &changed, report, e);
+	if (r < 0)
+		return r;
+	u.old = v.rec;
+	u.rec = rec;
+	u.changed = changed;
+	what = xprintf("update %s", v.uuid);
+	r = steps_run(c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
+	if (r < 0)
+		return err_add(e, "update VM %s", v.uuid);
+	if (later) {
+		*later = json_array();
+		json_array_foreach(changed, i, n)
+			if (v.run.running && vm_live_of(json_string_value(n), vm_str(rec, "brand")) == VM_LIVE_BOOT)
+				json_array_append(*later, (json_t *)n);
+	}
+	state_event(v.st, "update", v.uuid, NULL, NULL);
+	return 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "model/vm.h"
+#include "node/lock.h"
+#include "node/vmops.h"
+
+static int open_state(struct vm *v, unsigned flags, struct err *e)
+{
+	int r = state_open(v->c, flags & VM_WRITE ? STATE_WRITE : STATE_READ, &v->st, e);
+
+	if (r == -ENOENT)
+		return 0;
+	return r;
+}
+
+static int no_such(const char *word, struct err *e)
+{
+	return err_set(e, ENOENT, "%s: No such zone configured", word);
+}
+
+int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e)
+{
+	int r;
+
+	*v = VM_INIT;
+	v->c = c;
+	r = open_state(v, flags, e);
+	if (r < 0)
+		return r;
+	if (!v->st)
+		return no_such(word, e);
+	r = state_vm_find(v->st, word, v->uuid, e);
+	if (r == -ENOENT)
+		return no_such(word, e);
+	if (r < 0)
+		return r;
+	if (flags & VM_LOCK) {
+		v->lock = lock_take(c, v->uuid, e);
+		if (v->lock < 0)
+			return v->lock;
+	}
+	r = state_vm_get(v->st, v->uuid, &v->rec, &v->vmstate, &v->id_base, e);
+	if (r == -ENOENT)
+		return no_such(word, e);
+	if (r < 0)
+		return err_add(e, "VM %s", v->uuid);
+	v->brand = brand_find(vm_str(v->rec, "brand"));
+	r = zone_status(c, v->uuid, &v->run, e);
+	if (r < 0)
+		return err_add(e, "VM %s", v->uuid);
+	return 0;
+}
+
+void vm_close(struct vm *v)
+{
+	if (v->have_image)
+		image_done(&v->image);
+	store_close(&v->store);
+	state_close(&v->st);
+	json_decref(v->rec);
+	free(v->vmstate);
+	own_fd(&v->lock);
+	*v = VM_INIT;
+}
+
+int vm_need_store(struct vm *v, struct err *e)
+{
+	return v->store ? 0 : store_open(v->c, &v->store, e);
+}
+
+int vm_need_cg(struct vm *v, struct err *e)
+{
+	int r;
+
+	if (v->have_cg)
+		return 0;
+	r = cg_host_find(v->c, &v->cg, e);
+	if (r < 0)
+		return r;
+	v->have_cg = true;
+	return 0;
+}
+
+int vm_need_image(struct vm *v, struct err *e)
+{
+	const char *uuid = vm_str(v->rec, "image_uuid");
+	int r;
+
+	if (v->have_image)
+		return 0;
+	if (!uuid) {
+		uuid = IMAGE_PLATFORM;
+		r = vm_need_store(v, e);
+		if (r == 0)
+			r = image_platform(v->c, v->st, v->store, e);
+		if (r < 0)
+			return err_add(e, "the platform image");
+	}
+	r = image_get(v->c, v->st, uuid, uuid == (const char *)IMAGE_PLATFORM ? NULL : vm_str(v->rec, "brand"), &v->image, e);
+	if (r < 0)
+		return r;
+	v->have_image = true;
+	return 0;
+}
+
+char *vm_path(const struct vm *v, const char *below)
+{
+	return xprintf("%s/%s%s%s", v->c->node.pool, v->uuid, *below ? "/" : "", below);
+}
+
+char *vm_name(const struct vm *v)
+{
+	const char *alias = v->rec ? vm_str(v->rec, "alias") : NULL;
+
+	return alias ? xprintf("%s (%s)", alias, v->uuid) : xstrdup(v->uuid);
+}
+
+int vm_record_save(struct vm *v, struct err *e)
+{
+	_free_ char *text = vm_record_text(v->rec);
+	_free_ char *path = vm_path(v, "config/record.json");
+	int r = file_replace(path, text, strlen(text), 0600, 0, e);
+
+	return r < 0 ? err_add(e, "record of VM %s", v->uuid) : 0;
+}

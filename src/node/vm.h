@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A VM under the hands of an operation: its lock, its record and what the operation needs opened, in one place. */
+#ifndef CLOISTER_NODE_VM_H
+#define CLOISTER_NODE_VM_H
+
+#include <jansson.h>
+
+#include "base/ctx.h"
+#include "brand/brand.h"
+#include "image/image.h"
+#include "kern/cgroup.h"
+#include "state/state.h"
+#include "store/store.h"
+#include "zone/zone.h"
+
+struct vm {
+	struct ctx *c;
+	char uuid[37];
+	int lock;
+	struct state *st;
+	struct store *store;      /* NULL until vm_need_store() */
+	struct cg_host cg;
+	bool have_cg;
+	json_t *rec;              /* owned */
+	char *vmstate;            /* stored part of the state; owned */
+	uint32_t id_base;
+	const struct brand *brand;
+	struct image image;       /* vm_need_image() */
+	bool have_image;
+	struct zone_run run;      /* as it was when the lock was taken */
+};
+
+#define VM_INIT ((struct vm){.lock = -1})
+#define _vm_    __attribute__((cleanup(vm_close)))
+
+enum { VM_LOOK = 0, VM_LOCK = 1, VM_WRITE = 2 }; /* WRITE opens the database for writing */
+
+/* word: uuid, alias or prefix. -ENOENT: "<word>: No such zone configured". */
+int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e);
+void vm_close(struct vm *v);
+int vm_need_store(struct vm *v, struct err *e);
+int vm_need_cg(struct vm *v, struct err *e);
+/* The image the VM stands on: image_uuid, or the platform's for sparse brands. */
+int vm_need_image(struct vm *v, struct err *e);
+/* Zonepath below the pool: "<pool>/<uuid>"; free(). */
+char *vm_path(const struct vm *v, const char *below);
+/* Writes the record to the pool beside the zone's data (not durable: the database is the authority). */
+int vm_record_save(struct vm *v, struct err *e);
+/* "web01 (0a5f…)" or the uuid: how messages name it. Static storage inside v is not used: free(). */
+char *vm_name(const struct vm *v);
+
+/* Whether an init that died is started again: yes, but for a docker image's entrypoint, unless the record says. */
+bool vm_restart_init(const json_t *rec);
+/* record + brand + image → spec; cgroups must be found (vm_need_cg), the image too. */
+int vm_spec(struct vm *v, struct zspec *z, struct err *e);
+/* What init of this VM is, by looking into its root without following a link out of it. */
+enum init_kind vm_init_kind(struct vm *v);
+/* Devices of the record as a cgroup list with the standard ones, and as nodes. */
+int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev **dev, unsigned *ndev, struct err *e);
+/* One filesystems entry as a mount. The strings are owned by m. */
+int vm_fs_mount(const json_t *fs, struct zmount *m, struct err *e);
+
+/* Cgroups with limits and devices; spec; zoneadmd; zone running. Lock held. */
+int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e);
+/* Everything of the running zone away: processes, cgroups, run directory. Lock held, also when nothing runs. */
+int vm_halt_zone(struct vm *v, struct err *e);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Operations on whole VMs: what vmadm's verbs do. Each takes the VM's lock, writes its events, and is a list of steps. */
+#ifndef CLOISTER_NODE_VMOPS_H
+#define CLOISTER_NODE_VMOPS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/ctx.h"
+
+/* payload: one object. uuid of the new VM is filled also when a later step failed. report as in model/vm.h. */
+int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **report, struct err *e);
+/* What create or update would store, changing nothing; new reference. */
+int vm_create_dry(struct ctx *c, const json_t *payload, json_t **rec, json_t **report, struct err *e);
+int vm_update_dry(struct ctx *c, const char *word, const json_t *payload, json_t **rec, json_t **report, struct err *e);
+/* *later (may be NULL): new array of names that take effect at the next boot. */
+int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **later, json_t **report, struct err *e);
+/* The object of `vmadm get`; new reference. */
+int vm_get(struct ctx *c, const char *word, json_t **out, struct err *e);
+
+/* What the kernel holds for a running VM: zone, usage, limits. New reference. */
+int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e);
+
+/* 0 done, 1 nothing to do (was running already). Sets autoboot. */
+int vm_start(struct ctx *c, const char *word, struct err *e);
+/* timeout in seconds, -1 = the brand's. 1 = was stopped already. Clears autoboot before stopping. */
+int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err *e);
+int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e);
+int vm_kill(struct ctx *c, const char *word, int sig, struct err *e);
+int vm_delete(struct ctx *c, const char *word, struct err *e);
+
+int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct err *e);
+int vm_snapshot_rollback(struct ctx *c, const char *word, const char *name, struct err *e);
+int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct err *e);
+/* payload: {"image_uuid": …}; root anew, record, quota and config kept. */
+int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struct err *e);
+
+/* Called by a keeper whose zone has ended by itself (reboot, power-off, init's death). */
+int vm_ended(struct ctx *c, const char *uuid, struct err *e);
+/* Clears what killed commands left. Called by every command that changes something; costs one open when there is nothing. */
+int node_recover(struct ctx *c, struct err *e);
+/* Attaches the pool, clears what the last boot left, starts the autoboot VMs in parallel. */
+int node_boot(struct ctx *c, struct err *e);
+/* Stops all VMs in order of their time limits without touching autoboot. */
+int node_shutdown(struct ctx *c, struct err *e);
+
+#endif

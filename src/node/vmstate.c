@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/vmstate.h"
+
+#include "base/str.h"
+
+const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns, const struct zone_run *run, bool pool_missing)
+{
+	if (str_eq(stored, "provisioning"))
+		return (int64_t)now_ns - state_ns > VM_PROVISION_NS ? "failed" : "provisioning";
+	/* failed stays failed, whatever is left of it: only delete and stop -F are for it */
+	if (!str_eq(stored, "installed"))
+		return stored;
+	if (run && (run->running || run->keeper)) {
+		if (run->halting)
+			return "stopping";
+		if (run->running)
+			return "running";
+		return run->ended == ZONE_END_NONE ? "ready" : "shutting_down";
+	}
+	return pool_missing ? "missing" : "stopped";
+}
+
+const char *vm_zone_state_name(const char *stored, const struct zone_run *run)
+{
+	if (run && run->running)
+		return run->halting ? "shutting_down" : "running";
+	if (run && run->keeper)
+		return run->ended == ZONE_END_NONE && !run->halting ? "ready" : "shutting_down";
+	if (str_eq(stored, "configured") || str_eq(stored, "incomplete"))
+		return stored;
+	return str_eq(stored, "provisioning") ? "incomplete" : "installed";
+}

@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 300
+# The promises of SECURITY.md, by number, tried by the zone's own root.
+. "$(dirname "$0")/lib.sh"
+need_root
+node iso
+pool
+
+mkzone z prey
+mkzone y neighbour
+in_z() { zlogin "$z" "$@"; }
+sh_z() { zlogin "$z" /bin/sh -c "'$*'"; }
+
+# S1 locked mounts
+while read -r target opts; do
+	case $target in /proc/sys | /usr | /sys | /proc | /dev | /) ;; *) continue ;; esac
+	check_not "S1 umount $target" in_z umount "$target"
+	case ,$opts, in *,ro,*) check_not "S1 remount $target rw" in_z mount -o remount,bind,rw "$target" ;; esac
+	case ,$opts, in *,nodev,*) check_not "S1 clear nodev on $target" in_z mount -o remount,bind,dev,rw "$target" ;; esac
+	case ,$opts, in *,nosuid,*) check_not "S1 clear nosuid on $target" in_z mount -o remount,bind,suid,nodev "$target" ;; esac
+done < <(in_z cat /proc/self/mounts | awk '{print $2, $4}')
+check_not "S1 /usr is read-only" in_z touch /usr/x
+check_not "S1 /proc/sys is read-only" sh_z 'echo 1 >/proc/sys/kernel/shmmni'
+check_not "S1 masked folders stay masked" in_z umount /usr/local
+
+# S2 the pool is nosuid, nodev and closed to the host's other users
+like "S2 pool mount flags" "$(findmnt -no OPTIONS "$NODE_POOL")" 'nosuid.*nodev|nodev.*nosuid'
+eq "S2 zonepath is root's alone" "$(stat -c '%u %a' "$NODE_POOL/$z")" "0 700"
+
+# S3 own ids
+pid=$(vmadm get "$z" | jq .pid) pid2=$(vmadm get "$y" | jq .pid)
+check_not "S3 two zones share no id" test "$(awk '{print $2}' "/proc/$pid/uid_map")" = "$(awk '{print $2}' "/proc/$pid2/uid_map")"
+eq "S3 65536 ids" "$(awk '{print $1, $3}' "/proc/$pid/uid_map")" "0 65536"
+check_not "S3 no ids beyond its own" in_z chown 70000 /root
+
+# S4 capabilities and no way to more
+caps=$(sed -n 's/^CapBnd:\t//p' "/proc/$pid/status")
+for c in 16 17 25 33 38 39; do
+	check_not "S4 capability $c is out of the bounding set" test $(((0x$caps >> c) & 1)) = 1
+done
+check_not "S4 no device nodes" in_z mknod /root/sda b 8 0
+check_not "S4 no host time" in_z date -s 2001-01-01
+check_not "S4 no hostname of the host" sh_z 'hostname hacked-host && false; [ $(hostname) != hacked-host ]; exit $?' # inside it may; outside it must not show
+unlike "S4 the host's name is untouched" "$(uname -n)" hacked-host
+
+# S5 system call filter
+like "S5 a filter is on" "$(grep ^Seccomp: "/proc/$pid/status")" '2$'
+check_not "S5 no new user namespace" in_z unshare -U true
+check "S5 other namespaces work" in_z unshare -m true
+check_not "S5 no kernel log" in_z dmesg
+check_not "S5 no swapon" in_z swapon /root/x
+
+# S6 devices
+eq "S6 only named nodes" "$(in_z find /dev -maxdepth 1 -type b)" ""
+check_not "S6 no kmsg" in_z cat /dev/kmsg
+check_not "S6 no loop devices" in_z losetup -f
+
+# S7 masked paths
+for f in /proc/kcore /proc/sysrq-trigger /proc/keys /sys/firmware/dmi /sys/kernel/debug/x; do
+	eq "S7 $f gives nothing" "$(in_z cat $f 2>/dev/null | head -c 10)" ""
+done
+check_not "S7 no sysrq" sh_z 'echo b >/proc/sysrq-trigger'
+check_not "S7 no core_pattern" sh_z 'echo "|/tmp/x" >/proc/sys/kernel/core_pattern'
+check_not "S7 no release_agent" sh_z 'echo /tmp/x >/sys/fs/cgroup/release_agent'
+check_not "S7 no cgroup v1 mount" in_z mount -t cgroup -o memory none /mnt
+check_not "S7 its limits are out of reach" sh_z 'echo max >/sys/fs/cgroup/../pids.max'
+
+# S8 IPC sysctls
+for s in shmmax shmall shmmni msgmni sem; do check_not "S8 kernel.$s" sh_z "echo 1000000 >/proc/sys/kernel/$s"; done
+
+# S9 no host descriptor
+fds=$(for p in $(cat "$(cgdir "$z" v2)/zone/cgroup.procs"); do ls -l /proc/$p/fd 2>/dev/null; done | sed -n 's/.*-> //p')
+unlike "S9 init holds no path of the host" "$fds" "cloister|$NODE_POOL|/var/lib"
+unlike "S9 a login holds none either" "$(in_z ls -l /proc/self/fd | sed -n 's/.*-> //p')" "cloister|$NODE_POOL|/var/lib"
+check_not "S9 /proc/1/exe can't be written" sh_z 'echo x >/proc/1/exe'
+
+# S10 path confinement: the zone replaces what the host would write to
+echo untouched >"$T_TMP/target"
+vmadm stop "$z" -F 2>/dev/null
+rootdir=$NODE_POOL/$z/root/upper
+rm -rf "$rootdir/etc"
+mkdir -p "$T_TMP/hostetc"
+ln -s "$T_TMP/hostetc" "$rootdir/etc"
+run vmadm start "$z"
+eq "S10 an /etc that points outside is not written through" "$(ls "$T_TMP/hostetc")" ""
+check_not "S10 the boot left no half zone" test "$(vmstate "$z")" = provisioning
+vmadm stop "$z" -F 2>/dev/null
+rm -f "$rootdir/etc"
+for d in dev proc sys tmp run; do
+	rm -rf "${rootdir:?}/$d"
+	ln -s "$T_TMP/hostetc" "$rootdir/$d"
+	run vmadm start "$z"
+	eq "S10 /$d as a link to the host" "$(ls "$T_TMP/hostetc")" ""
+	unlike "S10 nothing is mounted on the host" "$(findmnt -no TARGET)" "$T_TMP"
+	vmadm stop "$z" -F 2>/dev/null
+	rm -f "$rootdir/$d"
+done
+check "S10 it starts once they are gone" vmadm start "$z"
+
+# S11 reboot(2) ends its own zone and nothing else
+up=$(cut -d. -f1 /proc/uptime)
+zlogin "$z" reboot -f >/dev/null 2>&1
+check "S11 the zone is back" await 20 zlogin "$z" true
+check "S11 the neighbour runs on" zlogin "$y" true
+check "S11 so does the host" test "$(cut -d. -f1 /proc/uptime)" -ge "$up"
+
+# S12 processes and signals
+eq "S12 it sees its own processes alone" "$(in_z sh -c "'ls /proc | grep -c ^[0-9] | awk \"{print (\\\$1 < 12)}\"'")" 1
+check_not "S12 no signal to the host" in_z kill -0 $$
+check_not "S12 no ptrace of the login's outside" sh_z 'grep -q cloister /proc/*/cmdline'
+
+# S13 the kernel's shared tables: one uses up its part, the neighbour works
+vmadm update "$z" max_lwps=100 >/dev/null 2>&1
+sh_z 'i=0; while [ $i -lt 300 ]; do sleep 30 & i=$((i+1)); done' >/dev/null 2>&1
+check "S13 processes: the neighbour forks" zlogin "$y" /bin/true
+check "S13 and a login to the full zone still works" zlogin -S "$z" true
+vmadm stop "$z" -F 2>/dev/null && vmadm start "$z" 2>/dev/null
+
+for x in "$z" "$y"; do check "delete" vmadm delete "$x"; done

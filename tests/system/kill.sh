@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 400
+# Kills a command before and after every step of every operation; then either nothing is left of it, or a VM in a named
+# state that `vmadm delete` clears. Steps are found from the operation log, so a new step is tested the day it is born.
+. "$(dirname "$0")/lib.sh"
+need_root
+node kill
+pool
+
+steps_of() { # prefix: the names of the steps a -v run prints
+	sed -nE "s/^[a-z-]+ [0-9a-f-]{36}: ([a-z-]+) +[0-9.]+ ms$/\1/p" <<<"$1" | sort -u
+}
+
+leftovers() { # uuid
+	find /sys/fs/cgroup -maxdepth 5 -name "$1" 2>/dev/null
+	ls -d "$NODE_POOL/$1" "$NODE_RUN/$1" "$NODE_LOG/vms/$1" 2>/dev/null
+	grep -F "$1" /proc/self/mountinfo
+	pgrep -f "zoneadmd.*$1"
+	vmadm list -H -o uuid | grep -F "$1"
+	ls "$NODE_RUN/intents" 2>/dev/null | grep -F "$1"
+}
+
+u=11111111-2222-4333-8444-000000000001
+json="{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}"
+other='{"brand":"joyent-minimal","alias":"other","autoboot":false}'
+out=$(vmadm -v create <<<"$json" 2>&1)
+steps=$(steps_of "$out")
+check "there are steps to kill at" test "$(wc -l <<<"$steps")" -ge 8
+check "delete it" vmadm delete "$u"
+
+n=2
+for s in $steps; do
+	for at in "$s" "$s+"; do
+		u=$(printf '11111111-2222-4333-8444-%012d' $n)
+		n=$((n + 1))
+		CLOISTER_FAIL="$at:kill" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}" >/dev/null 2>&1
+		# any next command that changes something clears up
+		vmadm create <<<"$other" >/dev/null 2>&1
+		vmadm delete other >/dev/null 2>&1
+		if vmadm get "$u" >/dev/null 2>&1; then
+			state=$(vmstate "$u")
+			like "killed at $at: a named state" "$state" '^(provisioning|failed|running|stopped)$'
+			check "killed at $at: delete clears it" vmadm delete "$u"
+		fi
+		eq "killed at $at: nothing is left" "$(leftovers "$u")" ""
+	done
+	u=$(printf '11111111-2222-4333-8444-%012d' $n)
+	n=$((n + 1))
+	CLOISTER_FAIL="$s:error" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}" >/dev/null 2>&1
+	eq "failing at $s: nothing is left" "$(leftovers "$u")" ""
+done
+
+# delete: killed anywhere, the next command finishes it
+mkzone z victim
+out=$(vmadm -v delete "$z" 2>&1)
+for s in $(steps_of "$out" | grep '^delete-'); do
+	for at in "$s" "$s+"; do
+		mkzone z victim
+		CLOISTER_FAIL="$at:kill" vmadm delete "$z" >/dev/null 2>&1
+		vmadm create <<<"$other" >/dev/null 2>&1
+		vmadm delete other >/dev/null 2>&1
+		! vmadm get "$z" >/dev/null 2>&1 || vmadm delete "$z" >/dev/null 2>&1
+		eq "delete killed at $at: nothing is left" "$(leftovers "$z")" ""
+	done
+done
+
+# start, killed anywhere: the VM can be started or deleted
+mkzone z life
+vmadm stop "$z" -F >/dev/null 2>&1
+out=$(vmadm -v start "$z" 2>&1)
+for s in $(steps_of "$out" | grep '^boot-'); do
+	for at in "$s" "$s+"; do
+		vmadm stop "$z" -F >/dev/null 2>&1
+		CLOISTER_FAIL="$at:kill" vmadm start "$z" >/dev/null 2>&1
+		check "start killed at $at: the next start works" vmadm start "$z"
+		check "and it runs" zlogin "$z" true
+	done
+done
+
+# update and rollback: before or after, never between
+out=$(vmadm -v update "$z" max_lwps=300 quota=5 2>&1)
+for s in $(steps_of "$out" | grep '^update-'); do
+	for at in "$s" "$s+"; do
+		vmadm update "$z" max_lwps=300 >/dev/null 2>&1
+		CLOISTER_FAIL="$at:kill" vmadm update "$z" max_lwps=200 >/dev/null 2>&1
+		check "update killed at $at: update again" vmadm update "$z" max_lwps=300
+		eq "and the kernel agrees" "$(cat "$(cgdir "$z" pids)/pids.max")" 300
+	done
+done
+zlogin "$z" sh -c 'echo kept >/root/f; sync'
+vmadm create-snapshot "$z" s >/dev/null 2>&1
+out=$(vmadm -v rollback-snapshot "$z" s 2>&1)
+for s in $(steps_of "$out" | grep '^rollback-'); do
+	for at in "$s" "$s+"; do
+		CLOISTER_FAIL="$at:kill" vmadm rollback-snapshot "$z" s >/dev/null 2>&1
+		vmadm start "$z" >/dev/null 2>&1
+		eq "rollback killed at $at: the root is whole" "$(zlogin "$z" cat /root/f)" kept
+	done
+done
+check "delete" vmadm delete "$z"
+
+# every process of ours killed at any time
+mkzone z sup
+eval "$(sed -n 's/^keeper[_ =]*\([0-9]*\).*/keeper=\1/p' "$NODE_RUN/$z/zone" | head -1)"
+if [ -n "${keeper:-}" ]; then
+	worker=$(pgrep -P "$keeper" | while read -r p; do grep -q worker "/proc/$p/cmdline" 2>/dev/null && echo "$p"; done | head -1)
+	if [ -n "$worker" ]; then
+		kill -KILL "$worker"
+		check "a killed worker comes back" await 10 bash -c "pgrep -P $keeper | grep -vx $worker"
+		check "the zone runs on" zlogin "$z" true
+	fi
+	kill -KILL "$keeper"
+	check "with its keeper dead the zone runs on" zlogin "$z" true
+	eq "and is seen running" "$(vmstate "$z")" running
+	check "and can be rebooted" vmadm reboot "$z" -F
+	check "zlogin after that" zlogin "$z" true
+fi
+check "delete" vmadm delete "$z"
+eq "nothing is left" "$(leftovers "$z")" ""
