@@ -71,6 +71,9 @@ int btrfs_super_read(int fd, struct btrfs_super *out)
 	fsid_text(b + SUPER_FSID, out->fsid);
 	memcpy(out->label, b + SUPER_LABEL, sizeof out->label);
 	out->label[sizeof out->label - 1] = 0;
+	for (char *q = out->label; *q; q++) /* it will be printed */
+		if (*q < ' ' || *q > '~')
+			*q = '?';
 	out->bytes = le64_at(b + SUPER_BYTES);
 	out->devices = le64_at(b + SUPER_DEVICES);
 	out->devid = le64_at(b + SUPER_DEVITEM);
@@ -328,9 +331,8 @@ static int delete_nested(const struct nest *s, int fsfd, int top, size_t i)
 	return r;
 }
 
-int btrfs_subvol_delete(int fsfd, int fd)
+static int find_nested(int fsfd, int fd, struct nest *s)
 {
-	struct nest s = {.v = NULL};
 	uint64_t id;
 	int r = btrfs_subvol_id(fd, &id);
 
@@ -338,19 +340,38 @@ int btrfs_subvol_delete(int fsfd, int fd)
 		return r;
 	if (id == BTRFS_FS_TREE_OBJECTID)
 		return -EINVAL;
-	s.v = xalloc(sizeof *s.v);
-	s.cap = s.n = 1;
-	s.v[0].id = id;
-	for (size_t i = 0; i < s.n && r == 0; i++) {
-		s.parent = i;
-		r = btrfs_search(fsfd, BTRFS_ROOT_TREE_OBJECTID, s.v[i].id, s.v[i].id, BTRFS_ROOT_REF_KEY, BTRFS_ROOT_REF_KEY,
-				 nested_one, &s);
+	s->v = xalloc(sizeof *s->v);
+	s->cap = s->n = 1;
+	s->v[0].id = id;
+	for (size_t i = 0; i < s->n && r == 0; i++) {
+		s->parent = i;
+		r = btrfs_search(fsfd, BTRFS_ROOT_TREE_OBJECTID, s->v[i].id, s->v[i].id, BTRFS_ROOT_REF_KEY, BTRFS_ROOT_REF_KEY,
+				 nested_one, s);
 	}
+	return r;
+}
+
+int btrfs_subvol_delete(int fsfd, int fd)
+{
+	struct nest s = {.v = NULL};
+	int r = find_nested(fsfd, fd, &s);
+
 	for (size_t i = s.n; r == 0 && i-- > 0;) {
 		r = delete_nested(&s, fsfd, fd, i);
 		if (r == -ENOENT && i > 0) /* gone in the meantime */
 			r = 0;
 	}
+	free(s.v);
+	return r;
+}
+
+int btrfs_subvol_nested(int fsfd, int fd, int (*each)(uint64_t id, void *), void *arg)
+{
+	struct nest s = {.v = NULL};
+	int r = find_nested(fsfd, fd, &s);
+
+	for (size_t i = 0; r >= 0 && i < s.n; i++)
+		r = each(s.v[i].id, arg);
 	free(s.v);
 	return r;
 }

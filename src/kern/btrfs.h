@@ -45,6 +45,8 @@ int btrfs_subvol_ro(int fd);               /* 1, 0 */
 int btrfs_subvol_set_ro(int fd, bool ro);
 /* Deletes the subvolume that fd is the top of, and all those nested in it. Follows no path that is inside. */
 int btrfs_subvol_delete(int fsfd, int fd);
+/* The ids of the subvolume that fd is the top of and of all nested in it; a parent comes before its children. */
+int btrfs_subvol_nested(int fsfd, int fd, int (*each)(uint64_t id, void *), void *arg);
 
 /* ---- trees ---- */
 struct btrfs_item {
@@ -63,6 +65,7 @@ int btrfs_quota_mode(int fd); /* enum btrfs_quota */
 /* -EINVAL: the kernel has no simple quotas. */
 int btrfs_quota_enable(int fd, enum btrfs_quota mode);
 int btrfs_quota_wait(int fd); /* for the rescan that full quotas begin with */
+int btrfs_quota_rescan(int fd);
 int btrfs_group_make(int fd, uint64_t group);   /* 0 also if it is there */
 int btrfs_group_remove(int fd, uint64_t group); /* 0 also if it is not; -EBUSY while it has members or usage */
 int btrfs_group_limit(int fd, uint64_t group, uint64_t bytes); /* 0 = none */

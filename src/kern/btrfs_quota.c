@@ -53,6 +53,15 @@ int btrfs_quota_wait(int fd)
 	return ioctl(fd, BTRFS_IOC_QUOTA_RESCAN_WAIT) < 0 ? -errno : 0;
 }
 
+int btrfs_quota_rescan(int fd)
+{
+	struct btrfs_ioctl_quota_rescan_args a = {0};
+
+	if (ioctl(fd, BTRFS_IOC_QUOTA_RESCAN, &a) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return btrfs_quota_wait(fd);
+}
+
 int btrfs_group_make(int fd, uint64_t group)
 {
 	struct btrfs_ioctl_qgroup_create_args a = {.create = 1, .qgroupid = group};

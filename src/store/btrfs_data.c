@@ -15,6 +15,10 @@
 #include "kern/btrfs.h"
 #include "store/btrfs.h"
 
+/* Numbers of our groups: id ranges begin at 0x10000000. Others on the file system (snapper has 1/0) are not touched. */
+#define ZONE_FIRST 0x1000
+#define ZONE_LAST  0xffff
+
 static int is_dataset(struct store *s, int dirfd, const char *leaf)
 {
 	struct stat st;
@@ -40,22 +44,36 @@ static int joined(struct store *s, const struct store_at *at, uint64_t quota)
 	return r < 0 ? r : -EIO;
 }
 
+/*
+ * store_recover() of another process may take an empty group away between the making of the group and of its first
+ * member: then once more.
+ */
 static int create(struct store *s, const struct store_at *at, uint64_t quota)
 {
-	int r = quota ? btrfs_group_make(s->fd, quota) : 0;
+	int r = -EIO;
 
-	if (r == 0)
-		r = btrfs_subvol_create(at->dirfd, at->leaf, quota);
-	return r == 0 && quota ? joined(s, at, quota) : r;
+	for (int tries = 0; tries < 2 && r == -EIO; tries++) {
+		r = quota ? btrfs_group_make(s->fd, quota) : 0;
+		if (r == 0)
+			r = btrfs_subvol_create(at->dirfd, at->leaf, quota);
+		if (r == 0 && quota)
+			r = joined(s, at, quota);
+	}
+	return r;
 }
 
 static int snapshot(struct store *s, int src, const struct store_at *at, bool ro, uint64_t quota)
 {
-	int r = quota ? btrfs_group_make(s->fd, quota) : 0;
+	int r = -EIO;
 
-	if (r == 0)
-		r = btrfs_subvol_snapshot(src, at->dirfd, at->leaf, ro, quota);
-	return r == 0 && quota ? joined(s, at, quota) : r;
+	for (int tries = 0; tries < 2 && r == -EIO; tries++) {
+		r = quota ? btrfs_group_make(s->fd, quota) : 0;
+		if (r == 0)
+			r = btrfs_subvol_snapshot(src, at->dirfd, at->leaf, ro, quota);
+		if (r == 0 && quota)
+			r = joined(s, at, quota);
+	}
+	return r;
 }
 
 static int destroy(struct store *s, int fd)
@@ -131,20 +149,27 @@ static int quota_drop(struct store *s, uint64_t id)
 
 static int quota_join(struct store *s, int fd, uint64_t id)
 {
-	uint64_t child;
-	int r = btrfs_subvol_id(fd, &child);
+	struct ids m = {.v = NULL};
+	int r = btrfs_group_make(s->fd, id), recount = 0;
 
 	if (r == 0)
-		r = btrfs_group_make(s->fd, id);
-	if (r == 0)
-		r = btrfs_group_join(s->fd, child, id);
-	if (r > 0) { /* full quotas would have to count all again */
-		btrfs_group_leave(s->fd, child, id);
-		return -ENOTSUP;
+		r = btrfs_subvol_nested(s->fd, fd, ids_add, &m);
+	for (size_t i = 0; r >= 0 && i < m.n; i++) {
+		r = btrfs_group_join(s->fd, m.v[i], id);
+		if (r < 0)
+			break;
+		recount |= r;
+		r = btrfs_group_member(s->fd, m.v[i], id);
+		if (r == 0)
+			r = -EIO;
 	}
-	if (r == 0)
-		r = btrfs_group_member(s->fd, child, id);
-	return r < 0 ? r : r == 0 ? -EIO : 0;
+	free(m.v);
+	return r < 0 ? r : recount;
+}
+
+static int quota_recount(struct store *s)
+{
+	return s->caps & STORE_SQUOTA ? 0 : btrfs_quota_rescan(s->fd);
 }
 
 /* ---- groups that nothing belongs to ---- */
@@ -177,10 +202,10 @@ static int quota_recover(struct store *s)
 
 		if (g.v[i] >> 48 == 1) {
 			/*
-			 * Ours begin at 0x1000 (id ranges at 0x10000000). One with a limit belongs to a VM that is being
-			 * made; store_quota_drop() takes the limit away before anything else.
+			 * One with a limit belongs to a VM that is being made; store_quota_drop() takes the limit away
+			 * before anything else.
 			 */
-			if (id < 0x1000 || id > 0xffff || btrfs_group_get(s->fd, g.v[i], &limit, NULL) < 0 || limit ||
+			if (id < ZONE_FIRST || id > ZONE_LAST || btrfs_group_get(s->fd, g.v[i], &limit, NULL) < 0 || limit ||
 			    btrfs_group_members(s->fd, g.v[i], any_member, NULL) != 0)
 				continue;
 			btrfs_group_remove(s->fd, g.v[i]);
@@ -195,6 +220,18 @@ static int quota_recover(struct store *s)
 	return r == -ENOENT ? 0 : r < 0 ? r : 0;
 }
 
+static int quota_reset(struct store *s)
+{
+	struct ids g = {.v = NULL};
+	int r = btrfs_search(s->fd, BTRFS_QUOTA_TREE_OBJECTID, 0, 0, BTRFS_QGROUP_INFO_KEY, BTRFS_QGROUP_INFO_KEY, group_one, &g);
+
+	for (size_t i = 0; r >= 0 && i < g.n; i++)
+		if (g.v[i] >= BTRFS_GROUP(1, ZONE_FIRST) && g.v[i] <= BTRFS_GROUP(1, ZONE_LAST))
+			r = quota_drop(s, g.v[i]);
+	free(g.v);
+	return r;
+}
+
 const struct store_ops store_btrfs = {
 	.name = "btrfs",
 	.format = pool_btrfs_format,
@@ -205,6 +242,12 @@ const struct store_ops store_btrfs = {
 	.busy = btrfs_mounted,
 	.status = pool_btrfs_status,
 	.caps = pool_btrfs_caps,
+	.find = pool_btrfs_find,
+	.grow = pool_btrfs_grow,
+	.dev_add = pool_btrfs_add,
+	.dev_remove = pool_btrfs_remove,
+	.dev_replace = pool_btrfs_replace,
+	.scrub = pool_btrfs_scrub,
 	.create = create,
 	.snapshot = snapshot,
 	.destroy = destroy,
@@ -216,5 +259,7 @@ const struct store_ops store_btrfs = {
 	.quota_get = quota_get,
 	.quota_drop = quota_drop,
 	.quota_join = quota_join,
+	.quota_recount = quota_recount,
+	.quota_reset = quota_reset,
 	.quota_recover = quota_recover,
 };

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The btrfs driver's pool: making, mounting and wiping the file system. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -21,51 +16,12 @@
 #include "kern/loop.h"
 #include "store/btrfs.h"
 
-extern char **environ;
-
 static const char *find_tool(const char *const *path)
 {
 	for (; *path; path++)
 		if (access(*path, X_OK) == 0)
 			return *path;
 	return NULL;
-}
-
-/* Runs argv and waits; its words, should it fail, become the message. */
-static int run_tool(const char *const *argv, struct err *e)
-{
-	posix_spawn_file_actions_t fa;
-	_fd_ int out = -1;
-	_buf_ struct buf b = BUF_INIT;
-	char chunk[512];
-	int p[2], r, st;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	out = p[0];
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&fa, p[1], 1);
-	posix_spawn_file_actions_adddup2(&fa, p[1], 2);
-	r = posix_spawn(&pid, argv[0], &fa, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&fa);
-	close(p[1]);
-	if (r)
-		return err_sys(e, r, "run %s", argv[0]);
-	while ((n = read(out, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0 && b.len < 4096)
-			buf_add(&b, chunk, (size_t)n);
-	while (waitpid(pid, &st, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "wait for %s", argv[0]);
-	if (WIFEXITED(st) && WEXITSTATUS(st) == 0)
-		return 0;
-	for (char *q = b.p; q && *q; q++)
-		if (*q == '\n')
-			*q = q[1] ? ';' : 0;
-	return err_set(e, EIO, "%s: %.600s", argv[0], b.len ? b.p : WIFSIGNALED(st) ? "killed" : "failed");
 }
 
 static int make_folder(const struct pool_conf *p, struct err *e)
@@ -93,8 +49,10 @@ int pool_btrfs_format(struct ctx *c, struct pool_conf *p, bool force, struct err
 	static const char *const mkfs[] = {"/usr/sbin/mkfs.btrfs", "/sbin/mkfs.btrfs", "/usr/bin/mkfs.btrfs",
 		"/usr/local/sbin/mkfs.btrfs", NULL};
 	const char *argv[24 + POOL_DEVS_MAX];
+	_buf_ struct buf out = BUF_INIT;
 	char label[64];
 	size_t n = 0;
+	int r;
 
 	if (p->kind == POOL_FOLDER)
 		return make_folder(p, e);
@@ -120,7 +78,10 @@ int pool_btrfs_format(struct ctx *c, struct pool_conf *p, bool force, struct err
 	for (size_t i = 0; i < p->ndevs; i++)
 		argv[n++] = p->dev[i];
 	argv[n] = NULL;
-	return run_tool(argv, e);
+	r = tool_run(argv, &out, e);
+	if (r > 0)
+		r = err_set(e, EIO, "%s: %.600s", argv[0], out.len ? out.p : "failed");
+	return r;
 }
 
 static int mount_at(struct ctx *c, const char *dev, const char *opts, struct err *e)
@@ -165,6 +126,77 @@ static int find_device(const char *fsid, char *out, size_t room)
 			snprintf(out, room, "%s", path);
 	}
 	return out && *out;
+}
+
+/* Pools that no node of this boot has mounted: their label begins with our name. */
+static int find_pool(struct pool_conf *p, struct err *e)
+{
+	_file_ FILE *f = fopen("/proc/partitions", "re");
+	char l[256], name[64], path[80], labels[256] = "";
+	bool given = *p->fsid;
+	size_t n = 0;
+
+	while (f && fgets(l, sizeof l, f)) {
+		struct btrfs_super sb;
+		_fd_ int fd = -1;
+
+		if (sscanf(l, " %*u %*u %*u %63s", name) != 1)
+			continue;
+		snprintf(path, sizeof path, "/dev/%s", name);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0 || btrfs_super_read(fd, &sb) < 0 || !str_starts(sb.label, "cloister:") || btrfs_mounted(sb.fsid))
+			continue;
+		if (!*p->fsid)
+			strcpy(p->fsid, sb.fsid);
+		if (strcmp(p->fsid, sb.fsid)) {
+			if (given)
+				continue;
+			err_set(e, ENOTUNIQ, "there is more than one pool: %s, and %s on %s", labels, sb.label, path);
+			err_hint(e, "name the device of the one to import");
+			return -ENOTUNIQ;
+		}
+		n += (size_t)snprintf(labels + n, n < sizeof labels ? sizeof labels - n : 0, "%s%.64s on %s", n ? ", " : "", sb.label, path);
+		if (n >= sizeof labels)
+			n = sizeof labels - 1;
+		if (p->ndevs < POOL_DEVS_MAX)
+			snprintf(p->dev[p->ndevs++], sizeof p->dev[0], "%s", path);
+	}
+	if (p->ndevs)
+		return 0;
+	err_set(e, ENODEV, "no pool was found on this machine's disks");
+	err_hint(e, "name the file, devices or folder it is on");
+	return -ENODEV;
+}
+
+int pool_btrfs_find(struct ctx *c, struct pool_conf *p, struct err *e)
+{
+	struct stat st;
+
+	if (!p->ndevs) {
+		p->kind = POOL_DEVICES;
+		return find_pool(p, e);
+	}
+	for (size_t i = 0; i < p->ndevs; i++) {
+		struct btrfs_super sb;
+		struct btrfs_fs fs;
+		_fd_ int fd = open(p->dev[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+
+		if (r < 0)
+			return err_sys(e, r, "%s", p->dev[i]);
+		if (!S_ISBLK(st.st_mode) && p->ndevs > 1)
+			return err_set(e, EINVAL, "%s is not a device: a pool on a file or a folder has one", p->dev[i]);
+		p->kind = S_ISDIR(st.st_mode) ? POOL_FOLDER : S_ISBLK(st.st_mode) ? POOL_DEVICES : POOL_FILE;
+		r = p->kind == POOL_FOLDER ? btrfs_fs_info(fd, &fs) : btrfs_super_read(fd, &sb);
+		if (r < 0)
+			return err_set(e, EINVAL, "there is no pool on %s", p->dev[i]);
+		if (p->kind == POOL_FILE)
+			p->size = (uint64_t)st.st_size;
+		if (i && strcmp(p->fsid, sb.fsid))
+			return err_set(e, EINVAL, "%s and %s are of different pools", p->dev[0], p->dev[i]);
+		strcpy(p->fsid, p->kind == POOL_FOLDER ? fs.fsid : sb.fsid);
+	}
+	return 0;
 }
 
 static int mount_devices(struct ctx *c, const struct pool_conf *p, struct err *e)
@@ -317,9 +349,4 @@ unsigned pool_btrfs_caps(const struct pool_conf *p)
 	if (p->kind == POOL_DEVICES)
 		w |= STORE_MIRROR;
 	return w;
-}
-
-int pool_btrfs_status(int fd, const struct pool_conf *p, struct pool_status *out, struct err *e)
-{
-	return 0; /* devices: btrfs_dev.c */
 }

@@ -34,6 +34,12 @@ struct store_ops {
 	int (*busy)(const char *fsid);                                       /* 1: somebody still has it mounted */
 	int (*status)(int fd, const struct pool_conf *, struct pool_status *, struct err *);
 	unsigned (*caps)(const struct pool_conf *);
+	int (*find)(struct ctx *, struct pool_conf *, struct err *); /* import: fsid from p->dev, or dev from all there is */
+	int (*grow)(struct ctx *, struct pool_conf *, int fd, uint64_t size, struct err *);
+	int (*dev_add)(struct ctx *, struct pool_conf *, int fd, const char *dev, bool mirror, bool force, struct err *);
+	int (*dev_remove)(struct ctx *, struct pool_conf *, int fd, const char *dev, struct err *);
+	int (*dev_replace)(struct ctx *, struct pool_conf *, int fd, const char *old, const char *dev, bool force, struct err *);
+	int (*scrub)(struct ctx *, int fd, struct pool_scrub *, struct err *);
 
 	/* -- datasets; no messages, negative errno -- */
 	int (*create)(struct store *, const struct store_at *, uint64_t quota);
@@ -48,7 +54,9 @@ struct store_ops {
 	int (*quota_set)(struct store *, uint64_t id, uint64_t bytes, struct err *);
 	int (*quota_get)(struct store *, uint64_t id, uint64_t *limit, uint64_t *used);
 	int (*quota_drop)(struct store *, uint64_t id);
-	int (*quota_join)(struct store *, int fd, uint64_t id);
+	int (*quota_join)(struct store *, int fd, uint64_t id); /* 1: recount */
+	int (*quota_recount)(struct store *);
+	int (*quota_reset)(struct store *);
 	int (*quota_recover)(struct store *);
 };
 

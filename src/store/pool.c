@@ -347,6 +347,8 @@ static int plan_folder(struct create *k, struct ctx *c, const struct pool_spec *
 static int plan_file(struct create *k, struct ctx *c, const struct pool_spec *sp, struct err *e)
 {
 	_free_ char *dir = NULL;
+	uint64_t avail = 0;
+	char text[16];
 	int r;
 
 	if (sp->file)
@@ -368,6 +370,13 @@ static int plan_file(struct create *k, struct ctx *c, const struct pool_spec *sp
 	else if (k->p.size < FILE_MIN)
 		r = err_set(e, EINVAL, "a pool file takes at least %llu MiB", FILE_MIN >> 20);
 	k->p.size &= ~4095ULL;
+	if (r == 0)
+		r = free_room(*dir ? dir : "/", &avail, e);
+	if (r == 0 && k->p.size > avail) {
+		err_set(e, ENOSPC, "%s: %s are free", *dir ? dir : "/", str_from_bytes(avail, text));
+		err_hint(e, "choose a smaller size (-s), or a device");
+		r = -ENOSPC;
+	}
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * What killed commands leave. A name in .tmp carries its maker's pid and start time, so that an entry is cleared when,
- * and only when, its maker is gone.
+ * and only when, its maker is gone. Names of another form belong to a module that clears them by its own locks.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,12 +42,12 @@ const char *store_tmp_name(const struct store *s, const char *what, char out[STO
 	return out;
 }
 
-static bool maker_lives(const char *name)
+static bool abandoned(const char *name)
 {
-	int pid;
+	int pid, n = 0;
 	unsigned long long t;
 
-	return sscanf(name, "%d.%llu.", &pid, &t) == 2 && t != 0 && start_time(pid) == t;
+	return sscanf(name, "%d.%llu.%n", &pid, &t, &n) == 2 && n > 0 && (t == 0 || start_time(pid) != t);
 }
 
 /* A plain folder in .tmp may hold datasets one level down. */
@@ -99,7 +99,7 @@ int store_recover(struct store *s, struct err *e)
 		for (struct dirent *de; (de = readdir(d));) {
 			char path[300];
 
-			if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, "..") || maker_lives(de->d_name))
+			if (!abandoned(de->d_name))
 				continue;
 			snprintf(path, sizeof path, STORE_TMP "/%s", de->d_name);
 			r = clear_entry(s, path, 2, first ? NULL : e);

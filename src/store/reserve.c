@@ -20,7 +20,7 @@
 
 #define RESERVE_FILE  STORE_META "/reserve"
 #define ATTR_BYTES    3600       /* fills a 4 KiB tree block */
-#define ATTR_MAX      2048       /* 8 MiB of tree */
+#define ATTR_MAX      4096       /* 16 MiB of tree; an exchange of two subvolumes alone asks for 2 */
 #define DATA_MAX      (64 << 20)
 
 static uint64_t wanted(const struct statvfs *v)
@@ -52,7 +52,9 @@ int reserve_make(const struct store *s)
 	/* not while it would take the last room away again */
 	if ((uint64_t)v.f_bavail * v.f_frsize < 4 * wanted(&v))
 		return 0;
-	n = wanted(&v) / 8 / 4096 < ATTR_MAX ? (unsigned)(wanted(&v) / 8 / 4096) : ATTR_MAX;
+	n = (unsigned)(wanted(&v) * 100 / 128 / 4096);
+	if (n > ATTR_MAX)
+		n = ATTR_MAX;
 	snprintf(tmp, sizeof tmp, RESERVE_FILE ".%d", (int)getpid());
 	fd = openat(s->fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

@@ -339,6 +339,13 @@ int store_each(struct store *s, const char *dir, int (*each)(const char *name, u
 	return r < 0 ? r : 0;
 }
 
+int store_make_room(struct store *s, struct err *e)
+{
+	int r = reserve_release(s);
+
+	return r < 0 ? err_sys(e, r, "pool: give up the reserve") : r;
+}
+
 int store_sync(struct store *s, struct err *e)
 {
 	int r = s->ops->sync(s);
@@ -380,5 +387,19 @@ int store_quota_join(struct store *s, const char *name, uint64_t quota_id, struc
 	if (fd < 0)
 		return fd;
 	r = s->ops->quota_join(s, fd, quota_id);
-	return r < 0 ? err_sys(e, r, "dataset %s: join quota group %llu", name, (unsigned long long)(quota_id & 0xffffffff)) : 0;
+	return r < 0 ? err_sys(e, r, "dataset %s: join quota group %llu", name, (unsigned long long)(quota_id & 0xffffffff)) : r;
+}
+
+int store_quota_recount(struct store *s, struct err *e)
+{
+	int r = s->ops->quota_recount(s);
+
+	return r < 0 ? err_sys(e, r, "pool: count the quotas again") : 0;
+}
+
+int store_quota_reset(struct store *s, struct err *e)
+{
+	int r = s->ops->quota_reset(s);
+
+	return r < 0 ? err_sys(e, r, "pool: remove the quota groups") : 0;
 }

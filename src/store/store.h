@@ -74,6 +74,12 @@ int pool_status(struct ctx *c, struct pool_status *out, struct err *e);
    each ends it and is returned. */
 int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *json, size_t n, void *arg), void *arg, struct err *e);
 
+/*
+ * For who writes a file of our own into the pool (a record) and meets ENOSPC: gives up the reserve. 1: try again; 0: it
+ * is used up already.
+ */
+int store_make_room(struct store *s, struct err *e);
+
 /* ---- datasets ---- */
 /* -ENODEV with a hint when the pool is not there ("missing"). */
 int store_open(struct ctx *c, struct store **out, struct err *e);
@@ -85,7 +91,8 @@ unsigned store_warn(const struct ctx *c, const struct store *s);
 
 /*
  * A name below .tmp that store_recover() clears once this process is gone. For what is made in private and then
- * renamed to its place; may become a dataset, a folder with datasets in it, or a file. Returns out.
+ * renamed to its place; may become a dataset, a folder with datasets in it, or a file. Returns out. Names in .tmp that
+ * are not from here are left to whoever made them.
  */
 #define STORE_TMP_NAME 96
 const char *store_tmp_name(const struct store *s, const char *what, char out[STORE_TMP_NAME]);
@@ -113,7 +120,13 @@ int store_quota_set(struct store *s, uint64_t quota_id, uint64_t bytes, struct e
 int store_quota_get(struct store *s, uint64_t quota_id, uint64_t *limit, uint64_t *used, struct err *e);
 /* Also takes what is still a member out of the group: the id starts from nothing when it is used again. */
 int store_quota_drop(struct store *s, uint64_t quota_id, struct err *e);
-/* Makes a dataset that was made outside of any group (a warm clone) a member. -ENOTSUP with full quotas when it has data. */
+/*
+ * Makes a dataset that was made outside of any group (a warm clone, an imported VM's), and all nested in it, members.
+ * 1: with full quotas the numbers are wrong until store_quota_recount(), which takes long; so clone directly there.
+ */
+int store_quota_recount(struct store *s, struct err *e);
+/* Import: id ranges may have changed, so all groups of zones go, to be made and joined afresh. */
+int store_quota_reset(struct store *s, struct err *e);
 int store_quota_join(struct store *s, const char *name, uint64_t quota_id, struct err *e);
 int store_sync(struct store *s, struct err *e);
 

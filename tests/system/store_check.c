@@ -145,6 +145,8 @@ static int run(int n, char **a)
 			puts(name);
 		return r;
 	}
+	if (!strcmp(a[0], "room"))
+		return store_make_room(s, &e);
 	if (!strcmp(a[0], "recover"))
 		return store_recover(s, &e);
 	if (!strcmp(a[0], "warn")) {
