@@ -89,11 +89,18 @@ struct pidfd_info_v1 {
 	int32_t exit_code;
 };
 #define INFO_EXIT  8
+#define REAP_MS    5000
 #define GET_INFO   _IOWR(0xFF, 11, struct pidfd_info_v1)
 
 int pidfd_exit_status(int pidfd, int *status)
 {
 	struct pidfd_info_v1 in = {.mask = INFO_EXIT};
+	struct pollfd p = {.fd = pidfd};
+
+	/* Kept from when its parent, mostly process 1, has reaped it; the pidfd is hung up then. */
+	while (poll(&p, 1, REAP_MS) < 0)
+		if (errno != EINTR)
+			return -errno;
 
 	_Static_assert(sizeof in == 64, "first published size");
 	if (ioctl(pidfd, GET_INFO, &in) < 0)

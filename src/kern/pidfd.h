@@ -16,7 +16,10 @@ int pidfd_of(pid_t pid, uint64_t start, struct err *e);
 int pidfd_kill(int pidfd, int sig);
 /* Readable = it has ended. 0, -ETIME, -EINTR is retried. ms < 0 = without end. */
 int pidfd_wait(int pidfd, int ms);
-/* Wait status (as waitpid's) of an ended process that need not be our child; -ENOTSUP below Linux 6.15, -ESRCH. */
+/*
+ * Wait status (as waitpid's) of an ended process that need not be our child, as soon as its parent has reaped it
+ * (waits 5 s for that); -ENOTSUP below Linux 6.15, -ESRCH.
+ */
 int pidfd_exit_status(int pidfd, int *status);
 
 /* clone3 without a stack of its own: like fork, returns 0 in the child. cgroup < 0 = the parent's. */
