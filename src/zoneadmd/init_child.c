@@ -63,11 +63,14 @@ static char hear(void)
 }
 
 /* Before anything of the zone is mounted: no descriptor but the socket, default signals. */
-static int settle(int sock, struct err *e)
+static int settle(const struct boot *b, int sock, struct err *e)
 {
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
+	for (int i = 0; i < b->njoin; i++)
+		if (write(b->join[i], "0", 1) < 0)
+			return err_sys(e, errno, "join %s", b->z.join[i]);
 	if (dup2(sock, SOCK) < 0 || close_range(SOCK + 1, ~0U, 0) < 0 || fcntl(SOCK, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
 	for (int s = 1; s < NSIG; s++)
@@ -247,7 +250,7 @@ void init_child(struct boot *b, int sock)
 	struct err e = ERR_INIT;
 	char go;
 
-	if (settle(sock, &e) < 0 || hear() != 'g' || become_root(&e) < 0)
+	if (settle(b, sock, &e) < 0 || hear() != 'g' || become_root(&e) < 0)
 		fail(&e);
 	done();
 	go = hear();

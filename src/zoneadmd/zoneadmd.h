@@ -26,6 +26,7 @@
 enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
        FD_RUN = 15, FD_FREE = 20 };
 
+#define JOIN_MAX 16
 struct boot {
 	struct zspec z;
 	const char *libexec;
@@ -38,6 +39,7 @@ struct boot {
 	pid_t init;
 	int init_fd;           /* pidfd */
 	int sock;              /* to init, until exec */
+	int join[JOIN_MAX], njoin; /* cgroup files that init writes itself into */
 	int userns;            /* init's user namespace, for idmapping */
 
 	int root, dev, pts, proc, sys; /* mounts */
