@@ -88,7 +88,7 @@ for s in $(steps_of "$out" | grep '^update-'); do
 		eq "and the kernel agrees" "$(cat "$(cgdir "$z" pids)/pids.max")" 300
 	done
 done
-zlogin "$z" sh -c 'echo kept >/root/f; sync'
+zlogin "$z" 'echo kept >/root/f; sync'
 vmadm create-snapshot "$z" s >/dev/null 2>&1
 out=$(vmadm -v rollback-snapshot "$z" s 2>&1)
 for s in $(steps_of "$out" | grep '^rollback-'); do

@@ -78,14 +78,14 @@ check "cpu_cap=0 takes the property away" vmadm update "$z" cpu_cap=0
 eq "gone" "$(vmadm get "$z" | jq .cpu_cap)" null
 
 # snapshots
-zlogin "$z" sh -c 'echo one >/root/f; sync'
+zlogin "$z" 'echo one >/root/f; sync'
 check "create-snapshot" vmadm create-snapshot "$z" s1
 like "message" "$OUT" "^Created snapshot s1 for VM $z"
 fails 1 'already' vmadm create-snapshot "$z" s1
 fails 1 'snapshot name' vmadm create-snapshot "$z" ../x
 eq "seen inside at /checkpoints" "$(zlogin "$z" cat /checkpoints/s1/root/f)" one
 check_not "read-only there" zlogin "$z" touch /checkpoints/s1/root/g
-zlogin "$z" sh -c 'echo two >/root/f; sync'
+zlogin "$z" 'echo two >/root/f; sync'
 check "create-snapshot" vmadm create-snapshot "$z" s2
 check "rollback of a running VM" vmadm rollback-snapshot "$z" s1
 like "message" "$OUT" "^Rolled back snapshot s1 for VM $z"
