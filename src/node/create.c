@@ -68,7 +68,9 @@ static int do_boot(struct ctx *c, void *op, struct err *e)
 
 static int undo_boot(struct ctx *c, void *op, struct err *e)
 {
-	return vm_halt_zone(op, e);
+	int r = vm_halt_zone(op, e);
+
+	return r < 0 ? r : vm_logs_remove(op, e);
 }
 
 static int do_done(struct ctx *c, void *op, struct err *e)

@@ -90,7 +90,7 @@ int intent_each(const struct ctx *c, int (*each)(const char *uuid, const char *w
 	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
 		_buf_ struct buf b = BUF_INIT;
 
-		if (!uuid_valid(de->d_name) || file_read(dirfd(d), de->d_name, 4096, &b, NULL) < 0)
+		if (!uuid_valid(de->d_name) || file_read(dirfd(d), de->d_name, 16 << 20, &b, NULL) < 0)
 			continue;
 		r = each(de->d_name, buf_str(&b), arg);
 	}

@@ -10,6 +10,7 @@
 #include "node/lock.h"
 #include "node/snapshot.h"
 #include "node/stop.h"
+#include "node/update.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -40,8 +41,8 @@ static int recover_one(const char *uuid, const char *what, void *arg)
 {
 	struct ctx *c = arg;
 	_vm_ struct vm v = VM_INIT;
+	int word = (int)strcspn(what, "\n"), r;
 	struct err e = ERR_INIT;
-	int r;
 
 	v.lock = lock_try(c, uuid, &e);
 	if (v.lock < 0)
@@ -51,14 +52,16 @@ static int recover_one(const char *uuid, const char *what, void *arg)
 		r = str_eq(v.vmstate, "installed") ? 0 : vm_create_undo(&v, &e);
 	else if (r == 0 && str_eq(what, "delete"))
 		r = vm_delete_finish(&v, &e);
+	else if (r == 0 && str_starts(what, "update\n") && v.vmstate)
+		r = vm_update_recover(&v, what + strlen("update\n"), &e);
 	else if (r == 0 && str_eq(what, "reprovision"))
 		r = vm_reprovision_finish(&v, &e);
 	if (r < 0) {
-		ctx_log(c, LOG_WARN, "clearing up after an interrupted %s of VM %s: %s", what, uuid, e.msg);
+		ctx_log(c, LOG_WARN, "clearing up after an interrupted %.*s of VM %s: %s", word, what, uuid, e.msg);
 		return 0;
 	}
 	intent_clear(c, uuid);
-	ctx_log(c, LOG_INFO, "cleared up after an interrupted %s of VM %s", what, uuid);
+	ctx_log(c, LOG_INFO, "cleared up after an interrupted %.*s of VM %s", word, what, uuid);
 	return 0;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Booting and halting the zone of a VM: cgroups, limits, devices, spec, zoneadmd; and all of it away again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "base/steps.h"
 #include "model/vm.h"
@@ -120,4 +122,11 @@ int vm_halt_zone(struct vm *v, struct err *e)
 	if (r == 0)
 		memset(&v->run, 0, sizeof v->run);
 	return r;
+}
+
+int vm_logs_remove(struct vm *v, struct err *e)
+{
+	_free_ char *dir = xprintf("%s/vms/%s", v->c->node.log, v->uuid);
+
+	return dir_remove(AT_FDCWD, dir, e);
 }

@@ -176,10 +176,7 @@ static int do_datasets(struct ctx *c, void *op, struct err *e)
 
 static int do_logs(struct ctx *c, void *op, struct err *e)
 {
-	struct vm *v = op;
-	_free_ char *dir = xprintf("%s/vms/%s", c->node.log, v->uuid);
-
-	return dir_remove(AT_FDCWD, dir, e);
+	return vm_logs_remove(op, e);
 }
 
 static int do_row(struct ctx *c, void *op, struct err *e)

@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/lock.h"
+#include "node/update.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 #include "zone/limits.h"
@@ -120,7 +122,8 @@ static int mounts_from_to(struct update *u, const json_t *from, const json_t *to
 		if (same && json_equal(same, o))
 			continue;
 		r = zone_mount_remove(u->v->c, &u->v->run, vm_str(o, "target"), e);
-		if (r < 0 && r != -ENOENT)
+		/* not there: the zone took it away itself, or an update that was killed never got to it */
+		if (r < 0 && r != -ENOENT && r != -EINVAL)
 			return r;
 	}
 	json_array_foreach(b, i, o)
@@ -246,6 +249,39 @@ static const struct step update_steps[] = {
 	{"update-record", do_record, NULL},
 };
 
+static json_t *differing(const json_t *a, const json_t *b)
+{
+	json_t *names = json_array();
+	const char *key;
+	json_t *val;
+
+	json_object_foreach((json_t *)a, key, val)
+		if (!json_equal(val, json_object_get(b, key)))
+			json_array_append_new(names, json_string(key));
+	json_object_foreach((json_t *)b, key, val)
+		if (!json_object_get(a, key))
+			json_array_append_new(names, json_string(key));
+	return names;
+}
+
+int vm_update_recover(struct vm *v, const char *target, struct err *e)
+{
+	_json_ json_t *rec = NULL, *changed = NULL;
+	_free_ char *what = xprintf("recover update %s", v->uuid);
+	struct update u = {.v = v, .old = v->rec};
+	int r = vm_record_load(target, strlen(target), &rec, e);
+
+	if (r < 0)
+		return r;
+	changed = differing(v->rec, rec);
+	/* stored: the kernel had all of it before, only the copy beside the data can be old */
+	if (json_array_size(changed) == 0)
+		return vm_record_save(v, e);
+	u.rec = rec;
+	u.changed = changed;
+	return steps_undo(v->c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
+}
+
 static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **changed, json_t **report, struct err *e)
 {
 	_json_ json_t *out = NULL, *diff = NULL;
@@ -274,7 +310,7 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 {
 	_vm_ struct vm v = VM_INIT;
 	_json_ json_t *rec = NULL, *changed = NULL;
-	_free_ char *what = NULL;
+	_free_ char *what = NULL, *target = NULL, *intent = NULL;
 	struct update u = {.v = &v};
 	const json_t *n;
 	size_t i;
@@ -288,7 +324,12 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	u.rec = rec;
 	u.changed = changed;
 	what = xprintf("update %s", v.uuid);
-	r = steps_run(c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
+	target = vm_record_text(rec);
+	intent = xprintf("update\n%s", target);
+	r = intent_set(c, v.uuid, intent, e);
+	if (r == 0)
+		r = steps_run(c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
+	intent_clear(c, v.uuid);
 	if (r < 0)
 		return err_add(e, "update VM %s", v.uuid);
 	if (later) {

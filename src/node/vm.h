@@ -64,5 +64,7 @@ int vm_fs_mount(const json_t *fs, struct zmount *m, struct err *e);
 int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e);
 /* Everything of the running zone away: processes, cgroups, run directory. Lock held, also when nothing runs. */
 int vm_halt_zone(struct vm *v, struct err *e);
+/* Its console and platform logs. */
+int vm_logs_remove(struct vm *v, struct err *e);
 
 #endif
