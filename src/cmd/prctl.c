@@ -12,9 +12,10 @@
 
 #include "base/own.h"
 #include "base/str.h"
-#include "cmd/cmd.h"
+#include "cmd/vmadm.h"
 #include "cmd/zone_arg.h"
 #include "model/vm.h"
+#include "node/vmops.h"
 #include "zone/limits.h"
 #include "zone/zone.h"
 
@@ -122,7 +123,7 @@ static int show(struct ctx *c, const char *word, const struct control *k, const 
 
 static int set(struct ctx *c, const char *word, const struct control *k, const char *text, struct err *e)
 {
-	_json_ json_t *payload = NULL;
+	_json_ json_t *payload = NULL, *before = NULL, *later = NULL, *report = NULL;
 	struct zone_run run;
 	char uuid[37];
 	uint64_t v;
@@ -137,11 +138,17 @@ static int set(struct ctx *c, const char *word, const struct control *k, const c
 		r = zone_status(c, uuid, &run, e);
 	if (r == 0 && !run.running)
 		r = err_set(e, ESRCH, "%s: No controllable process found in task, project, or zone", word);
+	if (r == 0)
+		r = node_recover(c, e);
 	if (r < 0)
 		return r;
 	payload = json_pack("{s:I}", k->prop, (json_int_t)(k->unit == BYTES ? v / MIB : v));
-	return err_set(e, ENOTSUP, "%s: setting it is not available yet: use vmadm update %s %s=%" PRIu64, k->name, uuid, k->prop,
-		       (uint64_t)json_integer_value(json_object_get(payload, k->prop)));
+	before = vmadm_record(c, uuid);
+	r = vm_update(c, uuid, payload, &later, &report, e);
+	vmadm_audit(c, "prctl", uuid, before, r);
+	if (r == 0 && json_array_size(later))
+		cmd_say("%s: %s: at the next boot of the zone", word, k->name);
+	return r;
 }
 
 static int run_prctl(struct ctx *c, int argc, char **argv)

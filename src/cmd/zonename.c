@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Which zone is this? In the global zone the answer is "global". A zone has the file zonename in its /.zonecontrol,
- * put there when it boots; its root could change what it says, but only for itself.
+ * Which zone is this? In the global zone the answer is "global". A zone has the file /.zonecontrol/zone, read-only, put
+ * there when it boots: lines "zonename NAME", "uuid UUID", ….
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,20 +31,26 @@ static bool in_zone(void)
 
 static int own_name(struct buf *out, struct err *e)
 {
-	static const char *const places[] = {"/.zonecontrol/zonename", "/native/.zonecontrol/zonename"};
+	static const char *const places[] = {"/.zonecontrol/zone", "/native/.zonecontrol/zone"};
+	static const char key[] = "zonename ";
 
 	if (!in_zone()) {
 		buf_puts(out, "global");
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		if (file_read(AT_FDCWD, places[i], 256, out, NULL) < 0)
+		_buf_ struct buf b = BUF_INIT;
+
+		if (file_read(AT_FDCWD, places[i], 4096, &b, NULL) < 0)
 			continue;
-		while (out->len && out->p[out->len - 1] == '\n')
-			out->p[--out->len] = 0;
-		return 0;
+		for (char *save = NULL, *l = b.p ? strtok_r(b.p, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
+			if (str_starts(l, key)) {
+				buf_puts(out, l + strlen(key));
+				return 0;
+			}
+		}
 	}
-	return err_set(e, ENOENT, "this is not the global zone, and %s is missing", places[0]);
+	return err_set(e, ENOENT, "this is not the global zone, and %s does not say which one it is", places[0]);
 }
 
 struct by_id {

@@ -193,7 +193,7 @@ static int shrink_v2(const struct cg_host *h, const char *uuid, uint64_t phys, s
 	return 0;
 }
 
-static int memory_v2(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t total, struct err *e)
+static int memory_v2(const struct cg_host *h, const char *uuid, bool accounted, uint64_t phys, uint64_t total, struct err *e)
 {
 	char max[CGI_PATH], p[CGI_PATH];
 	uint64_t swap = total == UINT64_MAX ? UINT64_MAX : phys == UINT64_MAX ? 0 : total - phys;
@@ -205,7 +205,7 @@ static int memory_v2(const struct cg_host *h, const char *uuid, uint64_t phys, u
 	cgi_path(h, -1, uuid, "memory.max", max);
 	if (phys != UINT64_MAX)
 		r = shrink_v2(h, uuid, phys, e);
-	if (r == 0 && h->swap)
+	if (r == 0 && accounted)
 		r = set(cgi_path(h, -1, uuid, "memory.swap.max", p), swap, "max", "max_swap", e);
 	if (r == 0)
 		r = set(max, phys, "max", "max_physical_memory", e);
@@ -217,6 +217,8 @@ static int memory_v2(const struct cg_host *h, const char *uuid, uint64_t phys, u
 int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t total, struct err *e)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	bool accounted = h->swap;
+	char p[CGI_PATH];
 	struct sysinfo si;
 	int tree, r = cgi_where(h, CG_MEMORY, &tree, e);
 
@@ -230,13 +232,15 @@ int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint
 	 * Without swap accounting the bound on both can't be set. On a host without swap the one on memory is that
 	 * bound; on one with swap nothing would hold it.
 	 */
-	if (!h->swap && total != UINT64_MAX && sysinfo(&si) == 0 && si.totalswap > 0) {
+	if (tree < 0) /* the v2 root does not say; the zone's cgroup does */
+		accounted = access(cgi_path(h, -1, uuid, "memory.swap.max", p), F_OK) == 0;
+	if (!accounted && total != UINT64_MAX && sysinfo(&si) == 0 && si.totalswap > 0) {
 		err_set(e, ENOTSUP, "max_swap: this host has swap, but its kernel does not account it per zone");
 		return err_hint(e, "boot with swapaccount=1, or switch swap off (swapoff -a)");
 	}
-	if (!h->swap && phys == UINT64_MAX)
+	if (!accounted && phys == UINT64_MAX)
 		phys = total;
-	return tree >= 0 ? memory_v1(h, uuid, phys, total, e) : memory_v2(h, uuid, phys, total, e);
+	return tree >= 0 ? memory_v1(h, uuid, phys, total, e) : memory_v2(h, uuid, accounted, phys, total, e);
 }
 
 /* ---- reading ---- */
@@ -291,10 +295,10 @@ static void usage_memory(const struct cg_host *h, const char *uuid, struct cg_us
 	(void)cgi_number(cgi_path(h, tree, uuid, "memory.peak", p), &u->mem_peak); /* 5.19 */
 	(void)cgi_keyed(cgi_path(h, tree, uuid, "memory.events", p), "oom_kill", &u->oom_kills);
 	u->mem_swap_bytes = u->mem_bytes;
-	if (h->swap && cgi_number(cgi_path(h, tree, uuid, "memory.swap.max", p), &v) == 0 && v != UINT64_MAX &&
+	if (cgi_number(cgi_path(h, tree, uuid, "memory.swap.max", p), &v) == 0 && v != UINT64_MAX &&
 	    u->mem_limit != UINT64_MAX)
 		u->swap_limit = u->mem_limit + v;
-	if (h->swap && cgi_number(cgi_path(h, tree, uuid, "memory.swap.current", p), &v) == 0)
+	if (cgi_number(cgi_path(h, tree, uuid, "memory.swap.current", p), &v) == 0)
 		u->mem_swap_bytes += v;
 }
 

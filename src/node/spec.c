@@ -217,19 +217,16 @@ static int filesystems(const struct vm *v, struct zspec *z, struct err *e)
 	return 0;
 }
 
-static const struct cg_dev standard_dev[] = {
-	{'c', 1, 3, 6},  {'c', 1, 5, 6}, {'c', 1, 7, 6}, {'c', 1, 8, 6},           {'c', 1, 9, 6},
-	{'c', 5, 0, 6},  {'c', 5, 1, 6}, {'c', 5, 2, 6}, {'c', 136, UINT32_MAX, 6},
-};
-
 int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev **dev, unsigned *ndev, struct err *e)
 {
 	const json_t *list = json_object_get(rec, "devices"), *d;
 	size_t n = json_array_size(list), i;
-	struct cg_dev *c = xalloc((ARRAY_LEN(standard_dev) + n) * sizeof *c);
+	size_t nstd;
+	const struct cg_dev *std = cg_devices_default(&nstd);
+	struct cg_dev *c = xalloc((nstd + n) * sizeof *c);
 	struct zdev *z = xalloc((n + 1) * sizeof *z);
 
-	memcpy(c, standard_dev, sizeof standard_dev);
+	memcpy(c, std, nstd * sizeof *std);
 	json_array_foreach(list, i, d)
 	{
 		const char *match = vm_str(d, "match"), *mode = vm_str(d, "mode");
@@ -244,7 +241,7 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 			free(z);
 			return err_sys(e, S_ISCHR(st.st_mode) ? code : ENODEV, "device %s", match);
 		}
-		c[ARRAY_LEN(standard_dev) + i] = (struct cg_dev){S_ISCHR(st.st_mode) ? 'c' : 'b', major(st.st_rdev),
+		c[nstd + i] = (struct cg_dev){S_ISCHR(st.st_mode) ? 'c' : 'b', major(st.st_rdev),
 								 minor(st.st_rdev), 6};
 		z[i] = (struct zdev){
 			.name = xstrdup(match + strlen("/dev/")),
@@ -255,7 +252,7 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 		};
 	}
 	*cg = c;
-	*ncg = ARRAY_LEN(standard_dev) + n;
+	*ncg = nstd + n;
 	*dev = z;
 	*ndev = (unsigned)n;
 	return 0;

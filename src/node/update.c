@@ -20,6 +20,7 @@ struct update {
 	json_t *old;     /* borrowed */
 	json_t *rec;     /* owned: after */
 	json_t *changed; /* owned: names */
+	bool locked_later; /* max_locked_memory could not be raised on what runs */
 };
 
 static bool touched(const struct update *u, const char *const *names)
@@ -240,11 +241,42 @@ static int undo_store(struct ctx *c, void *op, struct err *e)
 	return state_vm_replace(u->v->st, u->old, e);
 }
 
+/* Last of the changes to what runs: a limit that was lowered can't always be raised again by an undo. */
+static int locked(struct update *u, const json_t *rec, struct err *e)
+{
+	static const char *const names[] = {"max_locked_memory", NULL};
+	int r;
+
+	if (!u->v->run.running || !touched(u, names))
+		return 0;
+	r = vm_need_cg(u->v, e);
+	if (r < 0)
+		return r;
+	r = limits_locked_live(&u->v->cg, u->v->uuid, (uint64_t)vm_int(rec, "max_locked_memory", 0) << 20, e);
+	u->locked_later = r == -EPERM;
+	return u->locked_later ? 0 : r;
+}
+
+static int do_locked(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return locked(u, u->rec, e);
+}
+
+static int undo_locked(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return locked(u, u->old, e);
+}
+
 static const struct step update_steps[] = {
 	{"update-limits", do_limits, undo_limits},
 	{"update-quota", do_quota, undo_quota},
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},
+	{"update-locked", do_locked, undo_locked},
 	{"update-store", do_store, undo_store},
 	{"update-record", do_record, NULL},
 };
@@ -335,7 +367,8 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	if (later) {
 		*later = json_array();
 		json_array_foreach(changed, i, n)
-			if (v.run.running && vm_live_of(json_string_value(n), vm_str(rec, "brand")) == VM_LIVE_BOOT)
+			if (v.run.running && (vm_live_of(json_string_value(n), vm_str(rec, "brand")) == VM_LIVE_BOOT ||
+					      (u.locked_later && !strcmp(json_string_value(n), "max_locked_memory"))))
 				json_array_append(*later, (json_t *)n);
 	}
 	state_event(v.st, "update", v.uuid, NULL, NULL);
