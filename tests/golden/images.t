@@ -11,23 +11,14 @@ $ imgadm import --uuid 5ab554ff-1d5f-4b94-8e8d-0a512dd1d599 r.tar
 imgadm import: image <uuid1> is installed already
 [1]
 $ echo '{"brand":"lx","alias":"t","autoboot":false,"image_uuid":"5ab554ff-1d5f-4b94-8e8d-0a512dd1d599"}' | vmadm create
-vmadm: unknown command "create"
-usage:
-  vmadm console <uuid|alias>
-        connect to a VM's console; ~. leaves
-[2]
+Successfully created VM <uuid2>
+$ imgadm delete 5ab554ff-1d5f-4b94-8e8d-0a512dd1d599
+imgadm delete: image <uuid1> is in use by VM <uuid2> (t)
+[1]
+$ vmadm delete t
+Successfully deleted VM <uuid2>
 $ imgadm delete 5ab554ff-1d5f-4b94-8e8d-0a512dd1d599
 Deleted image <uuid1>
-$ vmadm delete t
-vmadm: unknown command "delete"
-usage:
-  vmadm console <uuid|alias>
-        connect to a VM's console; ~. leaves
-[2]
-$ imgadm delete 5ab554ff-1d5f-4b94-8e8d-0a512dd1d599
-imgadm delete: image <uuid1> is not installed
-  `imgadm list` shows what is installed
-[3]
 $ imgadm get 5ab554ff-1d5f-4b94-8e8d-0a512dd1d599
 imgadm get: image <uuid1> is not installed
   `imgadm list` shows what is installed

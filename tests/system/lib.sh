@@ -71,12 +71,12 @@ check_not() { # what command…
 	if [ "$RC" != 0 ] && [ "$RC" -lt 128 ]; then ok "$what"; else not_ok "$what" "exit $RC: $*"$'\n'"$OUT"; fi
 }
 
-# The command fails with this exit status and says something that matches the pattern (grep -E).
+# The command fails with this exit status ("1|2" takes either) and says something that matches the pattern (grep -E).
 fails() { # exit pattern command…
 	local want=$1 pat=$2
 	shift 2
 	run "$@"
-	if [ "$RC" = "$want" ] && grep -qE -- "$pat" <<<"$OUT"; then
+	if [[ $RC =~ ^($want)$ ]] && grep -qE -- "$pat" <<<"$OUT"; then
 		ok "refused ($pat): ${*:1:9}"
 	else
 		not_ok "refused ($pat): ${*:1:9}" "exit $RC, wanted $want and /$pat/"$'\n'"$OUT"
