@@ -15,7 +15,7 @@
 enum sql {
 	SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_SAVE, SQL_RELEASE, SQL_BACK,
 	SQL_VM_INSERT, SQL_VM_REPLACE, SQL_RECORD_PUT, SQL_RECORD_DELETE, SQL_VM_STATE, SQL_VM_AUTOBOOT, SQL_VM_GET,
-	SQL_VM_DELETE, SQL_VM_BASE, SQL_VM_EACH, SQL_VM_EACH_RECORD, SQL_VM_HAS, SQL_VM_ALIAS, SQL_VM_PREFIX,
+	SQL_VM_DELETE, SQL_VM_BASE, SQL_VM_EACH, SQL_VM_EACH_SLIM, SQL_VM_EACH_RECORD, SQL_VM_HAS, SQL_VM_ALIAS, SQL_VM_PREFIX,
 	SQL_VM_ZONENAME,
 	SQL_ID_FREE_EACH, SQL_ID_FREE_PUT, SQL_ID_FREE_DROP, SQL_ID_TOP, SQL_ID_EACH,
 	SQL_NEXT, SQL_KV_PUT, SQL_KV_DROP, SQL_KV_GET,
@@ -30,6 +30,7 @@ struct state {
 	char path[80];
 	sqlite3_stmt *st[SQL_COUNT];
 	unsigned depth;      /* of transactions: 0 = none open */
+	bool writer;         /* opened with STATE_WRITE */
 	bool relaxed;        /* the open transaction is not flushed */
 	bool told;           /* an event was added in it */
 	uint64_t busy_since; /* when the present wait began */

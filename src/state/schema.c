@@ -146,5 +146,9 @@ int schema_apply(struct state *s, const struct migration *m, int n, bool create,
 	r = db_begin(s, false, e);
 	if (r < 0)
 		return r;
-	return db_end(s, migrate(s, m, n, e), e);
+	r = db_end(s, migrate(s, m, n, e), e);
+	/* So that the file by itself, without its log, is a database from the beginning. Others may be reading: no matter. */
+	if (r == 0)
+		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return r;
 }

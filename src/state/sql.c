@@ -3,7 +3,7 @@
 #include "state/db.h"
 
 #define VM_COLUMNS "v.uuid, alias, brand, owner, type, state, state_ns, ram, quota, cpu_cap, cpu_shares, max_lwps," \
-	" autoboot, id_base, create_ns"
+	" autoboot, id_base, create_ns, zonename, image"
 
 const char *const sql_text[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -28,6 +28,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_VM_DELETE] = "DELETE FROM vm WHERE uuid=?1",
 	[SQL_VM_BASE] = "SELECT id_base FROM vm WHERE uuid=?1",
 	[SQL_VM_EACH] = "SELECT " VM_COLUMNS ", NULL FROM vm v ORDER BY uuid",
+	[SQL_VM_EACH_SLIM] = "SELECT uuid, alias, type, state, state_ns, ram, autoboot, id_base FROM vm ORDER BY uuid",
 	[SQL_VM_EACH_RECORD] = "SELECT " VM_COLUMNS ", r.text FROM vm v LEFT JOIN record r ON r.uuid=v.uuid ORDER BY v.uuid",
 	[SQL_VM_HAS] = "SELECT 1 FROM vm WHERE uuid=?1",
 	[SQL_VM_ALIAS] = "SELECT uuid, alias FROM vm WHERE alias=?1 ORDER BY uuid LIMIT 12",

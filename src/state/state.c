@@ -241,6 +241,7 @@ static int configure(struct state *s, enum state_mode m, struct err *e)
 	r = schema_apply(s, schema, schema_version, m == STATE_WRITE, e);
 	if (r < 0 || m == STATE_READ)
 		return r;
+	s->writer = true;
 	snprintf(pragma, sizeof pragma, "PRAGMA synchronous=FULL;PRAGMA wal_autocheckpoint=%d", WAL_PAGES);
 	return db_exec(s, pragma, e);
 }
@@ -295,10 +296,27 @@ int state_open(const struct ctx *c, enum state_mode m, struct state **out, struc
 	return 0;
 }
 
+/*
+ * One large change (pool import) leaves a log that stays long until somebody writes again, and that every command would
+ * read over at its start. Whoever made it long makes it short; if others read at this moment, the next one does.
+ */
+static void shorten_log(struct state *s)
+{
+	_free_ char *wal = xprintf("%s-wal", s->path);
+	struct stat st;
+
+	if (stat(wal, &st) == 0 && st.st_size > 2 * WAL_PAGES * 4096) {
+		sqlite3_busy_handler(s->db, NULL, NULL);
+		sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	}
+}
+
 void state_close(struct state **s)
 {
 	if (!*s)
 		return;
+	if ((*s)->db && (*s)->writer)
+		shorten_log(*s);
 	for (int i = 0; i < SQL_COUNT; i++)
 		sqlite3_finalize((*s)->st[i]);
 	sqlite3_close((*s)->db);

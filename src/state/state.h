@@ -31,9 +31,10 @@ int state_end(struct state *s, int r, struct err *e);
 /* One VM as a row: what list needs without parsing the record. Strings live until the callback returns. */
 struct vm_row {
 	const char *uuid, *alias, *brand, *owner, *type; /* alias may be NULL */
+	const char *zonename, *image;                    /* image may be NULL */
 	const char *state;                               /* stored part: "installed", "provisioning", "failed", … */
 	int64_t state_ns;                                /* wall time since which it is so */
-	int64_t ram, quota, cpu_cap, cpu_shares, max_lwps;
+	int64_t ram, quota, cpu_cap, cpu_shares, max_lwps; /* -1 = the record has none */
 	int autoboot;
 	uint32_t id_base;    /* host uid of the zone's uid 0 */
 	int64_t create_ns;
@@ -60,8 +61,12 @@ int state_vm_get(struct state *s, const char *uuid, json_t **rec, char **vmstate
 int state_vm_row(struct state *s, const char *uuid, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
 /* Deletes the row and "exit:<uuid>"; the uid range is free again. -ENOENT. */
 int state_vm_delete(struct state *s, const char *uuid, struct err *e);
-/* All rows, by uuid. A negative return of each ends the walk and is returned. want_record 0 leaves record NULL. */
-int state_vm_each(struct state *s, int want_record, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
+/*
+ * All rows, by uuid. A negative return of each ends the walk and is returned. want: STATE_RECORD fills record, else
+ * NULL; STATE_SLIM fills only uuid, alias, type, state, state_ns, ram, autoboot and id_base: half the time.
+ */
+enum { STATE_RECORD = 1, STATE_SLIM = 2 };
+int state_vm_each(struct state *s, int want, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
 /*
  * A uuid, an alias, or a uuid prefix of at least 8 characters → uuid[37]. -ENOENT; -ENOTUNIQ with the matches in the message.
  */

@@ -241,13 +241,15 @@ static void fill_row(sqlite3_stmt *st, struct vm_row *row)
 		.autoboot = sqlite3_column_int(st, 12),
 		.id_base = (uint32_t)sqlite3_column_int64(st, 13),
 		.create_ns = sqlite3_column_int64(st, 14),
-		.record = db_text(st, 15),
+		.zonename = db_text(st, 15),
+		.image = db_text(st, 16),
+		.record = db_text(st, 17),
 	};
 	int64_t *const num[] = {&row->ram, &row->quota, &row->cpu_cap, &row->cpu_shares, &row->max_lwps};
 
 	for (int i = 0; i < 5; i++)
 		*num[i] = sqlite3_column_type(st, 7 + i) == SQLITE_NULL ? -1 : sqlite3_column_int64(st, 7 + i);
-	row->record_len = row->record ? (size_t)sqlite3_column_bytes(st, 15) : 0;
+	row->record_len = row->record ? (size_t)sqlite3_column_bytes(st, 17) : 0;
 }
 
 int state_vm_row(struct state *s, const char *uuid, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e)
@@ -370,16 +372,38 @@ int state_vm_delete(struct state *s, const char *uuid, struct err *e)
 	return r < 0 ? r : db_end(s, drop(s, uuid, e), e);
 }
 
-int state_vm_each(struct state *s, int want_record, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e)
+static void fill_slim(sqlite3_stmt *st, struct vm_row *row)
 {
-	sqlite3_stmt *st = db_stmt(s, want_record ? SQL_VM_EACH_RECORD : SQL_VM_EACH, e);
+	*row = (struct vm_row){
+		.uuid = db_text(st, 0),
+		.alias = db_text(st, 1),
+		.type = db_text(st, 2),
+		.state = db_text(st, 3),
+		.state_ns = sqlite3_column_int64(st, 4),
+		.ram = sqlite3_column_type(st, 5) == SQLITE_NULL ? -1 : sqlite3_column_int64(st, 5),
+		.quota = -1,
+		.cpu_cap = -1,
+		.cpu_shares = -1,
+		.max_lwps = -1,
+		.autoboot = sqlite3_column_int(st, 6),
+		.id_base = (uint32_t)sqlite3_column_int64(st, 7),
+	};
+}
+
+int state_vm_each(struct state *s, int want, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e)
+{
+	bool slim = want == STATE_SLIM;
+	sqlite3_stmt *st = db_stmt(s, slim ? SQL_VM_EACH_SLIM : want & STATE_RECORD ? SQL_VM_EACH_RECORD : SQL_VM_EACH, e);
 	struct vm_row row;
 	int r;
 
 	if (!st)
 		return -EIO;
 	while ((r = db_step(s, st, e, "read the VMs")) == 1) {
-		fill_row(st, &row);
+		if (slim)
+			fill_slim(st, &row);
+		else
+			fill_row(st, &row);
 		r = each(&row, arg);
 		if (r < 0)
 			break;

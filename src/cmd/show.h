@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Text of others on a terminal: no control characters, and padded by characters rather than bytes. */
+#ifndef CLOISTER_CMD_SHOW_H
+#define CLOISTER_CMD_SHOW_H
+
+#include "base/buf.h"
+
+/* Appends s with every control character as '?'; returns how many characters that is wide. */
+unsigned show_add(struct buf *out, const char *s);
+/* The same in a column: padded with blanks to width. */
+void show_cell(struct buf *out, const char *s, unsigned width);
+/* Takes the blanks off the end. */
+void show_trim(struct buf *out);
+
+#endif
