@@ -128,7 +128,7 @@ static void start_one(const struct start *st, unsigned n)
 	z.keeper = z.init;
 	run_zone_write(&z, NULL, &b);
 	if (dir_make(dir, 0700, &e) < 0 || file_replace(path, b.p, b.len, 0600, 0, &e) < 0 ||
-	    zone_up_put(st->c->node.run, row->uuid, &z, &e) < 0)
+	    zone_up_put(AT_FDCWD, st->c->node.run, row->uuid, &z, &e) < 0)
 		die("run directory", &e);
 }
 

@@ -130,15 +130,33 @@ static bool dotted(const char *name, const char *dot, bool many, struct buf *pat
 	return q && (!*end || (q->type == PROP_LIST && is_index(end + 1, strlen(end + 1), many)));
 }
 
+/* What is shown only is not among what may be given, from which prop_nearest() chooses. */
+static const char *nearest(const char *name)
+{
+	const struct prop *p = prop_nearest(name);
+	const char *best = p && !(p->flags & (PF_VERB | PF_ONCE)) ? p->name : NULL;
+	unsigned d = best ? str_distance(name, best) : 3;
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		unsigned n = str_distance(name, table[i].name);
+
+		if (n < d) {
+			d = n;
+			best = table[i].name;
+		}
+	}
+	return best;
+}
+
 static int unknown(const char *name, const char *pattern, bool many, struct err *e)
 {
-	const struct prop *near = prop_nearest(pattern);
+	const char *near = nearest(pattern);
 
 	if (!many && strstr(name, ".*"))
 		return err_set(e, EINVAL, "\"%.64s\" names several values: that works as a filter only; a column needs a number, "
 			       "as in nics.0.ip", name);
-	if (near && !(near->flags & (PF_VERB | PF_ONCE)))
-		return err_set(e, EINVAL, "unknown field \"%.64s\"; the nearest is %s", name, near->name);
+	if (near)
+		return err_set(e, EINVAL, "unknown field \"%.64s\"; the nearest is %s", name, near);
 	return err_set(e, EINVAL, "unknown field \"%.64s\"", name);
 }
 

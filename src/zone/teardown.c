@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "kern/pidfd.h"
+#include "zone/up.h"
 #include "zone/zone.h"
 
 /* Long enough for a worker to write its last lines; then it is killed. */
@@ -76,5 +77,7 @@ int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, stru
 		rc = cg_zone_destroy(h, uuid, DIE_MS, e);
 	if (rc == 0)
 		rc = dir_remove(AT_FDCWD, dir, e);
+	if (rc == 0)
+		rc = zone_up_drop(c, uuid, &r, e);
 	return rc;
 }

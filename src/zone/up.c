@@ -13,22 +13,23 @@
 
 #define BOOT_CHARS 8
 
-static void entry(const char *run, const char *uuid, const struct run_zone *z, char out[256])
+static void entry(const char *run, const char *uuid, uint64_t zoneid, pid_t pid, uint64_t boot_ns, const char *bootid,
+		  char out[256])
 {
-	snprintf(out, 256, "%s/.up/%.36s.%llu.%d.%llu.%.*s", run, uuid, (unsigned long long)z->zoneid, (int)z->init.pid,
-		 (unsigned long long)z->boot_ns, BOOT_CHARS, z->bootid);
+	snprintf(out, 256, "%s/.up/%.36s.%llu.%d.%llu.%.*s", run, uuid, (unsigned long long)zoneid, (int)pid,
+		 (unsigned long long)boot_ns, BOOT_CHARS, bootid);
 }
 
-static int touch(const char *run, const char *path, struct err *e)
+static int touch(int at, const char *run, const char *path, struct err *e)
 {
 	char dir[128];
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(at, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0 && errno == ENOENT) {
 		snprintf(dir, sizeof dir, "%s/.up", run);
-		if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		if (mkdirat(at, dir, 0700) < 0 && errno != EEXIST)
 			return err_sys(e, errno, "mkdir %s", dir);
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = openat(at, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	}
 	if (fd < 0)
 		return err_sys(e, errno, "create %s", path);
@@ -41,20 +42,12 @@ static int forget(const char *path, struct err *e)
 	return unlink(path) < 0 && errno != ENOENT ? err_sys(e, errno, "unlink %s", path) : 0;
 }
 
-int zone_up_put(const char *run, const char *uuid, const struct run_zone *z, struct err *e)
+int zone_up_put(int dir, const char *run, const char *uuid, const struct run_zone *z, struct err *e)
 {
 	char path[256];
 
-	entry(run, uuid, z, path);
-	return touch(run, path, e);
-}
-
-int zone_up_drop(const char *run, const char *uuid, const struct run_zone *z, struct err *e)
-{
-	char path[256];
-
-	entry(run, uuid, z, path);
-	return forget(path, e);
+	entry(run, uuid, z->zoneid, z->init.pid, z->boot_ns, z->bootid, path);
+	return touch(dir, run, path, e);
 }
 
 int zone_up_halting(const char *run, const char *uuid, bool on, struct err *e)
@@ -62,7 +55,35 @@ int zone_up_halting(const char *run, const char *uuid, bool on, struct err *e)
 	char path[256];
 
 	snprintf(path, sizeof path, "%s/.up/%.36s.halting", run, uuid);
-	return on ? touch(run, path, e) : forget(path, e);
+	return on ? touch(AT_FDCWD, run, path, e) : forget(path, e);
+}
+
+/* A teardown that was killed half way has left no file that says what the entry is called. */
+static int drop_by_uuid(const struct ctx *c, const char *uuid, struct err *e)
+{
+	char path[128];
+	_dir_ DIR *d = NULL;
+
+	snprintf(path, sizeof path, "%s/.up", c->node.run);
+	d = opendir(path);
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", path);
+	for (struct dirent *de; (de = readdir(d));)
+		if (!strncmp(de->d_name, uuid, UUID_LEN) && unlinkat(dirfd(d), de->d_name, 0) < 0 && errno != ENOENT)
+			return err_sys(e, errno, "unlink %s/%s", path, de->d_name);
+	return 0;
+}
+
+int zone_up_drop(const struct ctx *c, const char *uuid, const struct zone_run *r, struct err *e)
+{
+	char path[256];
+	int rc;
+
+	if (r->init_pid <= 0)
+		return drop_by_uuid(c, uuid, e);
+	entry(c->node.run, uuid, r->zoneid, r->init_pid, r->boot_ns, c->bootid, path);
+	rc = forget(path, e);
+	return rc < 0 ? rc : zone_up_halting(c->node.run, uuid, false, e);
 }
 
 /* ".N": by hand, for sscanf is what costs most in a scan of thousands. NULL when it is none. */

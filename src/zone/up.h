@@ -6,8 +6,8 @@
  *	/run/cloister/.up/<uuid>.<zoneid>.<pid of init>.<boot ns>.<start of boot id>
  *	/run/cloister/.up/<uuid>.halting
  *
- * The keeper puts an entry when init has been exec'd and drops it when init has ended; teardown drops it again.
- * Libc only. run: the node's run directory.
+ * The keeper puts an entry when init has been exec'd; teardown drops it. Until then an ended zone's entry is there,
+ * whose process is not: the zone is asked. Libc only. run: the node's run directory, seen from dir as in openat(2).
  */
 #ifndef CLOISTER_ZONE_UP_H
 #define CLOISTER_ZONE_UP_H
@@ -22,8 +22,9 @@ struct zone_up {
 	pid_t pid;
 };
 
-int zone_up_put(const char *run, const char *uuid, const struct run_zone *z, struct err *e);
-int zone_up_drop(const char *run, const char *uuid, const struct run_zone *z, struct err *e); /* a missing one is fine */
+int zone_up_put(int dir, const char *run, const char *uuid, const struct run_zone *z, struct err *e);
+/* What is there of it, and that it is being stopped. r: as zone_status() had it; a missing entry is fine. */
+int zone_up_drop(const struct ctx *c, const char *uuid, const struct zone_run *r, struct err *e);
 int zone_up_halting(const char *run, const char *uuid, bool on, struct err *e);
 /* Entries of this boot, in no order. */
 int zone_up_each(const struct ctx *c, void (*each)(const struct zone_up *, void *arg), void *arg, struct err *e);

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "kern/pidfd.h"
 #include "zone/run.h"
+#include "zone/up.h"
 
 /* One small file; 0, -ENOENT, or another errno. No allocation: a list calls this for each zone. */
 static int read_small(int dir, const char *path, char *text, size_t n)
@@ -118,13 +119,16 @@ int zone_mark_halting(const struct ctx *c, const char *uuid, bool on, struct err
 	_free_ char *path = xprintf("%s/%s/halting", c->node.run, uuid);
 	_fd_ int fd = -1;
 
-	if (!on)
-		return unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR ? err_sys(e, errno, "%s", path) : 0;
+	if (!on) {
+		if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+			return err_sys(e, errno, "%s", path);
+		return zone_up_halting(c->node.run, uuid, false, e);
+	}
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	/* No run directory: nothing runs, so nobody has to be told. */
-	if (fd < 0 && errno != ENOENT)
-		return err_sys(e, errno, "%s", path);
-	return 0;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", path);
+	return zone_up_halting(c->node.run, uuid, true, e);
 }
 
 int zone_signal(const struct zone_run *r, int sig, struct err *e)
