@@ -50,6 +50,8 @@ static int dataset(struct ctx *c, void *op, struct err *e)
 {
 	struct build *b = op;
 
+	if (b->snapshot_of)
+		return store_snapshot(b->s, b->snapshot_of, b->tmp, false, 0, e);
 	return store_create(b->s, b->tmp, 0, e);
 }
 
@@ -67,7 +69,7 @@ static int fill(struct ctx *c, void *op, struct err *e)
 
 	if (ds < 0)
 		return err_sys(e, errno, "open %s", b->tmp);
-	if (mkdirat(ds, "root", 0755) < 0)
+	if (!b->snapshot_of && mkdirat(ds, "root", 0755) < 0)
 		return err_sys(e, errno, "mkdir root");
 	return b->fill(c, b, ds, e);
 }

@@ -10,6 +10,7 @@ struct build {
 	/* Fills <dataset>/root, an empty folder. ds: descriptor of the dataset's top; tmp: its name in the store. */
 	int (*fill)(struct ctx *c, struct build *b, int ds, struct err *e);
 	void *arg;
+	const char *snapshot_of; /* begin with a snapshot of this dataset, which holds root/; NULL = empty */
 	bool replace; /* an image of this uuid may be there: it is moved to images/.old-<n>, for running zones */
 
 	struct state *st;

@@ -27,6 +27,17 @@ int image_import(struct ctx *c, struct state *st, struct store *s, const char *p
 int image_bootstrap(struct ctx *c, struct state *st, struct store *s, const char *suite, const char *mirror, const char *include,
 		    const struct import_opts *o, char uuid[37], struct err *e);
 
+/* A stopped VM, whose lock the caller holds. */
+struct capture_from {
+	const char *dataset; /* "<uuid>/root" */
+	const char *image;   /* shared root: the image's dataset; NULL: a private one */
+	const char *name, *type;
+	const json_t *oci;   /* kept from the image it was made from, or NULL */
+};
+/* overrides: members that replace the manifest's own, or NULL. */
+int image_capture(struct ctx *c, struct state *st, struct store *s, const struct capture_from *from, const json_t *overrides,
+		  const struct import_opts *o, char uuid[37], struct err *e);
+
 /* A new manifest from the options, these where they are open. */
 int import_manifest(const struct import_opts *o, const char *name, const char *type, json_t **out, struct err *e);
 /* oci_fill.c: the image of the layout at `layout` (a descriptor) into the folder root; manifest gets "oci". */
