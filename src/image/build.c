@@ -122,6 +122,20 @@ static int freeze(struct ctx *c, void *op, struct err *e)
 	return store_readonly(b->s, b->final, true, e);
 }
 
+static int uppers(struct ctx *c, void *op, struct err *e)
+{
+	struct build *b = op;
+
+	return upper_template(b->s, b->uuid, b->replace, e);
+}
+
+static int unuppers(struct ctx *c, void *op, struct err *e)
+{
+	struct build *b = op;
+
+	return b->replace ? 0 : upper_drop(b->s, b->uuid, e);
+}
+
 static int activate(struct ctx *c, void *op, struct err *e)
 {
 	return put_row(op, "active", e);
@@ -131,7 +145,8 @@ static const struct step steps[] = {
 	{"image-record", record, unrecord},   {"image-dataset", dataset, undataset},
 	{"image-fill", fill, NULL},	      {"image-manifest", note, NULL},
 	{"image-sync", sync_pool, NULL},      {"image-place", place, unplace},
-	{"image-readonly", freeze, NULL},     {"image-activate", activate, NULL},
+	{"image-readonly", freeze, NULL},     {"image-upper", uppers, unuppers},
+	{"image-activate", activate, NULL},
 };
 
 static int folder(struct build *b, const char *name, struct err *e)

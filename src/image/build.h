@@ -21,4 +21,8 @@ struct build {
 /* Makes it and records it under the image's lock. -EEXIST if it is installed. On failure nothing is left. */
 int image_build(struct ctx *c, struct build *b, struct err *e);
 
+/* upper.c: the template of uppers beside images/<uuid>. replace: that image has just been made again. */
+int upper_template(struct store *s, const char *uuid, bool replace, struct err *e);
+int upper_drop(struct store *s, const char *uuid, struct err *e);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "image/build.h"
 #include "image/manifest.h"
 
 void image_done(struct image *i)
@@ -94,6 +95,8 @@ int image_delete(struct ctx *c, struct state *st, struct store *s, const char *u
 	/* from here on a kill leaves a row that image_recover() clears with its dataset */
 	if (r == 0)
 		r = state_image_put(st, uuid, "installing", text, e);
+	if (r == 0)
+		r = upper_drop(s, uuid, e);
 	if (r == 0)
 		r = store_destroy(s, name, e);
 	if (r == 0)

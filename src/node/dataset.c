@@ -28,19 +28,9 @@ int dataset_quota(struct vm *v, struct err *e)
 
 int dataset_make_root(struct vm *v, const char *name, struct err *e)
 {
-	static const char *const layers[] = {"upper", "work"};
-	int r;
-
 	if (str_eq(vm_str(v->rec, "image_sharing"), "private"))
 		return store_snapshot(v->store, v->image.dataset, name, false, quota_id(v), e);
-	r = store_create(v->store, name, quota_id(v), e);
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(layers); i++) {
-		_free_ char *dir = xprintf("%s/%s", name, layers[i]);
-
-		if (mkdirat(store_fd(v->store), dir, 0755) < 0)
-			r = err_sys(e, errno, "mkdir %s", dir);
-	}
-	return r;
+	return image_upper(v->store, &v->image, name, quota_id(v), e);
 }
 
 int dataset_make(struct vm *v, struct err *e)
