@@ -6,6 +6,9 @@
  *	zinit                 the zone's services: every executable in /etc/zinit.d, in order of name
  *	zinit -- PROGRAM …    that program instead (vmadm's init_name)
  *
+ * The distribution's reboot, poweroff, halt and shutdown reach it by sysvinit's fifo, to which they fall back where no
+ * systemd answers.
+ *
  * A service that ends is started again after 1, 2, 4 … 60 seconds; ten minutes of good life reset that. One that exits
  * with 0 within a second has done its work and is not. Static and small: a thousand of these run on one machine.
  */
@@ -29,6 +32,7 @@
 #define SERVICES_MAX 64
 #define DIR_SERVICES "/etc/zinit.d"
 #define RC_LOCAL     "/etc/rc.local"
+#define INITCTL      "/run/initctl"
 #define GRACE_MS     5000
 #define BACKOFF_MAX  60
 #define GOOD_S       600
@@ -143,6 +147,31 @@ static void ended(struct service *s, int status)
 	s->due = now() + (wait < BACKOFF_MAX ? wait : BACKOFF_MAX);
 }
 
+/* What sysvinit's tools, and systemctl where there is no systemd, write to the fifo: initreq.h. */
+struct init_request {
+	int magic, cmd, runlevel, sleeptime;
+	char data[368];
+};
+enum { INIT_MAGIC = 0x03091969, INIT_CMD_RUNLVL = 1 };
+
+/* Read and write, so that it never reads as closed. -1: the zone has to do without. */
+static int initctl_open(void)
+{
+	unlink(INITCTL);
+	if (mkfifo(INITCTL, 0600) < 0)
+		return -1;
+	return open(INITCTL, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* The runlevel that is asked for, 0 = none. Only root can write there, but a torn request is still no request. */
+static int initctl_read(int fd)
+{
+	struct init_request q;
+	ssize_t n = read(fd, &q, sizeof q);
+
+	return n == sizeof q && q.magic == INIT_MAGIC && q.cmd == INIT_CMD_RUNLVL ? q.runlevel : 0;
+}
+
 static void reap(void)
 {
 	int status;
@@ -183,9 +212,12 @@ static _Noreturn void finish(int sfd, int how)
 	kill(-1, SIGTERM);
 	kill(-1, SIGCONT);
 	clock_gettime(CLOCK_MONOTONIC, &t0);
-	/* -1 with ECHILD: all gone, orphans included, for every process of the zone is ours in the end */
-	while (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD) {
-		if (left <= 0)
+	while (left > 0) {
+		/* one SIGCHLD may stand for several */
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		/* -1 with ECHILD: all gone, orphans included, for every process of the zone is ours in the end */
+		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
 			break;
 		if (poll(&p, 1, left) > 0 && read(sfd, &si, sizeof si) < 0)
 			break;
@@ -201,7 +233,7 @@ static _Noreturn void finish(int sfd, int how)
 int main(int argc, char **argv)
 {
 	struct signalfd_siginfo si;
-	struct pollfd p = {.events = POLLIN};
+	struct pollfd p[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	sigset_t all;
 
 	if (getpid() != 1) {
@@ -210,11 +242,12 @@ int main(int argc, char **argv)
 	}
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	p.fd = signalfd(-1, &all, SFD_CLOEXEC);
-	if (p.fd < 0) {
+	p[0].fd = signalfd(-1, &all, SFD_CLOEXEC);
+	if (p[0].fd < 0) {
 		say("signalfd", "", errno);
 		return 1;
 	}
+	p[1].fd = initctl_open();
 	if (argc > 2 && !strcmp(argv[1], "--"))
 		add(argv[2], argv + 2);
 	else
@@ -222,18 +255,23 @@ int main(int argc, char **argv)
 	for (int i = 0; i < nservices; i++)
 		start(&services[i]);
 	for (;;) {
-		int ms = start_due();
+		int ms = start_due(), level;
 
-		if (poll(&p, 1, ms) < 0 && errno != EINTR)
+		if (poll(p, 2, ms) < 0 && errno != EINTR)
 			return 1;
-		if (!(p.revents & POLLIN) || read(p.fd, &si, sizeof si) != sizeof si)
+		if (p[1].revents & POLLIN) {
+			level = initctl_read(p[1].fd);
+			if (level == '0' || level == '6')
+				finish(p[0].fd, level == '0' ? RB_POWER_OFF : RB_AUTOBOOT);
+		}
+		if (!(p[0].revents & POLLIN) || read(p[0].fd, &si, sizeof si) != sizeof si)
 			continue;
 		if (si.ssi_signo == SIGCHLD)
 			reap();
 		else if (si.ssi_signo == SIGINT || si.ssi_signo == (unsigned)SIGRTMIN + 5)
-			finish(p.fd, RB_AUTOBOOT);
+			finish(p[0].fd, RB_AUTOBOOT);
 		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGPWR || si.ssi_signo == (unsigned)SIGRTMIN + 4 ||
 			 si.ssi_signo == (unsigned)SIGRTMIN + 3)
-			finish(p.fd, RB_POWER_OFF);
+			finish(p[0].fd, RB_POWER_OFF);
 	}
 }
