@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cmd/cmd.h"
 #include "kern/cgroup.h"
+#include "node/vmops.h"
 #include "store/store.h"
 
 struct verb {
@@ -148,14 +149,17 @@ static int status(struct ctx *c, int argc, char **argv)
 
 static int import(struct ctx *c, int argc, char **argv)
 {
+	struct node_import n;
 	struct err e = ERR_INIT;
 
 	if (getopt(argc, argv, "") != -1)
 		return usage("import", NULL);
-	if (pool_import(c, (const char *const *)argv + optind, (size_t)(argc - optind), &e) < 0)
+	if (node_import(c, (const char *const *)argv + optind, (size_t)(argc - optind), &n, &e) < 0)
 		return cmd_fail(c, &e);
-	cmd_say("Attached the pool at %s", c->node.pool);
-	return 0;
+	cmd_say("Attached the pool at %s: %u VMs and %u images imported, %u VMs known already", c->node.pool, n.vms, n.images, n.known);
+	if (n.refused)
+		cmd_say("%u VMs stayed out: the warnings above say why", n.refused);
+	return n.refused ? 1 : 0;
 }
 
 static int grow(struct ctx *c, int argc, char **argv)
@@ -317,6 +321,7 @@ static int destroy(struct ctx *c, int argc, char **argv)
 		return 1;
 	}
 	r = pool_destroy(c, &e);
+	cmd_audit(c, "pool destroy", st.fsid, NULL, NULL, r);
 	if (r < 0)
 		return cmd_fail(c, &e);
 	cmd_say("Destroyed the pool on %s", st.backing);

@@ -128,5 +128,7 @@ int vm_record_save(struct vm *v, struct err *e)
 	_free_ char *path = vm_path(v, "config/record.json");
 	int r = file_replace(path, text, strlen(text), 0600, 0, e);
 
+	if (r == -ENOSPC && vm_need_store(v, NULL) == 0 && store_make_room(v->store, NULL) > 0)
+		r = file_replace(path, text, strlen(text), 0600, 0, e);
 	return r < 0 ? err_add(e, "record of VM %s", v->uuid) : 0;
 }

@@ -43,5 +43,13 @@ int node_recover(struct ctx *c, struct err *e);
 int node_boot(struct ctx *c, struct err *e);
 /* Stops all VMs in order of their time limits without touching autoboot. */
 int node_shutdown(struct ctx *c, struct err *e);
+/*
+ * pool_import(), then the database from what lies in the pool: images, VMs that it does not know, quota groups of all.
+ * May be repeated, also after a kill. A VM whose record does not read or conflicts stays out, with a warning.
+ */
+struct node_import {
+	unsigned vms, images, known, refused;
+};
+int node_import(struct ctx *c, const char *const *dev, size_t ndevs, struct node_import *out, struct err *e);
 
 #endif

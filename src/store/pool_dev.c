@@ -164,7 +164,7 @@ int pool_import(struct ctx *c, const char *const *dev, size_t ndevs, struct err 
 	struct pool_conf p = {.state = POOL_ONLINE, .driver = "btrfs"}, old;
 	const struct store_ops *ops = store_driver(p.driver);
 	_fd_ int lock = pool_lock(c, e), fd = -1;
-	int r, have;
+	int r, have, was;
 
 	if (lock < 0)
 		return lock;
@@ -190,8 +190,10 @@ int pool_import(struct ctx *c, const char *const *dev, size_t ndevs, struct err 
 		return err_add(e, "import pool");
 	if (have == 0 && pool_is_attached(c, &old, true))
 		return 0;
-	r = dir_make(c->node.pool, 0700, e);
-	if (r == 0)
+	/* with the state folder lost the pool may be there all the same */
+	was = pool_is_attached(c, &p, true);
+	r = was ? 0 : dir_make(c->node.pool, 0700, e);
+	if (r == 0 && !was)
 		r = ops->mount(c, &p, e);
 	if (r < 0)
 		return err_add(e, "import pool");
@@ -201,7 +203,8 @@ int pool_import(struct ctx *c, const char *const *dev, size_t ndevs, struct err 
 		r = pool_conf_save(c, &p, fd, e);
 	if (r < 0) {
 		own_fd(&fd);
-		umount2(c->node.pool, UMOUNT_NOFOLLOW);
+		if (!was)
+			umount2(c->node.pool, UMOUNT_NOFOLLOW);
 		return err_add(e, "import pool");
 	}
 	return 0;

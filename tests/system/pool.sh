@@ -205,6 +205,7 @@ le "… preallocated" 1342177280 "$(($(stat -c '%b * %B' "$NODE_STATE/pool.img")
 # ---- lost, attached, imported ----
 mkdir -p "$Z/$V/config" && echo '{"uuid":"v"}' >"$Z/$V/config/record.json"
 eq "records" "$("$S" records | grep -v "$U")" "$V {\"uuid\":\"v\"}"
+rm -r "${Z:?}/$U"
 check "detach" "$S" detach
 eq "no loop device stays" "$(losetup -nO BACK-FILE | grep -c "$NODE_STATE")" 0
 fails 1 'ENODEV.*not attached' "$S" open
@@ -218,15 +219,50 @@ eq "a refused destroy changes nothing" "$(field 2)" ONLINE
 mv "$NODE_STATE/pool.img" "$T_TMP/moved.img" && rm "$NODE_STATE/pool.conf"
 fails 1 'no pool' "$S" attach
 fails 1 'there is no pool' cloister pool import /etc/passwd
-check "import from the file alone" cloister pool import "$T_TMP/moved.img"
+fails 1 "$V stays out: VM record" cloister pool import "$T_TMP/moved.img"
+like "import from the file alone, without what is no VM" "$OUT" '0 VMs and 0 images imported'
 eq "its VM is there" "$("$S" records | grep -c "$V")" 1
-check "import twice" cloister pool import
+fails 1 'stays out' cloister pool import
 eq "attached again by its new name" "$("$S" detach && "$S" attach && field 2)" ONLINE
 fails 1 'VMs are on it' cloister pool destroy --yes
 fails 1 'say --yes|VMs are on it' cloister pool destroy </dev/null
 check "destroy -F" cloister pool destroy -F
 check_not "the file is gone" test -e "$T_TMP/moved.img"
 check_not "the mount point too" test -e "$Z"
+
+# ---- VMs of a lost node ----
+states() { local u; for u in "$a" "$b"; do vmadm get "$u" | jq -r .state; done | tr '\n' ' '; }
+check "a pool for VMs" cloister pool create -s 1G
+if mkzone a web1 '"autoboot":false,"quota":1' && mkzone b web2 '"autoboot":false,"quota":2'; then
+	check "snapshot" vmadm create-snapshot "$a" s1
+	dd if=/dev/urandom of="$Z/$a/root/upper/data" bs=1M count=30 status=none
+	sync -f "$Z"
+	vmadm get "$a" | jq -S 'del(.server_uuid)' >"$T_TMP/before"
+	fails 1 '2 VMs are on it' cloister pool destroy --yes
+	"$S" detach
+	eq "a lost pool's VMs are missing" "$(states)" 'missing missing '
+	rm -r "$NODE_STATE/node.db"* "$NODE_STATE/pool.conf"
+	( CLOISTER_FAIL=import-rows:kill exec cloister pool import "$NODE_STATE/pool.img" ) >/dev/null 2>&1
+	eq "import killed half way" $? 137
+	eq "its VMs can't be started yet" "$(states)" 'failed failed '
+	check "import again" cloister pool import
+	like "… says what it found" "$OUT" '2 VMs known already'
+	eq "they are back" "$(states)" 'stopped stopped '
+	eq "… as they were" "$(vmadm get "$a" | jq -S 'del(.server_uuid)' | diff "$T_TMP/before" - && echo same)" same
+	rm -r "$NODE_STATE/node.db"* "$NODE_STATE/pool.conf" # and the pool is still mounted
+	check "import in one go" cloister pool import
+	like "… says what it found" "$OUT" '2 VMs and [1-9] images imported'
+	eq "quota of the first" "$(btrfs qgroup show -re --raw "$Z" | awk '$1 ~ "^1/" && $4 == 1073741824' | wc -l)" 1
+	eq "quota of the second" "$(btrfs qgroup show -re --raw "$Z" | awk '$1 ~ "^1/" && $4 == 2147483648' | wc -l)" 1
+	le "what it holds counts" 31457280 "$(btrfs qgroup show -re --raw "$Z" | awk '$4 == 1073741824 {print $2}')"
+	check "rollback" vmadm rollback-snapshot "$a" s1
+	check_not "… did it" test -e "$Z/$a/root/upper/data"
+	check "start" vmadm start "$a"
+	fails 1 '1 VMs run on it' cloister pool destroy -F
+	check "delete" bash -c "vmadm delete $a && vmadm delete $b"
+	eq "no group is left" "$(btrfs qgroup show "$Z" | grep -c '^1/')" 0
+fi
+check "destroy" cloister pool destroy -F
 
 # ---- killed in the middle of create and destroy ----
 for s in pool-conf pool-conf+ pool-file+ pool-format+ pool-mount+ pool-quota+ pool-layout+ pool-online pool-online+; do
@@ -298,7 +334,7 @@ eq "data is whole" "$(sha256sum <"$Z/$V/root/f")" "$SUM"
 like "status counts errors" "$(cloister pool status)" '[1-9][0-9]* errors'
 "$S" detach
 rm "$NODE_STATE/pool.conf"
-check "import by looking at the disks" cloister pool import
+fails 1 "$V stays out" cloister pool import # by looking at the disks
 eq "the mirror is known" "$(grep -c mirror=yes "$NODE_STATE/pool.conf")" 1
 "$S" detach
 losetup -d "$C"
@@ -329,6 +365,7 @@ fails 1 ENODEV "$S" attach
 mount "$A" "$T_TMP/mnt"
 rm "$NODE_STATE/pool.conf"
 echo mine >"$T_TMP/mnt/file"
-check "import from the folder" cloister pool import "$T_TMP/mnt/cloister-$NODE"
+fails 1 "$U stays out" cloister pool import "$T_TMP/mnt/cloister-$NODE"
+eq "imported from the folder" "$(field 2)" ONLINE
 check "destroy" cloister pool destroy -F
 eq "the mount keeps what was not ours" "$(ls "$T_TMP/mnt")" file
