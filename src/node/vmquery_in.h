@@ -65,6 +65,7 @@ struct gather {
 	uint64_t now;
 	int proc;
 	bool need[4]; /* by enum vm_source */
+	bool server;  /* server_uuid is asked for */
 	bool wide;    /* of the columns that STATE_SLIM leaves out */
 	unsigned parts, damaged;
 	size_t cap;

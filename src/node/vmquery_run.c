@@ -340,6 +340,7 @@ static int gather(struct vm_query *q, struct gather *g, struct state *st, struct
 	for (size_t i = 0; i < q->nfields; i++) {
 		g->need[q->fields[i].src] = true;
 		g->parts |= q->fields[i].parts;
+		g->server |= q->fields[i].col == COL_SERVER;
 		g->wide |= (slim & (1u << q->fields[i].col)) == 0;
 	}
 	if (q->whole) {
@@ -358,9 +359,11 @@ static int gather(struct vm_query *q, struct gather *g, struct state *st, struct
 		if (store_open(g->c, &g->store, NULL) < 0)
 			g->store = NULL;
 	}
-	r = state_kv_get(st, "server_uuid", &q->server_uuid, NULL);
-	if (r < 0 && r != -ENOENT)
-		return r;
+	if (g->server || g->need[SRC_LIVE]) {
+		r = state_kv_get(st, "server_uuid", &q->server_uuid, e);
+		if (r < 0)
+			return r;
+	}
 	r = state_vm_each(st, g->need[SRC_RECORD] ? STATE_RECORD : g->wide ? 0 : STATE_SLIM, each_row, g, e);
 	if (r == 0)
 		qsort_r(q->vms, q->nvms, sizeof(void *), order, q);

@@ -57,11 +57,13 @@ eq "nothing is left of it in the index" "$(ls -A "$NODE_RUN/.up" | grep -c "$a")
 eq "how it ended" "$(vmadm list -p -o exit_status alias=web1)" "-9"
 
 # Damage to one record is told by name, and the others are listed.
-sqlite3 "$NODE_STATE/node.db" "update record set text='{' where uuid='$b'"
+record() { python3 -c 'import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute("update record set text=? where uuid=?", sys.argv[2:]); d.commit()' "$NODE_STATE/node.db" "$1" "$b"; }
+good=$(jq -c . "$NODE_POOL/$b/config/record.json")
+record '{' 
 fails 1 "the record of VM $b .db1. is damaged" vmadm list -o alias,hostname
 eq "both are listed" "$(vmadm list -p -o alias,hostname 2>/dev/null | wc -l)" 2
 eq "the plain list does not even look" "$(vmadm list -H | wc -l)" 2
-sqlite3 "$NODE_STATE/node.db" "update record set text=(select json_object('uuid','$b','brand','joyent-minimal','alias','db1','zonename','$b','v',1)) where uuid='$b'"
+record "$good"
 
 # Events: what was, and what comes while we follow.
 check "events tell of a start" sh -c "vmadm events -r | grep -q ' start'"
