@@ -112,6 +112,7 @@ static int sync_pool(struct ctx *c, void *op, struct err *e)
 	/* the row will say that it is there: then its bytes must be */
 	if (syncfs(store_fd(b->s)) < 0)
 		return err_sys(e, errno, "sync %s", c->node.pool);
+	store_warn(c, b->s);
 	return 0;
 }
 

@@ -44,7 +44,12 @@ static int undo_row(struct ctx *c, void *op, struct err *e)
 
 static int do_root(struct ctx *c, void *op, struct err *e)
 {
-	return dataset_make(op, e);
+	struct vm *v = op;
+	int r = dataset_make(v, e);
+
+	if (r == 0)
+		store_warn(c, v->store);
+	return r;
 }
 
 static int undo_root(struct ctx *c, void *op, struct err *e)

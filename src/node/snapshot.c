@@ -44,6 +44,8 @@ int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct
 		return r;
 	root = xprintf("%s/root", v.uuid);
 	r = store_snapshot(v.store, root, snap, true, store_quota_id(v.store, v.id_base), e);
+	if (r == 0)
+		store_warn(c, v.store);
 	if (r < 0)
 		return err_add(e, "snapshot %s of VM %s", name, v.uuid);
 	if (v.run.running) {
