@@ -88,7 +88,7 @@ static int place(struct ctx *c, void *op, struct err *e)
 	struct build *b = op;
 
 	if (b->replace && store_exists(b->s, b->final)) {
-		/* zones that run from it keep it; image_recover() at the next boot drops it */
+		/* zones that run from it keep it; image_drop_old() takes it at the next boot */
 		_free_ char *old = xprintf("images/.old-%s-%llx", b->uuid, (unsigned long long)clock_wall_ns());
 		int r = store_rename(b->s, b->final, old, e);
 
@@ -200,6 +200,7 @@ struct sweep {
 	struct state *st;
 	struct store *s;
 	char (*uuid)[37];
+	char **name;
 	size_t n;
 };
 
@@ -216,7 +217,7 @@ static int unfinished(const char *uuid, const char *istate, const char *manifest
 
 int image_recover(struct ctx *c, struct state *st, struct store *s, struct err *e)
 {
-	struct sweep w = {st, s, NULL, 0};
+	struct sweep w = {.st = st, .s = s};
 	int r = store_recover(s, e); /* what was in .tmp when its maker died */
 
 	if (r >= 0)
@@ -237,6 +238,32 @@ int image_recover(struct ctx *c, struct state *st, struct store *s, struct err *
 	return r < 0 ? r : 0;
 }
 
+static int old_one(const char *name, uint64_t created, void *arg)
+{
+	struct sweep *w = arg;
+
+	if (strncmp(name, ".old-", 5))
+		return 0;
+	w->name = xrealloc(w->name, (w->n + 1) * sizeof *w->name);
+	w->name[w->n++] = xprintf("images/%s", name);
+	return 0;
+}
+
+int image_drop_old(struct store *s, struct err *e)
+{
+	struct sweep w = {.s = s};
+	int r = store_each(s, "images", old_one, &w, NULL);
+
+	r = r == -ENOENT ? 0 : r;
+	for (size_t i = 0; i < w.n; i++) {
+		if (r >= 0)
+			r = store_destroy(s, w.name[i], e);
+		free(w.name[i]);
+	}
+	free(w.name);
+	return r < 0 ? r : 0;
+}
+
 static int adopt_one(const char *name, uint64_t created, void *arg)
 {
 	struct sweep *w = arg;
@@ -250,8 +277,11 @@ static int adopt_one(const char *name, uint64_t created, void *arg)
 
 int image_adopt(struct ctx *c, struct state *st, struct store *s, struct err *e)
 {
-	struct sweep w = {st, s, NULL, 0};
+	struct sweep w = {.st = st, .s = s};
 	int r = store_each(s, "images", adopt_one, &w, e), n = 0;
+
+	if (r == -ENOENT)
+		return 0;
 
 	for (size_t i = 0; r >= 0 && i < w.n; i++) {
 		_free_ char *path = xprintf("images/%s/manifest.json", w.uuid[i]), *text = NULL;

@@ -84,9 +84,13 @@ int image_lock(const struct ctx *c, const char *uuid, bool shared, bool try, str
 int image_delete(struct ctx *c, struct state *st, struct store *s, const char *uuid, struct err *e)
 {
 	_free_ char *text = NULL, *name = xprintf("images/%s", uuid);
-	_fd_ int lock = image_lock(c, uuid, false, false, e);
+	_fd_ int lock = -1;
 	int r;
 
+	/* sparse zones stand on it without naming it */
+	if (!strcmp(uuid, IMAGE_PLATFORM))
+		return err_set(e, EPERM, "image %s is the built-in one of sparse zones: it is not deleted", uuid);
+	lock = image_lock(c, uuid, false, false, e);
 	if (lock < 0)
 		return lock;
 	r = state_image_get(st, uuid, NULL, &text, e);

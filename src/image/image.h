@@ -49,6 +49,8 @@ int image_lock(const struct ctx *c, const char *uuid, bool shared, bool try, str
 int image_delete(struct ctx *c, struct state *st, struct store *s, const char *uuid, struct err *e);
 /* Clears images whose making or deleting was killed. Cheap when there are none. */
 int image_recover(struct ctx *c, struct state *st, struct store *s, struct err *e);
+/* Drops the platform images that newer ones took the place of. Only while no zone runs: one may stand on them. */
+int image_drop_old(struct store *s, struct err *e);
 /* Records the images that are on the pool and not in the database (after pool import). Returns how many. */
 int image_adopt(struct ctx *c, struct state *st, struct store *s, struct err *e);
 

@@ -139,6 +139,11 @@ static void clear_stale(struct ctx *c)
 	free(t.uuid);
 }
 
+static int none_running(const char *uuid, const struct zone_run *r, void *arg)
+{
+	return r->running ? -EBUSY : 0;
+}
+
 int node_boot(struct ctx *c, struct err *e)
 {
 	struct todo t = {0}, half = {0};
@@ -156,7 +161,9 @@ int node_boot(struct ctx *c, struct err *e)
 	if (r == 0)
 		r = store_open(c, &store, e);
 	if (r == 0)
-		r = store_recover(store, e);
+		r = image_recover(c, st, store, e);
+	if (r == 0 && zone_each(c, none_running, NULL, e) == 0)
+		r = image_drop_old(store, e);
 	store_close(&store);
 	if (r == 0)
 		r = state_vm_each(st, 0, find_provisioning, &half, e);

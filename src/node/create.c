@@ -123,6 +123,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 {
 	_free_ char *what = NULL;
 	_vm_ struct vm v = VM_INIT;
+	_fd_ int image = -1;
 	int r;
 
 	v.c = c;
@@ -134,6 +135,12 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	strcpy(uuid, v.uuid);
 	v.brand = brand_find(vm_str(v.rec, "brand"));
 	what = xprintf("create %s", v.uuid);
+	/* until the record names it, nothing else keeps the image from being deleted; the built-in one never is */
+	if (vm_str(v.rec, "image_uuid")) {
+		image = image_lock(c, vm_str(v.rec, "image_uuid"), true, false, e);
+		if (image < 0)
+			return image;
+	}
 	v.lock = lock_take(c, v.uuid, e);
 	if (v.lock < 0)
 		return v.lock;

@@ -214,6 +214,7 @@ int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struc
 	_vm_ struct vm v = VM_INIT;
 	_json_ json_t *rec = NULL;
 	_free_ char *what = NULL;
+	_fd_ int kept = -1;
 	const char *image = vm_str(payload, "image_uuid"), *key;
 	struct exchange x = {.v = &v};
 	char now[CLOCK_TEXT];
@@ -225,6 +226,9 @@ int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struc
 			return err_set(e, EINVAL, "reprovision takes image_uuid alone, not \"%s\"", key);
 	if (!image || !uuid_valid(image))
 		return err_set(e, EINVAL, "reprovision needs an image_uuid");
+	kept = image_lock(c, image, true, false, e); /* it stays until the record names it */
+	if (kept < 0)
+		return kept;
 	r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 	if (r < 0)
 		return r;
