@@ -36,6 +36,15 @@ static int run_ended(struct ctx *c, int argc, char **argv)
 	return vm_ended(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
 }
 
+static int run_ready(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 2 || !uuid_valid(argv[1]))
+		return cmd_usage("cloister", argv[0], NULL);
+	return vm_ready(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
 static int run_zone_boot(struct ctx *c, int argc, char **argv)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -69,5 +78,6 @@ CMD(cloister_shutdown, "cloister", "shutdown", "", "stop all VMs in order and de
     CMD_NONE, run_shutdown);
 CMD(cloister_zone_ended, "cloister", "zone-ended", "<uuid>", "for zoneadmd: what follows the end of a zone's init", CMD_VM,
     run_ended);
+CMD(cloister_zone_ready, "cloister", "zone-ready", "<uuid>", "for zoneadmd: a new zone's init is up, or its time is", CMD_VM, run_ready);
 CMD(cloister_zone_boot, "cloister", "zone-boot", "<uuid>", "for `cloister boot`: boot one VM", CMD_VM, run_zone_boot);
 CMD(cloister_zone_halt, "cloister", "zone-halt", "<uuid>", "for `cloister shutdown`: stop one VM", CMD_VM, run_zone_halt);

@@ -3,11 +3,15 @@
 #ifndef CLOISTER_KERN_SOCK_H
 #define CLOISTER_KERN_SOCK_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 /* Listens at dir/name, 0600, in place of what stood there (one rename; dir is a descriptor). Not blocking. */
 int sock_listen(int dir, const char *name, struct err *e);
 /* Connects to a socket by path; paths longer than sun_path are reached through a descriptor of the folder. */
+/* A datagram socket at name below dir, for the owner uid alone; nonblocking. For what a zone's init has to say. */
+int sock_hear(int dir, const char *name, uid_t uid, struct err *e);
 int sock_connect(const char *path, struct err *e);
 
 #endif

@@ -18,6 +18,7 @@
 #include "node/create.h"
 #include "node/dataset.h"
 #include "node/lock.h"
+#include "node/provision.h"
 #include "node/subid.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -82,7 +83,8 @@ static int do_done(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
 
-	return state_vm_set_state(v->st, v->uuid, "installed", e);
+	/* or provision.h does it */
+	return v->awaited ? 0 : state_vm_set_state(v->st, v->uuid, "installed", e);
 }
 
 static const struct step create_steps[] = {
@@ -134,6 +136,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	snprintf(v.uuid, sizeof v.uuid, "%s", vm_str(v.rec, "uuid"));
 	strcpy(uuid, v.uuid);
 	v.brand = brand_find(vm_str(v.rec, "brand"));
+	v.vmstate = xstrdup("provisioning");
 	what = xprintf("create %s", v.uuid);
 	/* until the record names it, nothing else keeps the image from being deleted; the built-in one never is */
 	if (vm_str(v.rec, "image_uuid")) {
@@ -166,5 +169,8 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 		return r;
 	/* the event feed is for watchers; the VM is there whether or not it could be told */
 	state_event(v.st, "create", v.uuid, NULL, NULL);
-	return 0;
+	if (!v.awaited || vm_bool(payload, "nowait", false))
+		return 0;
+	own_fd(&v.lock);
+	return provision_wait(c, v.uuid, e);
 }

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "model/vm.h"
 #include "node/exit.h"
+#include "node/provision.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -69,6 +70,9 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e)
 	r = exit_save(c, uuid, &v.run, e);
 	if (r < 0)
 		ctx_log(c, LOG_WARN, "exit status of VM %s: %s", uuid, e->msg);
+	r = provision_down(&v, v.run.ended == ZONE_END_HALT || (v.run.ended != ZONE_END_REBOOT && !vm_restart_init(v.rec)), e);
+	if (r < 0)
+		return r;
 	switch (v.run.ended) {
 	case ZONE_END_REBOOT:
 		return boot_again(&v, 0, "reboot", e);

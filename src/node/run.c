@@ -73,6 +73,7 @@ static int do_spec(struct ctx *c, void *op, struct err *e)
 
 	b->have_spec = true;
 	b->z.init_restarts = restarts;
+	b->v->awaited = b->z.notify;
 	return r;
 }
 

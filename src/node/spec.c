@@ -259,13 +259,14 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 }
 
 /* The root's top folder as the zone's init is going to see it: for a shared root the upper layer goes before the image. */
-static int read_init_link(struct vm *v, const char *tree, char *out, size_t n)
+static int read_init_link(const char *init, const char *tree, char *out, size_t n)
 {
 	_fd_ int root = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char path[256] = "sbin/init";
+	char path[256];
 
 	if (root < 0)
 		return -errno;
+	snprintf(path, sizeof path, "%s", init);
 	/* follow by hand for a few steps, each confined to the root, and keep the last name */
 	for (int hop = 0; hop < 8; hop++) {
 		_fd_ int fd = path_open_in(root, path, O_PATH | O_NOFOLLOW, 0, NULL);
@@ -279,27 +280,28 @@ static int read_init_link(struct vm *v, const char *tree, char *out, size_t n)
 			return 0;
 		}
 		out[len] = 0;
-		if (out[0] == '/' || !strchr(out, '/'))
-			snprintf(path, sizeof path, out[0] == '/' ? "%s" : "sbin/%s", out);
-		else
-			snprintf(path, sizeof path, "sbin/%s", out);
+		if (out[0] == '/') {
+			snprintf(path, sizeof path, "%s", out);
+		} else {
+			char *slash = strrchr(path, '/');
+			size_t dir = slash ? (size_t)(slash + 1 - path) : 0;
+
+			snprintf(path + dir, sizeof path - dir, "%s", out);
+		}
 	}
 	return -ELOOP;
 }
 
 enum init_kind vm_init_kind(struct vm *v)
 {
+	const char *init = vm_str(v->rec, "init_name") ?: "/sbin/init";
 	char link[256] = "";
 	_free_ char *upper = NULL, *tree = NULL;
 
 	if (v->brand->init == BRAND_INIT_ZINIT)
 		return INIT_ZINIT;
-	if (v->brand->init == BRAND_INIT_HOST) {
-		ssize_t n = readlink("/sbin/init", link, sizeof link - 1);
-
-		link[n > 0 ? n : 0] = 0;
-		return brand_init_kind(link);
-	}
+	if (v->brand->init == BRAND_INIT_HOST && str_starts(init, "/sbin/"))
+		return brand_init_kind(read_init_link(init, "/", link, sizeof link) == 0 ? link : init);
 	if (str_eq(vm_str(v->rec, "image_sharing"), "private")) {
 		tree = vm_path(v, "root/root");
 	} else {
@@ -307,11 +309,11 @@ enum init_kind vm_init_kind(struct vm *v)
 		if (vm_need_image(v, NULL) == 0)
 			tree = xprintf("%s/%s/root", v->c->node.pool, v->image.dataset);
 	}
-	if (upper && read_init_link(v, upper, link, sizeof link) == 0)
+	if (upper && read_init_link(init, upper, link, sizeof link) == 0)
 		return brand_init_kind(link);
-	if (tree && read_init_link(v, tree, link, sizeof link) == 0)
+	if (tree && read_init_link(init, tree, link, sizeof link) == 0)
 		return brand_init_kind(link);
-	return INIT_OTHER;
+	return brand_init_kind(init);
 }
 
 static void env_put(struct zspec *z, unsigned *n, const char *name, const char *value)
@@ -485,6 +487,15 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		return r;
 	if (vm_init_kind(v) == INIT_SYSTEMD && !z->docker)
 		z->systemd = xstrdup("1");
+	/* a distribution's init is up when it says so; it is asked while the VM is being provisioned, no longer */
+	if (z->systemd && v->brand->init == BRAND_INIT_ROOT && str_eq(v->vmstate, "provisioning")) {
+		unsigned n = 0;
+
+		for (; z->env && z->env[n]; n++)
+			;
+		z->notify = true;
+		env_put(z, &n, "NOTIFY_SOCKET", "/.zonecontrol/notify");
+	}
 	cgroups(v, z);
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
 	return dir_make(z->log_dir, 0700, e);

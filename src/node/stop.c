@@ -14,6 +14,7 @@
 #include "node/dataset.h"
 #include "node/exit.h"
 #include "node/lock.h"
+#include "node/provision.h"
 #include "node/stop.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -123,7 +124,9 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 		r = v.run.init_pid || v.run.keeper_pid || force ? vm_halt_zone(&v, e) : 0;
 		return r < 0 ? r : 1;
 	}
-	r = vm_take_down(&v, force, timeout, false, e);
+	r = provision_down(&v, true, e);
+	if (r == 0)
+		r = vm_take_down(&v, force, timeout, false, e);
 	if (r < 0)
 		return err_add(e, "stop VM %s", v.uuid);
 	state_event(v.st, "stop", v.uuid, NULL, NULL);
@@ -139,7 +142,9 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		return r;
 	if (!v.run.running)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
-	r = vm_take_down(&v, force, -1, true, e);
+	r = provision_down(&v, false, e);
+	if (r == 0)
+		r = vm_take_down(&v, force, -1, true, e);
 	if (r == 0)
 		r = vm_boot_zone(&v, 0, e);
 	if (r < 0)

@@ -27,6 +27,7 @@ struct vm {
 	const struct brand *brand;
 	struct image image;       /* vm_need_image() */
 	bool have_image;
+	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 };
 

@@ -37,6 +37,8 @@ int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struc
 
 /* Called by a keeper whose zone has ended by itself (reboot, power-off, init's death). */
 int vm_ended(struct ctx *c, const char *uuid, struct err *e);
+/* Called by a keeper whose zone's init has said that it is up, or has not within its time. 1 = not yet. */
+int vm_ready(struct ctx *c, const char *uuid, struct err *e);
 /* Clears what killed commands left. Called by every command that changes something; costs one open when there is nothing. */
 int node_recover(struct ctx *c, struct err *e);
 /* Attaches the pool, clears what the last boot left, starts the autoboot VMs in parallel. */

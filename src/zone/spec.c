@@ -28,7 +28,8 @@ static const struct field fields[] = {
 	FIELD(node, F_STR),	    FIELD(shared, F_BOOL),    FIELD(root_path, F_STR), FIELD(lower, F_STRV),
 	FIELD(upper, F_STR),	    FIELD(work, F_STR),	      FIELD(root_ro, F_BOOL),  FIELD(argv, F_STRV),
 	FIELD(env, F_STRV),	    FIELD(user, F_STR),	      FIELD(cwd, F_STR),       FIELD(docker, F_BOOL),
-	FIELD(restart_init, F_BOOL), FIELD(init_restarts, F_U64), FIELD(no_console, F_BOOL), FIELD(cg_v2_zone, F_STR),
+	FIELD(restart_init, F_BOOL), FIELD(init_restarts, F_U64), FIELD(no_console, F_BOOL), FIELD(notify, F_BOOL),
+	 FIELD(cg_v2_zone, F_STR),
 	FIELD(join, F_STRV),	    FIELD(sup_join, F_STRV),  FIELD(caps, F_HEX),      FIELD(seccomp, F_STR),
 	FIELD(memlock, F_U64),	    FIELD(nofile, F_U64),     FIELD(ptys, F_U64),      FIELD(systemd, F_STR),
 };

@@ -63,6 +63,7 @@ struct zspec {
 	bool restart_init;
 	uint64_t init_restarts; /* how often so far */
 	bool no_console;
+	bool notify;            /* init says READY=1 to /.zonecontrol/notify when it is up (sd_notify(3)): provisioning */
 
 	char *cg_v2_zone;       /* directory: <v2>/<root>/<uuid>/zone, CLONE_INTO_CGROUP or join */
 	char **join;            /* cgroup.procs files init has to be written to (v1) */

@@ -7,6 +7,7 @@
  *	/run/cloister/<uuid>/spec     what it was booted from
  *	/run/cloister/<uuid>/halting  exists: a command is stopping it, so the keeper must not restart or tear down
  *	/run/cloister/<uuid>/ended    text: reason (exit, signal, reboot, halt, unknown), status; written by the keeper
+ *	/run/cloister/<uuid>/ready    exists: its init has said that it is up (zspec.notify)
  *	/run/cloister/<uuid>/console.sock, keeper's build namespace as /proc/<keeper>/fd/10
  */
 #ifndef CLOISTER_ZONE_ZONE_H

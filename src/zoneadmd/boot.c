@@ -76,7 +76,7 @@ static int write_zone(const struct zspec *z, int run_dir, const struct run_proc 
  * process is the same: pid, children, start time. Should the exec fail, this image does it.
  */
 static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, bool child, int build_ns, int master, int listener,
-		uint64_t boot_ns)
+		int notify, uint64_t boot_ns)
 {
 	char pid[16], ns[24], *argv[] = {(char *)"zoneadmd", (char *)"--keep", z->uuid, pid, (char *)(child ? "1" : "0"), ns, NULL};
 
@@ -88,9 +88,10 @@ static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, boo
 	fd_fix(-1, FD_CONTROL);
 	fd_fix(init_fd, FD_INIT);
 	fd_fix(run_dir, FD_RUN);
+	fd_fix(notify, FD_NOTIFY);
 	close(FD_STATUS);
 	close_range(FD_STATUS + 1, FD_BUILD_NS - 1, 0);
-	close_range(FD_RUN + 1, ~0U, 0);
+	close_range(FD_NOTIFY + 1, ~0U, 0);
 	unsetenv("CLOISTER_FAIL");
 	execv("/proc/self/exe", argv);
 	return keeper_main(z->uuid, init, child, boot_ns);
@@ -137,7 +138,7 @@ static int boot(struct boot *b, struct err *e)
 	}
 	join_sup(&b->z);
 	oom_score("-900\n");
-	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, boot_ns);
+	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, boot_ns);
 }
 
 static int own_folder(char *out, size_t n)
@@ -165,7 +166,7 @@ int boot_main(const char *uuid)
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .host_mnt = -1, .host_pid = -1, .host_net = -1, .host_ipc = -1, .host_cgroup = -1,
 		.host_time = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
-		.null = -1, .empty = -1, .master = -1, .build_ns = -1,
+		.null = -1, .empty = -1, .master = -1, .build_ns = -1, .notify = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];
@@ -204,7 +205,7 @@ static int adopt(int status, struct err *e)
 {
 	struct zspec z = {0};
 	struct run_zone rz;
-	_buf_ struct buf text = BUF_INIT;
+	_buf_ struct buf text = BUF_INIT, none = BUF_INIT;
 	_fd_ int run_dir = -1, init_fd = -1;
 	int build_ns = -1, master = -1, listener = -1;
 	int r = spec_read(&z, e);
@@ -222,12 +223,15 @@ static int adopt(int status, struct err *e)
 		return err_set(e, ESRCH, "the zone is not running");
 	from_worker(run_dir, &build_ns, &master, &listener);
 	r = write_zone(&z, run_dir, &rz.init, rz.boot_ns, e);
+	/* What init had to say was lost with the keeper: nobody shall wait for it. */
+	if (r == 0 && z.notify)
+		r = put_file(run_dir, "ready", &none, e);
 	if (r < 0)
 		return r;
 	join_sup(&z);
 	oom_score("-900\n");
 	answer_ok(status, &rz.init);
-	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, rz.boot_ns);
+	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, rz.boot_ns);
 }
 
 int adopt_main(const char *uuid)

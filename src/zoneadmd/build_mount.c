@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "kern/mount.h"
 #include "kern/path.h"
+#include "kern/sock.h"
 #include "zoneadmd/zoneadmd.h"
 
 static uint64_t attrs(unsigned flags)
@@ -201,6 +202,11 @@ int build_control(struct boot *b, struct err *e)
 	file = openat(m, "zone", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (file < 0 || fd_write_all(file, buf_str(&text), text.len) < 0 || mkdirat(m, "native", 0755) < 0)
 		return err_sys(e, errno, "/.zonecontrol");
+	if (b->z.notify) {
+		b->notify = sock_hear(m, "notify", b->z.id_base, e);
+		if (b->notify < 0)
+			return b->notify;
+	}
 	own_fd(&file); /* an open writer would keep the mount from becoming read-only */
 	r = mnt_attach_at(native, m, "native", e);
 	return r < 0 ? r : mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);

@@ -26,6 +26,8 @@
 #define BACKOFF_MAX 60
 #define GOOD_RUN    60 /* seconds after which a restart is not held back */
 #define DRAIN_MS    1000
+#define READY_S     300  /* what a distribution's init gets to come up */
+#define HEAR_MAX    4096 /* messages: one that says much and never that it is up has no claim on our time */
 
 struct keeper {
 	struct zspec z;
@@ -37,6 +39,8 @@ struct keeper {
 	int worker_fd, control;
 	unsigned worker_fails;
 	uint64_t worker_start, worker_next; /* CLOCK_MONOTONIC ns */
+	uint64_t ready_by;                  /* 0 = nobody waits for that */
+	unsigned heard;
 };
 
 /* 0, 1, 2, 4, … 60 seconds. */
@@ -110,11 +114,79 @@ static void worker_gone(struct keeper *k)
 	k->worker_next = now + backoff(k->worker_fails - (k->worker_fails > 0)) * SECOND;
 }
 
+/* A line of its own in a message of sd_notify(3), which is the zone's and may be anything. */
+static bool says_ready(const char *text, size_t n)
+{
+	static const char word[] = "READY=1";
+
+	for (const char *l = text, *end = text + n; l < end;) {
+		const char *eol = memchr(l, '\n', (size_t)(end - l)) ?: end;
+
+		if ((size_t)(eol - l) == sizeof word - 1 && !memcmp(l, word, sizeof word - 1))
+			return true;
+		l = eol + 1;
+	}
+	return false;
+}
+
+/* Not waited for: it takes the VM's lock, whose holder may wait for us. */
+static void call_ready(struct keeper *k)
+{
+	char *argv[] = {k->z.cloister, (char *)"--node", k->z.node, (char *)"zone-ready", k->z.uuid, NULL};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (fork())
+			_exit(0);
+		signal(SIGPIPE, SIG_DFL);
+		umask(022);
+		close_range(3, ~0U, 0);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Provisioning is over: init has said so, or its time is up. The command finds out which by the file. */
+static void provisioned(struct keeper *k, bool ready)
+{
+	if (ready)
+		put_file(FD_RUN, "ready", &(struct buf)BUF_INIT, NULL);
+	close(FD_NOTIFY);
+	k->ready_by = 0;
+	if (k->z.cloister && k->z.node)
+		call_ready(k);
+}
+
+static void hear_init(struct keeper *k)
+{
+	char m[1024];
+	ssize_t n = recv(FD_NOTIFY, m, sizeof m, MSG_DONTWAIT);
+
+	if (n > 0 && says_ready(m, (size_t)n))
+		provisioned(k, true);
+	else if (++k->heard == HEAR_MAX)
+		provisioned(k, false);
+}
+
 static void keep_init(struct keeper *k)
 {
 	for (;;) {
-		struct pollfd p[2] = {{.fd = FD_INIT, .events = POLLIN}, {.fd = k->worker_fd, .events = POLLIN}};
+		struct pollfd p[3] = {{.fd = FD_INIT, .events = POLLIN},
+				      {.fd = k->worker_fd, .events = POLLIN},
+				      {.fd = k->ready_by ? FD_NOTIFY : -1, .events = POLLIN}};
 		int ms = -1;
+
+		if (k->ready_by) {
+			int64_t left = (int64_t)(k->ready_by - clock_mono_ns());
+
+			if (left <= 0) {
+				provisioned(k, false);
+				continue;
+			}
+			ms = (int)(left / 1000000) + 1;
+		}
 
 		if (k->console && !k->worker) {
 			int64_t left = (int64_t)(k->worker_next - clock_mono_ns());
@@ -123,12 +195,15 @@ static void keep_init(struct keeper *k)
 				worker_spawn(k);
 				continue;
 			}
-			ms = (int)(left / 1000000) + 1;
+			if (ms < 0 || left / 1000000 < ms)
+				ms = (int)(left / 1000000) + 1;
 		}
-		if (poll(p, 2, ms) < 0 && errno != EINTR)
+		if (poll(p, 3, ms) < 0 && errno != EINTR)
 			return;
 		if (p[0].revents)
 			return;
+		if (p[2].revents)
+			hear_init(k);
 		if (k->worker_fd >= 0 && p[1].revents)
 			worker_gone(k);
 		else if (k->worker && k->worker_fd < 0)
@@ -233,6 +308,8 @@ int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
 	signal(SIGPIPE, SIG_IGN);
 	fd_cloexec(FD_SPEC, 1);
 	fd_cloexec(FD_RUN, 1);
+	if (fd_cloexec(FD_NOTIFY, 1) == 0)
+		k.ready_by = clock_mono_ns() + READY_S * SECOND;
 	if (spec_read(&k.z, NULL) < 0)
 		return 1;
 	trim_spec(&k.z);

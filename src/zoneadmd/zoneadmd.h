@@ -24,7 +24,7 @@
 
 /* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
 enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
-       FD_RUN = 15, FD_FREE = 20 };
+       FD_RUN = 15, FD_NOTIFY = 16, FD_FREE = 20 };
 
 #define JOIN_MAX 16
 struct boot {
@@ -47,6 +47,7 @@ struct boot {
 	int *live;             /* ZM_LIVE mounts by index of z.mounts, -1 = none */
 	int master;
 	int build_ns;
+	int notify;            /* what init says when it is up */
 };
 
 /* build_root.c: attaches the root below run_dir in the build namespace; b->root. */
