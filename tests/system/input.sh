@@ -132,24 +132,24 @@ evil hard.tar "add('etc/h', type=tarfile.LNKTYPE, linkname='/etc/shadow')"
 evil hardup.tar "add('etc/h', type=tarfile.LNKTYPE, linkname='../../../../../etc/shadow')"
 evil dev.tar "add('etc/d', type=tarfile.BLKTYPE, devmajor=8, devminor=0)"
 evil id.tar "add('etc/f', b'x', uid=70000)"
-bad_image "absolute name" 'absolute name' abs.tar
-bad_image "name with .." '"\.\."' dotdot.tar
-bad_image "through a link" 'symbolic link' link.tar
-bad_image "hard link to the host" 'hard link.*absolute' hard.tar
-bad_image "hard link upwards" 'hard link.*"\.\."' hardup.tar
-bad_image "block device" 'block device' dev.tar
-bad_image "id beyond the range" '70000' id.tar
-check_not "nothing was written outside" test -e "$canary"
+bad_image "S20 absolute name" 'absolute name' abs.tar
+bad_image "S20 name with .." '"\.\."' dotdot.tar
+bad_image "S20 through a link" 'symbolic link' link.tar
+bad_image "S20 hard link to the host" 'hard link.*absolute' hard.tar
+bad_image "S20 hard link upwards" 'hard link.*"\.\."' hardup.tar
+bad_image "S20 block device" 'block device' dev.tar
+bad_image "S20 id beyond the range" '70000' id.tar
+check_not "S20 nothing was written outside" test -e "$canary"
 tar cf good.tar -C r .
 head -c 5000 good.tar >short.tar
 gzip -c good.tar | head -c 2000 >short.tar.gz
 head -c 100000 /dev/urandom >noise.tar
 : >empty.tar
-bad_image "truncated tar" '[Tt]runcated' short.tar
-bad_image "truncated gzip" '[Tt]runcated' short.tar.gz
-bad_image "noise" '[Uu]nrecognized' noise.tar
-bad_image "empty archive" 'empty' empty.tar
-bad_image "no archive" 'No such file' /nonexistent
+bad_image "S20 truncated tar" '[Tt]runcated' short.tar
+bad_image "S20 truncated gzip" '[Tt]runcated' short.tar.gz
+bad_image "S20 noise" '[Uu]nrecognized' noise.tar
+bad_image "S20 empty archive" 'empty' empty.tar
+bad_image "S20 no archive" 'No such file' /nonexistent
 
 # OCI layouts
 oci() { # dir [python that may change things before they are written]
@@ -189,14 +189,14 @@ oci o-missing && rm -f o-missing/blobs/sha256/*
 oci o-garbage && head -c 4096 /dev/urandom >o-garbage/index.json
 oci o-nolayout && rm -f o-nolayout/oci-layout
 oci o-ver && echo '{"imageLayoutVersion":"9"}' >o-ver/oci-layout
-bad_image "OCI: layer's digest" 'layer.*sha256 is .* should be 0{64}' o-layer
-bad_image "OCI: manifest's digest" 'sha256 is .* should be 1{64}' o-manifest
-bad_image "OCI: unpacked layer's digest" 'unpacked layer .* should be 2{64}' o-diff
-bad_image "OCI: a path as digest" 'not 64 lower-case hex' o-path
-bad_image "OCI: missing blob" 'No such file' o-missing
-bad_image "OCI: garbage index" 'index' o-garbage
-bad_image "OCI: no oci-layout" 'oci-layout' o-nolayout
-bad_image "OCI: unknown version" 'version 9' o-ver
+bad_image "S20 OCI: layer's digest" 'layer.*sha256 is .* should be 0{64}' o-layer
+bad_image "S20 OCI: manifest's digest" 'sha256 is .* should be 1{64}' o-manifest
+bad_image "S20 OCI: unpacked layer's digest" 'unpacked layer .* should be 2{64}' o-diff
+bad_image "S20 OCI: a path as digest" 'not 64 lower-case hex' o-path
+bad_image "S20 OCI: missing blob" 'No such file' o-missing
+bad_image "S20 OCI: garbage index" 'index' o-garbage
+bad_image "S20 OCI: no oci-layout" 'oci-layout' o-nolayout
+bad_image "S20 OCI: unknown version" 'version 9' o-ver
 
 check "a good tarball" imgadm import good.tar
 img=$(imgadm list -j | jq -r '.[] | (.manifest // .).uuid' | grep -v 00000000-0000-0000-0000 | head -1)

@@ -60,13 +60,13 @@ check_not "S6 no loop devices" in_z losetup -f
 for f in /proc/kcore /proc/sysrq-trigger /proc/keys /sys/firmware/dmi /sys/kernel/debug/x; do
 	eq "S7 $f gives nothing" "$(in_z cat $f 2>/dev/null | head -c 10)" ""
 done
-check_not "S7 no sysrq" sh_z 'echo b >/proc/sysrq-trigger'
-check_not "S7 no core_pattern" sh_z 'echo "|/tmp/x" >/proc/sys/kernel/core_pattern'
-check_not "S7 no release_agent" sh_z 'echo /tmp/x >/sys/fs/cgroup/release_agent'
+check_not "S16 no sysrq" sh_z 'echo b >/proc/sysrq-trigger'
+check_not "S16 no core_pattern" sh_z 'echo "|/tmp/x" >/proc/sys/kernel/core_pattern'
+check_not "S15 no release_agent" sh_z 'echo /tmp/x >/sys/fs/cgroup/release_agent'
 # The kernel lets a cgroup namespace mount v1 hierarchies; what it shows there is the zone's own part, and nothing of it can be written.
-check_not "S7 a cgroup v1 mount of its own gives it no limit" sh_z 'mount -t cgroup -o memory none /mnt && cd /mnt && { echo -1 >memory.limit_in_bytes || echo -1 >memory.memsw.limit_in_bytes || mkdir x || echo /tmp/x >release_agent; }'
+check_not "S15 a cgroup v1 mount of its own gives it no limit" sh_z 'mount -t cgroup -o memory none /mnt && cd /mnt && { echo -1 >memory.limit_in_bytes || echo -1 >memory.memsw.limit_in_bytes || mkdir x || echo /tmp/x >release_agent; }'
 
-check_not "S7 its limits are out of reach" sh_z 'echo max >/sys/fs/cgroup/../pids.max'
+check_not "S15 its limits are out of reach" sh_z 'echo max >/sys/fs/cgroup/../pids.max'
 
 # S8 IPC sysctls
 for s in shmmax shmall shmmni msgmni sem; do check_not "S8 kernel.$s" sh_z "echo 1000000 >/proc/sys/kernel/$s"; done
@@ -107,16 +107,16 @@ check "S11 the zone is back" await 20 zlogin "$z" true
 check "S11 the neighbour runs on" zlogin "$y" true
 check "S11 so does the host" test "$(cut -d. -f1 /proc/uptime)" -ge "$up"
 
-# S12 processes and signals
-eq "S12 it sees its own processes alone" "$(sh_z 'ls /proc | grep -c "^[0-9]"' | awk '{print ($1 < 12)}')" 1
-check_not "S12 no signal to the host" in_z kill -0 $$
-check_not "S12 no ptrace of the login's outside" sh_z 'grep -q cloiste[r] /proc/*/cmdline'
+# S14 processes and signals
+eq "S14 it sees its own processes alone" "$(sh_z 'ls /proc | grep -c "^[0-9]"' | awk '{print ($1 < 12)}')" 1
+check_not "S14 no signal to the host" in_z kill -0 $$
+check_not "S14 no ptrace of the login's outside" sh_z 'grep -q cloiste[r] /proc/*/cmdline'
 
-# S13 the kernel's shared tables: one uses up its part, the neighbour works
+# S12 one zone at its limits, the neighbour works (more in neighbours.sh)
 vmadm update "$z" max_lwps=100 >/dev/null 2>&1
 sh_z 'i=0; while [ $i -lt 300 ]; do sleep 30 & i=$((i+1)); done' >/dev/null 2>&1
-check "S13 processes: the neighbour forks" zlogin "$y" /bin/true
-check "S13 and a login to the full zone still works" zlogin -S "$z" true
+check "S12 processes: the neighbour forks" zlogin "$y" /bin/true
+check "S12 and a login to the full zone still works" zlogin -S "$z" true
 vmadm stop "$z" -F 2>/dev/null && vmadm start "$z" 2>/dev/null
 
 for x in "$z" "$y"; do check "delete" vmadm delete "$x"; done
