@@ -49,6 +49,8 @@ run zlogin "$z" 'rm -f /root/fill; dd if=/dev/urandom of=/root/fill2 bs=1M count
 check_not "S18 snapshot and new data share one quota" test "$(zlogin "$z" 'du -sm /root' | cut -f1)" -gt 300
 check "S18 the snapshot can go" vmadm delete-snapshot "$z" s1
 check "S18 a full zone can be emptied" zlogin "$z" 'rm -f /root/fill*'
+# btrfs gives a deleted snapshot's room back in its own time, at the next commit (30 s).
+check "S18 and written to again" await 45 zlogin "$z" 'touch /root/x'
 run zlogin "$z" 'dd if=/dev/zero of=/tmp/fill bs=1M count=500 2>&1'
 like "S12 /tmp is bounded" "$OUT" 'No space'
 fine "S12 /tmp"
@@ -103,7 +105,7 @@ n = sum(libc.syscall(248, b'user', b'k%d' % i, b'x', 1, -4) >= 0 for i in range(
 print('keys', n)
 P
 eq "S13 no keys to use up" "$OUT" "keys 0"
-check_not "S13 no kernel log to flood" zlogin "$z" 'echo x >/dev/kmsg'
+check_not "S13 no kernel log to flood" zlogin "$z" 'test -c /dev/kmsg && echo x >/dev/kmsg'
 
 # ---- S14: nobody else's processes and namespaces ----
 mine=$(vmadm get "$y" | jq .pid)
@@ -137,7 +139,7 @@ eq "S16 the host's values are untouched" "$(cat /proc/sys/kernel/core_pattern /p
 eq "S16 no binary format was registered" "$(ls /proc/sys/fs/binfmt_misc 2>/dev/null | grep -x x)" ""
 
 # ---- S17: terminals ----
-like "S17 a login's terminal is of the zone's own devpts" "$(script -qec "zlogin $z -- tty" /dev/null </dev/null | tr -d '\r')" '^(/dev/pts/[0-9]+|not a tty)$'
+like "S17 a login's terminal is of the zone's own devpts" "$(script -qec "zlogin -i $z tty" /dev/null </dev/null | tr -d '\r')" '^(/dev/pts/[0-9]+|not a tty)$'
 run py "$z" <<'P'
 import fcntl, os, termios
 m, s = os.openpty()
@@ -159,13 +161,17 @@ check "S19 and so is the neighbour" zlogin "$y" true
 
 # ---- S21: its own accounts ----
 for p in "$z one" "$y two"; do
-	check "S21 an account in ${p#* }" zlogin "${p% *}" "useradd -m op && echo op:${p#* } | chpasswd"
+	check "S21 an account in ${p#* }" zlogin "${p% *}" "useradd -m -s /bin/sh op && useradd -m -s /bin/sh ask && echo op:${p#* } | chpasswd"
 done
-login() { # zone password
-	expect -c "set timeout 15; log_user 0; spawn zlogin -i -l nobody $1 {su op -s /bin/sh -c 'id -un'}
-expect {assword:} {send \"$2\\r\"} timeout {exit 3}
-expect {op\r} {exit 0} {ailure} {exit 4} timeout {exit 5} eof {exit 6}"
-}
+cat >login.exp <<'X'
+set timeout 15
+log_user 0
+spawn zlogin -i -l ask [lindex $argv 0] "su op -s /bin/sh -c 'echo I am \$(id -un)'"
+expect {assword:} {} timeout {exit 3} eof {exit 4}
+send "[lindex $argv 1]\r"
+expect {I am op} {exit 0} {ailure} {exit 5} timeout {exit 6} eof {exit 7}
+X
+login() { expect -f login.exp "$1" "$2"; }
 check "S21 its password opens the zone" login "$z" one
 check_not "S21 another zone's does not" login "$y" one
 check "S21 that has its own" login "$y" two
@@ -180,7 +186,7 @@ for d in /etc /root /home /opt /srv /var/lib /usr/local /usr/src /tmp /run; do
 	rm -f "$d/$canary"
 done
 eq "S22 what it binds from the host" "$(zlogin "$z" 'cat /proc/self/mountinfo' | awk '$5 !~ "^/(proc|sys|dev|tmp|run)(/|$)" && $5 != "/" {print $5}' |
-	grep -vxE '/usr|/usr/local|/usr/src|/etc/alternatives|/etc/ld.so.cache|/etc/ssl/certs|/checkpoints|/mnt/.*|/lib.*|/bin|/sbin|/\.zonecontrol|/var/lib/dpkg.*' | tr '\n' ' ')" ""
+	grep -vxE '/usr|/usr/local|/usr/src|/etc/alternatives|/etc/ld.so.cache|/etc/ssl/certs|/checkpoints|/mnt/.*|/native|/\.zonecontrol.*|/lib.*|/bin|/sbin|/\.zonecontrol|/var/lib/dpkg.*' | tr '\n' ' ')" ""
 check_not "S22 no disk of the host" zlogin "$z" 'head -c 1 /dev/vda /dev/sda'
 
 check "delete" vmadm delete "$z"
