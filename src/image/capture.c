@@ -72,19 +72,16 @@ static int copy_tree(struct ctx *c, const struct overlay *o, const char *to, str
 
 static void share_file(int file, int with, uint64_t size)
 {
-	struct {
-		struct file_dedupe_range r;
-		struct file_dedupe_range_info i;
-	} d;
+	_free_ struct file_dedupe_range *d = xalloc(sizeof *d + sizeof d->info[0]);
 
 	for (uint64_t at = 0; at < size; at += DEDUPE_MAX) {
-		memset(&d, 0, sizeof d);
-		d.r.src_offset = d.i.dest_offset = at;
-		d.r.src_length = size - at < DEDUPE_MAX ? size - at : DEDUPE_MAX;
-		d.r.dest_count = 1;
-		d.i.dest_fd = file;
+		memset(d, 0, sizeof *d + sizeof d->info[0]);
+		d->src_offset = d->info[0].dest_offset = at;
+		d->src_length = size - at < DEDUPE_MAX ? size - at : DEDUPE_MAX;
+		d->dest_count = 1;
+		d->info[0].dest_fd = file;
 		/* different, or a file system that can't: then it stays a copy */
-		if (ioctl(with, FIDEDUPERANGE, &d) < 0 || d.i.status != FILE_DEDUPE_RANGE_SAME)
+		if (ioctl(with, FIDEDUPERANGE, d) < 0 || d->info[0].status != FILE_DEDUPE_RANGE_SAME)
 			return;
 	}
 }

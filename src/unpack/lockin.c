@@ -18,6 +18,15 @@
 
 #include "unpack/unpack.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CLOISTER_ASAN 1
+#endif
+#endif
+#ifndef CLOISTER_ASAN
+#define CLOISTER_ASAN 0
+#endif
+
 static void limit(int what, rlim_t n)
 {
 	struct rlimit old, r = {n, n};
@@ -91,7 +100,9 @@ void lock_in(const struct unpack *u)
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, 2 * 256 + 64); /* the deepest tree that is removed, twice */
 	limit(RLIMIT_FSIZE, u->max_bytes);
+#if !defined(__SANITIZE_ADDRESS__) && !CLOISTER_ASAN /* whose shadow is larger */
 	limit(RLIMIT_AS, 2UL << 30);
+#endif
 	limit(RLIMIT_MEMLOCK, 0);
 	keep_caps(u->digest ? 0
 			    : 1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID |

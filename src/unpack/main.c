@@ -191,5 +191,5 @@ int main(int argc, char **argv)
 	stream_finish(&u, sum);
 	say("ok %llu %llu %llu %s", (unsigned long long)u.entries, (unsigned long long)u.bytes,
 	    (unsigned long long)u.in_bytes, sum);
-	return 0;
+	_exit(0); /* nothing to flush; what runs at exit would find its system calls gone */
 }
