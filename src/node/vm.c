@@ -103,7 +103,7 @@ int vm_need_image(struct vm *v, struct err *e)
 		if (r < 0)
 			return err_add(e, "the platform image");
 	}
-	r = image_get(v->c, v->st, uuid, uuid == (const char *)IMAGE_PLATFORM ? NULL : vm_str(v->rec, "brand"), &v->image, e);
+	r = image_get(v->c, v->st, uuid, vm_str(v->rec, "image_uuid") ? vm_str(v->rec, "brand") : NULL, &v->image, e);
 	if (r < 0)
 		return r;
 	v->have_image = true;

@@ -152,7 +152,7 @@ static void call_ready(struct keeper *k)
 static void provisioned(struct keeper *k, bool ready)
 {
 	if (ready)
-		put_file(FD_RUN, "ready", &(struct buf)BUF_INIT, NULL);
+		put_file(FD_RUN, "ready", &(struct buf){.p = NULL}, NULL);
 	close(FD_NOTIFY);
 	k->ready_by = 0;
 	if (k->z.cloister && k->z.node)
