@@ -23,6 +23,9 @@
 #define CLOISTER_ASAN 1
 #endif
 #endif
+#if defined(__SANITIZE_ADDRESS__)
+#define CLOISTER_ASAN 1
+#endif
 #ifndef CLOISTER_ASAN
 #define CLOISTER_ASAN 0
 #endif
@@ -67,6 +70,9 @@ static void filter(void)
 		SCMP_SYS(fsetxattr), SCMP_SYS(mknodat), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 		SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
 		SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+#if CLOISTER_ASAN
+		SCMP_SYS(sigaltstack), /* asked for ahead of every function that does not return */
+#endif
 	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
@@ -100,7 +106,7 @@ void lock_in(const struct unpack *u)
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, 2 * 256 + 64); /* the deepest tree that is removed, twice */
 	limit(RLIMIT_FSIZE, u->max_bytes);
-#if !defined(__SANITIZE_ADDRESS__) && !CLOISTER_ASAN /* whose shadow is larger */
+#if !CLOISTER_ASAN /* whose shadow is larger */
 	limit(RLIMIT_AS, 2UL << 30);
 #endif
 	limit(RLIMIT_MEMLOCK, 0);
