@@ -106,7 +106,8 @@ static int proc_of_namespace(struct boot *b)
 	_fd_ int ns = ns_open(b->init, "pid", NULL), fs = fsopen("proc", FSOPEN_CLOEXEC);
 	int m;
 
-	if (ns < 0 || fs < 0 || fsconfig(fs, FSCONFIG_SET_FD, "pidns", NULL, ns) < 0)
+	if (ns < 0 || fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", "proc", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_SET_FD, "pidns", NULL, ns) < 0)
 		return -EINVAL;
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;

@@ -11,13 +11,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -55,38 +52,18 @@ static int split_upper(const struct zspec *z, char **dir, const char **up, const
 	return 0;
 }
 
-/* All permitted capabilities effective again: setfsuid(2) takes those about files away with the uid. */
-static int caps_effective(void)
-{
-	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[2];
-
-	if (syscall(SYS_capget, &h, d) < 0)
-		return -errno;
-	d[0].effective = d[0].permitted;
-	d[1].effective = d[1].permitted;
-	return syscall(SYS_capset, &h, d) < 0 ? -errno : 0;
-}
-
-/*
- * An overlay works with the credentials of its mounter, and what it makes in its upper layer (work folder, copies) gets
- * their file system uid. On an idmapped layer that has to be one the map knows: with the host's 0 the overlay silently
- * turns read-only. So it is mounted as the zone's root, with the capabilities of the host's.
- */
 static int overlay(struct boot *b, const char *opts, struct err *e)
 {
 	struct statvfs fs;
-	int r;
+	int r = overlay_as(b->z.id_base, e);
 
-	setfsgid(b->z.id_base);
-	setfsuid(b->z.id_base);
-	r = caps_effective();
-	b->root = r < 0 ? err_sys(e, r, "raise capabilities") :
-			  mnt_new("overlay", b->z.uuid, opts, false, MOUNT_ATTR_NODEV | (b->z.root_ro ? MOUNT_ATTR_RDONLY : 0), e);
-	setfsuid(0);
-	setfsgid(0);
-	if (b->root < 0)
-		return b->root;
+	if (r < 0)
+		return r;
+	b->root = mnt_new("overlay", b->z.uuid, opts, false, MOUNT_ATTR_NODEV | (b->z.root_ro ? MOUNT_ATTR_RDONLY : 0), e);
+	r = overlay_as(0, b->root < 0 ? NULL : e);
+	if (b->root < 0 || r < 0)
+		return b->root < 0 ? b->root : r;
+	/* What it can't write to, an overlay takes without a word as something to be read only. */
 	if (!b->z.root_ro && fstatvfs(b->root, &fs) == 0 && fs.f_flag & ST_RDONLY) {
 		err_set(e, EROFS, "the overlay of the root came out read-only");
 		return err_hint(e, "its work folder %s could not be made: see the kernel's log", b->z.work);

@@ -74,6 +74,12 @@ static int prepare(struct ctx *c, const char *uuid, const char *base, struct err
 	return 0;
 }
 
+static int count_one(const char *uuid, const struct zone_run *r, void *arg)
+{
+	*(int *)arg += r->running;
+	return 0;
+}
+
 static int verb(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct zspec z = {0};
@@ -90,6 +96,14 @@ static int verb(struct ctx *c, int argc, char **argv, struct err *e)
 			rc = zone_boot(c, &z, &r, e);
 		fprintf(stderr, "boot took %llu us\n", (unsigned long long)(clock_mono_ns() - t) / 1000);
 		zspec_done(&z);
+		return rc;
+	}
+	if (!strcmp(argv[1], "each")) {
+		uint64_t t = clock_mono_ns();
+		int n = 0;
+
+		rc = zone_each(c, count_one, &n, e);
+		printf("%d zones, %llu us\n", n, (unsigned long long)(clock_mono_ns() - t) / 1000);
 		return rc;
 	}
 	if (!strcmp(argv[1], "prepare") && argc == 4)
