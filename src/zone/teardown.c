@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "kern/pidfd.h"
 #include "zone/up.h"
+#include "zone/index.h"
 #include "zone/zone.h"
 
 /* Long enough for a worker to write its last lines; then it is killed. */
@@ -70,13 +71,19 @@ int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, stru
 	 * nothing by path any more, so the zone may even be booted again meanwhile, with a keeper of its own.
 	 */
 	if (r.keeper && r.keeper_pid != getppid())
-		rc = leave(r.keeper_pid, r.keeper_start, LEAVE_MS, "keeper", e);
+		/* Where init had ended before, the keeper waits or has called a command: neither is of use any more. */
+		rc = leave(r.keeper_pid, r.keeper_start, r.running ? LEAVE_MS : 0, "keeper", e);
 	if (rc == 0)
 		rc = worker_leave(c, uuid, e);
 	if (rc == 0)
 		rc = cg_zone_destroy(h, uuid, DIE_MS, e);
-	if (rc == 0)
+	if (rc == 0) {
+		_fd_ int run = open(c->node.run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (run >= 0)
+			index_forget(run, uuid);
 		rc = dir_remove(AT_FDCWD, dir, e);
+	}
 	if (rc == 0)
 		rc = zone_up_drop(c, uuid, &r, e);
 	return rc;

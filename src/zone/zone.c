@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/pidfd.h"
+#include "zone/index.h"
 #include "zone/run.h"
 #include "zone/up.h"
 
@@ -33,6 +34,29 @@ static int read_small(int dir, const char *path, char *text, size_t n)
 	return 0;
 }
 
+static void fill(struct zone_run *out, const struct run_zone *z)
+{
+	out->init_pid = z->init.pid;
+	out->init_start = z->init.start;
+	out->keeper_pid = z->keeper.pid;
+	out->keeper_start = z->keeper.start;
+	out->zoneid = z->zoneid;
+	out->boot_ns = z->boot_ns;
+}
+
+/* A living keeper says that init runs: it takes that back before anything else when init ends. */
+static bool status_indexed(const struct ctx *c, const struct index *x, const char *uuid, struct zone_run *r)
+{
+	struct run_zone z;
+	bool halting;
+
+	if (!index_running(x, uuid, &z, &halting) || !str_eq(z.bootid, c->bootid))
+		return false;
+	*r = (struct zone_run){.running = true, .keeper = true, .halting = halting};
+	fill(r, &z);
+	return true;
+}
+
 static int status_at(const struct ctx *c, int run, const char *uuid, struct zone_run *r, struct err *e)
 {
 	struct zone_run out = {0};
@@ -47,14 +71,9 @@ static int status_at(const struct ctx *c, int run, const char *uuid, struct zone
 		return err_sys(e, rc, "%s/%s", c->node.run, path);
 	/* A file of an earlier boot says nothing about pids of this one; a torn one can't be, but is treated the same. */
 	if (rc == 0 && run_zone_parse(text, &z) == 0 && str_eq(z.bootid, c->bootid)) {
+		fill(&out, &z);
 		out.running = run_proc_alive(&z.init);
 		out.keeper = run_proc_alive(&z.keeper);
-		out.init_pid = z.init.pid;
-		out.init_start = z.init.start;
-		out.keeper_pid = z.keeper.pid;
-		out.keeper_start = z.keeper.start;
-		out.zoneid = z.zoneid;
-		out.boot_ns = z.boot_ns;
 	}
 	snprintf(path, sizeof path, "%.36s/halting", uuid);
 	out.halting = faccessat(run, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -89,22 +108,24 @@ int zone_status(const struct ctx *c, const char *uuid, struct zone_run *r, struc
 int zone_each(const struct ctx *c, int (*each)(const char *uuid, const struct zone_run *, void *arg), void *arg, struct err *e)
 {
 	_dir_ DIR *d = opendir(c->node.run);
+	struct index x;
+	int rc = 0;
 
 	if (!d)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", c->node.run);
-	for (struct dirent *de; (de = readdir(d));) {
+	index_open(dirfd(d), &x);
+	for (struct dirent *de; rc == 0 && (de = readdir(d));) {
 		struct zone_run r;
-		int rc;
 
 		if (!uuid_valid(de->d_name))
 			continue;
-		rc = status_at(c, dirfd(d), de->d_name, &r, e);
+		if (!status_indexed(c, &x, de->d_name, &r))
+			rc = status_at(c, dirfd(d), de->d_name, &r, e);
 		if (rc == 0)
 			rc = each(de->d_name, &r, arg);
-		if (rc)
-			return rc;
 	}
-	return 0;
+	index_close(&x);
+	return rc;
 }
 
 int zone_pidfd(const struct zone_run *r, struct err *e)
