@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What the benchmarks share: a node of their own, timing of whole commands in turn, tables and JSON.
+
+A figure is the median over rounds; within a round every contender runs once, so that a machine whose speed drifts
+drifts for all of them, and ratios are medians of the ratios of one round.
+"""
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SRC = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("CLOISTER_BUILD", os.path.join(SRC, "build"))
+NODE = os.environ.get("CLOISTER_NODE", "bench")
+POOL = "/zones-" + NODE
+RUN = "/run/cloister-" + NODE
+
+
+def environment():
+    """PATH and the rest so that the commands are the ones that were built."""
+    stage = os.path.join(BUILD, "stage")
+    subprocess.run(["meson", "install", "-C", BUILD, "--destdir", stage, "--no-rebuild", "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
+    prefix = os.path.join(stage, "usr/local")
+    os.environ["CLOISTER_NODE"] = NODE
+    os.environ["CLOISTER_LIBEXEC"] = os.path.join(prefix, "libexec/cloister")
+    os.environ["CLOISTER_SELF"] = os.path.join(prefix, "bin/cloister")
+    os.environ["PATH"] = os.path.join(prefix, "bin") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def clean():
+    """Takes the bench's node away, whatever state it is in (tests/system/lib.sh knows how)."""
+    lib = os.path.join(SRC, "tests/system/lib.sh")
+    subprocess.run(["bash", "-c", '. "$1"; node_clean "$2"', "clean", lib, NODE], stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+
+
+def node(size="8G"):
+    """A clean node with a pool; the caller calls clean() at the end."""
+    if os.geteuid() != 0:
+        sys.exit("this benchmark needs root")
+    environment()
+    clean()
+    subprocess.run(["cloister", "pool", "create", "--size", size], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+
+
+def build_c(name, *flags):
+    """Compiles bench/NAME.c into the build folder; returns the program."""
+    out = os.path.join(BUILD, "bench-" + name)
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", *flags, "-o", out, os.path.join(SRC, "bench", name + ".c")], check=True)
+    return out
+
+
+def timed(argv, stdin=None, ok=True):
+    """Milliseconds of one whole command, and what it printed."""
+    # a file, not a pipe: what the command leaves running would hold a pipe open
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as src:
+        if stdin:
+            src.write(stdin)
+            src.seek(0)
+        t = time.perf_counter()
+        p = subprocess.run(argv, stdin=src, stdout=out, stderr=out)
+        ms = (time.perf_counter() - t) * 1e3
+        out.seek(0)
+        text = out.read().decode(errors="replace")
+    if ok and p.returncode:
+        sys.exit("%s: exit %d: %s" % (" ".join(argv), p.returncode, text.strip()))
+    return ms, text
+
+
+def quiet(*argv, stdin=None):
+    return subprocess.run(argv, input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+
+def rounds(n, contenders):
+    """contenders: {name: function returning ms}. Returns {name: [ms per round]}, one warm-up round thrown away."""
+    res = {k: [] for k in contenders}
+    for i in range(n + 1):
+        for k, f in contenders.items():
+            ms = f()
+            if i:
+                res[k].append(ms)
+    return res
+
+
+def ratio(res, a, b):
+    return statistics.median(x / y for x, y in zip(res[a], res[b]))
+
+
+def table(title, res, base=None, unit="ms"):
+    print("\n%s" % title)
+    print("  %-34s %9s %9s %9s%s" % ("", "min", "median", "max", "   ratio" if base else ""))
+    for k, v in res.items():
+        r = "  %6.2f" % ratio(res, k, base) if base else ""
+        print("  %-34s %9.3f %9.3f %9.3f %s%s" % (k, min(v), statistics.median(v), max(v), unit, r))
+
+
+def report(name, figures):
+    """One line of JSON, last."""
+    print(json.dumps({"bench": name, "cpus": os.cpu_count(), "kernel": os.uname().release, "figures": figures}))
+
+
+def summary(res):
+    return {k: {"min": min(v), "median": statistics.median(v), "max": max(v)} for k, v in res.items()}
+
+
+def have(prog):
+    return shutil.which(prog) is not None
