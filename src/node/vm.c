@@ -53,6 +53,14 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 		return err_add(e, "VM %s", v->uuid);
 	v->brand = brand_find(vm_str(v->rec, "brand"));
 	r = zone_status(c, v->uuid, &v->run, e);
+	/* Its keeper was killed: another takes over before anything is done to the VM. Without one the zone still runs. */
+	if (r == 0 && (flags & VM_LOCK) && v->run.running && !v->run.keeper) {
+		struct err ae = ERR_INIT;
+
+		if (zone_adopt(c, v->uuid, &ae) < 0)
+			ctx_log(c, LOG_WARN, "VM %s: adopt: %s", v->uuid, ae.msg);
+		r = zone_status(c, v->uuid, &v->run, e);
+	}
 	if (r < 0)
 		return err_add(e, "VM %s", v->uuid);
 	return 0;
