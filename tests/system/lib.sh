@@ -5,7 +5,7 @@
 #	# timeout: 120                       (seconds; 300 unless told)
 #	. "$(dirname "$0")/lib.sh"
 #	need_root
-#	node web                             (CLOISTER_NODE=t-web unless set; PATH with vmadm…; a clean node, gone at the end)
+#	node web                             (CLOISTER_NODE=tNNN-web unless set; PATH with vmadm…; a clean node, gone at the end)
 #	pool                                 (a small pool of its own)
 #	mkzone z a1 '"max_lwps":100'         (a joyent-minimal zone with alias a1; its uuid in $z)
 #	check "it runs" zlogin $z true
@@ -139,8 +139,15 @@ stage() {
 	export PATH=$stage/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 }
 
+# Two checkouts may be tested on one machine at the same time: each has names of its own.
+node_name() { # name
+	local sum
+	sum=$(cksum <<<"$T_SRC")
+	printf 't%03x-%s' $((${sum%% *} % 4096)) "$1"
+}
+
 node() { # name
-	export CLOISTER_NODE=${CLOISTER_NODE:-t-$1}
+	export CLOISTER_NODE=${CLOISTER_NODE:-$(node_name "$1")}
 	case $CLOISTER_NODE in default | '') skip "will not test on the default node" ;; esac
 	NODE=$CLOISTER_NODE
 	NODE_STATE=/var/lib/cloister-$NODE NODE_RUN=/run/cloister-$NODE NODE_ETC=/etc/cloister-$NODE
@@ -157,7 +164,14 @@ node() { # name
 }
 
 # A second node of this test (its commands: cloister --node NAME …, or CLOISTER_NODE=NAME).
-another_node() { # name
+another_# Two checkouts may be tested on one machine at the same time: each has names of its own.
+node_name() { # name
+	local sum
+	sum=$(cksum <<<"$T_SRC")
+	printf 't%03x-%s' $((${sum%% *} % 4096)) "$1"
+}
+
+node() { # name
 	T_NODES+=("$1")
 	node_clean "$1"
 }
