@@ -164,14 +164,7 @@ node() { # name
 }
 
 # A second node of this test (its commands: cloister --node NAME …, or CLOISTER_NODE=NAME).
-another_# Two checkouts may be tested on one machine at the same time: each has names of its own.
-node_name() { # name
-	local sum
-	sum=$(cksum <<<"$T_SRC")
-	printf 't%03x-%s' $((${sum%% *} % 4096)) "$1"
-}
-
-node() { # name
+another_node() { # name
 	T_NODES+=("$1")
 	node_clean "$1"
 }
