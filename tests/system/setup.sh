@@ -69,7 +69,7 @@ else
 	skip_check "systemd accepts the units" "no systemd-analyze here"
 fi
 
-fails 1 'YES=1' make -s purge </dev/null
+fails 2 'YES=1' make -s purge </dev/null
 eq "a purge without an answer left all as it was" "$(vmadm list -p -o uuid)" "$uuid"
 pid=$(vmadm get first | jq .pid)
 state=$(ls -d "$NODE_STATE" "$NODE_POOL")
