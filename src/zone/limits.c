@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kern/owner.h"
 #include "model/vm.h"
 
 #define MIB (1ULL << 20)
@@ -52,7 +53,7 @@ int limits_get(const struct cg_host *h, const char *uuid, pid_t init, struct lim
 	l.memory_and_swap = l.usage.swap_limit;
 	l.lwps = l.usage.pids_limit;
 	if (init > 0) {
-		if (prlimit(init, RLIMIT_MEMLOCK, NULL, &rl) < 0)
+		if (owner_prlimit(init, RLIMIT_MEMLOCK, NULL, &rl) < 0)
 			return err_sys(e, errno, "locked memory of init %d", (int)init);
 		if (rl.rlim_max != RLIM_INFINITY)
 			l.locked = rl.rlim_max;
@@ -80,9 +81,9 @@ static int lock_one(pid_t pid, void *arg, struct err *e)
 
 	if (fd < 0)
 		return 0; /* gone, or a thread */
-	if (cg_zone_has(l->h, l->uuid, pid) && prlimit(pid, RLIMIT_MEMLOCK, NULL, &old) == 0 &&
+	if (cg_zone_has(l->h, l->uuid, pid) && owner_prlimit(pid, RLIMIT_MEMLOCK, NULL, &old) == 0 &&
 	    (old.rlim_cur != l->want.rlim_cur || old.rlim_max != l->want.rlim_max)) {
-		if (prlimit(pid, RLIMIT_MEMLOCK, &l->want, NULL) == 0)
+		if (owner_prlimit(pid, RLIMIT_MEMLOCK, &l->want, NULL) == 0)
 			l->changed++;
 		else if (errno != ESRCH)
 			r = -errno;

@@ -17,13 +17,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,6 +33,7 @@
 #include "base/steps.h"
 #include "kern/mount.h"
 #include "kern/ns.h"
+#include "kern/owner.h"
 #include "kern/pidfd.h"
 #include "zoneadmd/zoneadmd.h"
 
@@ -103,24 +102,6 @@ static int stage_namespaces(struct boot *b, struct err *e)
 	return b->build_ns < 0 ? -e->code : 0;
 }
 
-/*
- * The kernel charges what a user namespace holds (inotify instances and watches, pending signals, message queues, nested
- * namespaces) to the user who made it as well. Made by the global zone's root, all zones would share root's one account,
- * and one zone would use it up for the others and the host. So its maker is the zone's own first id: with uid 0's
- * capabilities still, since moving the child into its cgroup takes them. No process of a zone gains by the ownership:
- * an owner's rights are those of his processes in the namespace above, and there he has none.
- */
-static int own_userns(uid_t uid)
-{
-	unsigned long bits = uid ? SECBIT_NO_SETUID_FIXUP : 0;
-
-	if (uid && prctl(PR_SET_SECUREBITS, bits) < 0)
-		return -1;
-	if (syscall(SYS_setresuid, -1, uid, -1) < 0)
-		return -1;
-	return uid ? 0 : prctl(PR_SET_SECUREBITS, bits);
-}
-
 static int stage_init(struct boot *b, struct err *e)
 {
 	_fd_ int cg = b->z.cg_v2_zone ? open(b->z.cg_v2_zone, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -144,13 +125,13 @@ static int stage_init(struct boot *b, struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_sys(e, errno, "socketpair");
 	b->sock = sv[0];
-	if (own_userns(b->z.id_base) < 0)
+	if (owner_become(b->z.id_base) < 0)
 		return err_sys(e, errno, "become the owner of the zone's user namespace");
 	b->init = pidfd_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS, cg, &b->init_fd);
 	if (b->init == 0)
 		init_child(b, sv[1]);
 	close(sv[1]);
-	if (own_userns(0) < 0)
+	if (owner_become(0) < 0)
 		return err_sys(e, errno, "become root again");
 	for (int i = 0; i < b->njoin; i++)
 		own_fd(&b->join[i]);
