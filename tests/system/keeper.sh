@@ -99,7 +99,8 @@ for name in dev proc sys .zonecontrol; do
 	like "/$name as a link: refused by name" "$RC $OUT" "^[1-9][0-9]* .*/$name in the zone's root is not a folder"
 	rm "$up/$name"
 done
-ln -sfn ../../../../../../../../tmp "$up/mnt"
+rm -rf "${up:?}/mnt"
+ln -s ../../../../../../../../tmp "$up/mnt"
 check "a link out of the root, for a mount target" vmadm start "$z"
 check "a filesystem below it, live" vmadm update "$z" <<<'{"add_filesystems":[{"type":"lofs","source":"/usr/share/doc","target":"/mnt/x"}]}'
 check "is followed inside only" zlogin "$z" 'grep -q " /tmp/x " /proc/mounts'
