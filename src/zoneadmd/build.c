@@ -162,6 +162,7 @@ static int stage_kernel(struct boot *b, struct err *e)
 {
 	int r = expect_done(b, e);
 
+	step_done(b, "zone-cgroups"); /* what init took until it stood in all of them */
 	return r < 0 ? r : build_kernel(b, e);
 }
 

@@ -4,6 +4,7 @@
  * keeper joins init's for a moment; but it mounts them in the build namespace with the rights of the first user
  * namespace, so that in the zone's copy they can't be taken away, remounted or uncovered.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -180,7 +181,23 @@ static int filesystems(struct boot *b, struct err *e)
 	return r;
 }
 
-/* Covers a name by nothing: a null device or an empty folder. Names that this kernel has not are fine. */
+static bool is_empty(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_dir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int n = 0;
+
+	while (d && n < 3 && readdir(d))
+		n++;
+	return d && n == 2;
+}
+
+/*
+ * Covers a name by nothing: a null device or an empty folder. Names that this kernel has not are fine. Each cover costs
+ * two mounts for the life of the zone, so what there is nothing to see of goes without: a file that is the host root's
+ * alone to read (its id has no meaning in the zone, and so no capability there reaches it), a folder where the host
+ * mounts something and a sysfs of our own has nothing.
+ */
 static int mask(struct boot *b, int dir, const char *name, struct err *e)
 {
 	_fd_ int on = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), m = -1;
@@ -190,6 +207,8 @@ static int mask(struct boot *b, int dir, const char *name, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "mask %s", name);
 	if (fstat(on, &st) < 0)
 		return err_sys(e, errno, "mask %s", name);
+	if (S_ISDIR(st.st_mode) ? is_empty(dir, name) : !(st.st_mode & 0066))
+		return 0;
 	m = mnt_clone(S_ISDIR(st.st_mode) ? b->empty : b->null, "", e);
 	return m < 0 ? m : mnt_attach(m, on, e);
 }
