@@ -6,6 +6,7 @@
  *
  * A row that says "installing" while nobody holds the image's lock was left by a kill: image_recover() clears both.
  */
+#include "image/warm.h"
 #include "image/build.h"
 
 #include <errno.h>
@@ -92,6 +93,8 @@ static int place(struct ctx *c, void *op, struct err *e)
 		_free_ char *old = xprintf("images/.old-%s-%llx", b->uuid, (unsigned long long)clock_wall_ns());
 		int r = store_rename(b->s, b->final, old, e);
 
+		if (r == 0)
+			r = warm_drop(b->s, b->uuid, e);
 		if (r < 0)
 			return r;
 	}
@@ -102,7 +105,9 @@ static int unplace(struct ctx *c, void *op, struct err *e)
 {
 	struct build *b = op;
 
-	return b->replace ? 0 : store_destroy(b->s, b->final, e);
+	int r = b->replace ? 0 : warm_drop(b->s, b->uuid, e);
+
+	return b->replace || r < 0 ? r : store_destroy(b->s, b->final, e);
 }
 
 static int sync_pool(struct ctx *c, void *op, struct err *e)

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "image/build.h"
 #include "image/manifest.h"
+#include "image/warm.h"
 
 void image_done(struct image *i)
 {
@@ -99,6 +100,8 @@ int image_delete(struct ctx *c, struct state *st, struct store *s, const char *u
 	/* from here on a kill leaves a row that image_recover() clears with its dataset */
 	if (r == 0)
 		r = state_image_put(st, uuid, "installing", text, e);
+	if (r == 0)
+		r = warm_drop(s, uuid, e);
 	if (r == 0)
 		r = upper_drop(s, uuid, e);
 	if (r == 0)

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,6 +22,8 @@
 #include "node/subid.h"
 #include "node/vm.h"
 #include "node/vmops.h"
+
+extern char **environ;
 
 static int do_row(struct ctx *c, void *op, struct err *e)
 {
@@ -121,6 +123,33 @@ int vm_create_dry(struct ctx *c, const json_t *payload, json_t **rec, json_t **r
 	return prepare(c, payload, rec, report, e);
 }
 
+/*
+ * Puts a ready clone in the place of the one that was taken, in a process of its own that outlives this command. If it
+ * can't be started the next create is a little slower, and that is all.
+ */
+static void warm_later(const struct vm *v)
+{
+	bool private = str_eq(vm_str(v->rec, "image_sharing"), "private");
+	char *argv[] = {(char *)v->c->self, (char *)"--node", (char *)v->c->node.name, (char *)"image-warm",
+			(char *)v->image.uuid, (char *)(private ? "private" : "shared"), NULL};
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t at;
+	pid_t pid;
+
+	if (!(store_caps(v->store) & STORE_SQUOTA))
+		return;
+	posix_spawn_file_actions_init(&fa);
+	posix_spawnattr_init(&at);
+	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSID);
+	/* the caller may wait for the end of a pipe that is our output */
+	for (int fd = 0; fd < 3; fd++)
+		posix_spawn_file_actions_addopen(&fa, fd, "/dev/null", O_RDWR, 0);
+	if (posix_spawn(&pid, v->c->self, &fa, &at, argv, environ) != 0)
+		ctx_log(v->c, LOG_DEBUG, "image %s: no process to keep its clones warm", v->image.uuid);
+	posix_spawnattr_destroy(&at);
+	posix_spawn_file_actions_destroy(&fa);
+}
+
 int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **report, struct err *e)
 {
 	_free_ char *what = NULL;
@@ -169,6 +198,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 		return r;
 	/* the event feed is for watchers; the VM is there whether or not it could be told */
 	state_event(v.st, "create", v.uuid, NULL, NULL);
+	warm_later(&v);
 	if (!v.awaited || vm_bool(payload, "nowait", false))
 		return 0;
 	own_fd(&v.lock);

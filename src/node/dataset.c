@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "image/warm.h"
 #include "model/vm.h"
 
 #define GIB 1073741824ULL
@@ -28,7 +29,12 @@ int dataset_quota(struct vm *v, struct err *e)
 
 int dataset_make_root(struct vm *v, const char *name, struct err *e)
 {
-	if (str_eq(vm_str(v->rec, "image_sharing"), "private"))
+	bool private = str_eq(vm_str(v->rec, "image_sharing"), "private");
+	int r = warm_take(v->store, &v->image, private, name, quota_id(v), e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (private)
 		return store_snapshot(v->store, v->image.dataset, name, false, quota_id(v), e);
 	return image_upper(v->store, &v->image, name, quota_id(v), e);
 }
