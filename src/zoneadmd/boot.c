@@ -127,6 +127,9 @@ static int boot(struct boot *b, struct err *e)
 		r = listener = sock_listen(b->run_dir, "console.sock", e);
 	if (r >= 0)
 		r = write_zone(&b->z, b->run_dir, &init, boot_ns, e);
+	/* A command may want it as soon as it has the answer. */
+	if (r == 0 && fd_fix(b->build_ns, FD_BUILD_NS) < 0)
+		r = err_sys(e, errno, "build namespace");
 	if (r == 0 && answer_ok(b->status, &init) < 0)
 		r = err_set(e, EPIPE, "the command has gone");
 	if (r < 0) {
@@ -228,6 +231,8 @@ static int adopt(int status, struct err *e)
 		r = put_file(run_dir, "ready", &none, e);
 	if (r < 0)
 		return r;
+	if (build_ns >= 0)
+		fd_fix(build_ns, FD_BUILD_NS);
 	join_sup(&z);
 	oom_score("-900\n");
 	answer_ok(status, &rz.init);
