@@ -143,7 +143,7 @@ void ctx_log(const struct ctx *c, enum log_level l, const char *fmt, ...)
 	va_end(ap);
 	if (c->log)
 		c->log(c, l, text);
-	if (c->oplog < 0 || l > LOG_INFO)
+	if (c->oplog < 0)
 		return;
 	n = snprintf(line, sizeof line, "%s %d %s\n", clock_iso(clock_wall_ns(), when), (int)getpid(), text);
 	/* The log is for people; a full disk must not fail the operation that it describes. */

@@ -50,7 +50,7 @@ struct ctx {
  */
 int ctx_init(struct ctx *c, const char *name, struct err *e);
 void ctx_done(struct ctx *c);
-/* Logs one line: to c->log and, from LOG_INFO up, to the operation log with the time. */
+/* Logs one line: to c->log, and to the operation log with the time and our pid. */
 void ctx_log(const struct ctx *c, enum log_level l, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* 0, -ECANCELED or -ETIME: long work asks this between its pieces. */
 int ctx_check(const struct ctx *c, struct err *e);
