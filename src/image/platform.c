@@ -18,7 +18,7 @@
 #include "image/manifest.h"
 #include "image/skel.h"
 
-#define LAYOUT 1 /* counts up when platform_etc.c makes another tree from the same files and that alone would not show */
+#define LAYOUT 2 /* counts up when platform_etc.c makes another tree from the same files and that alone would not show */
 
 static void inputs_key(char out[24])
 {

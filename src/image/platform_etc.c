@@ -29,7 +29,7 @@ static const struct {
 	{"etc/sysctl.d", 0755, 0}, {"etc/ld.so.conf.d", 0755, 0},
 	{"var", 0755, 0}, {"var/backups", 0755, 0}, {"var/cache", 0755, 0}, {"var/lib", 0755, 0}, {"var/lib/dpkg", 0755, 0},
 	{"var/lib/misc", 0755, 0}, {"var/lib/pam", 0755, 0}, {"var/lib/systemd", 0755, 0}, {"var/lib/dbus", 0755, 0},
-	{"var/local", 02775, STAFF}, {"var/log", 0755, 0}, {"var/mail", 02775, MAIL}, {"var/opt", 0755, 0},
+	{"var/local", 02775, STAFF}, {"var/log", 0755, 0}, {"var/log/journal", 0755, 0}, {"var/mail", 02775, MAIL}, {"var/opt", 0755, 0},
 	{"var/spool", 0755, 0}, {"var/tmp", 01777, 0},
 };
 

@@ -321,6 +321,17 @@ static void env_put(struct zspec *z, unsigned *n, const char *name, const char *
 	put_str(&z->env, n, xprintf("%s=%s", name, value));
 }
 
+/* What an image's program counts on and the image need not say. */
+static void env_default(struct zspec *z, unsigned *n, const char *name, const char *value)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = 0; i < *n; i++)
+		if (!strncmp(z->env[i], name, len) && z->env[i][len] == '=')
+			return;
+	env_put(z, n, name, value);
+}
+
 static int init_docker(struct vm *v, struct zspec *z, unsigned *nenv, struct err *e)
 {
 	_json_ json_t *oci = NULL;
@@ -360,7 +371,10 @@ static int init_program(struct vm *v, struct zspec *z, struct err *e)
 		for (; z->argv && z->argv[nargv]; nargv++)
 			;
 	}
-	if (!docker) {
+	if (docker) {
+		env_default(z, &nenv, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		env_default(z, &nenv, "HOSTNAME", z->hostname);
+	} else {
 		env_put(z, &nenv, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 		env_put(z, &nenv, "TERM", "linux");
 		env_put(z, &nenv, "HOME", "/root");
@@ -376,6 +390,8 @@ static int init_program(struct vm *v, struct zspec *z, struct err *e)
 			free(z->argv[i]);
 		nargv = 0;
 		put_str(&z->argv, &nargv, xstrdup(name));
+	} else if (nargv == 0 && docker) {
+		return err_set(e, ENOEXEC, "a docker VM without a docker image: give init_name");
 	} else if (nargv == 0) {
 		put_str(&z->argv, &nargv, xstrdup("/sbin/init"));
 	}

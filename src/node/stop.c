@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
+#include "kern/pidfd.h"
 #include "model/vm.h"
 #include "node/dataset.h"
 #include "node/exit.h"
@@ -21,6 +22,7 @@
 
 #define STOP_OS_S     60
 #define STOP_DOCKER_S 10
+#define KEEPER_MS     2000
 
 static int refuse_failed(const struct vm *v, struct err *e)
 {
@@ -83,8 +85,12 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 	else if (r == 0 && !force && v->brand)
 		r = ask_and_wait(v, reboot ? brand_reboot_signal(vm_init_kind(v)) : brand_halt_signal(vm_init_kind(v)), STOP_OS_S, e);
 	if (r == 0) {
+		_fd_ int keeper = pidfd_of(v->run.keeper_pid, v->run.keeper_start, NULL);
 		struct zone_run now;
-		/* the keeper has seen the end by now, or the kill below is the end */
+
+		/* it writes down how init ended, and ends; or the kill below is the end */
+		if (keeper >= 0 && zone_status(v->c, v->uuid, &now, NULL) == 0 && !now.running)
+			pidfd_wait(keeper, KEEPER_MS);
 		if (zone_status(v->c, v->uuid, &now, NULL) == 0) {
 			if (now.running) {
 				now.ended = ZONE_END_SIGNAL;

@@ -120,7 +120,7 @@ json_t *vm_live_of_row(struct ctx *c, const struct vm_facts *f, unsigned parts)
 	}
 	if ((parts & LIVE_EXIT) && f->store)
 		put_exit(c, row->uuid, o);
-	if ((parts & LIVE_RESTARTS) && up)
+	if ((parts & LIVE_RESTARTS) && (up || (f->run && f->run->keeper)))
 		put_restarts(c, row->uuid, o);
 	if ((parts & LIVE_SNAPSHOTS) && f->store)
 		put_snapshots(c, f->store, row->uuid, o);

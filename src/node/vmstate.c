@@ -5,6 +5,9 @@
 
 const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns, const struct zone_run *run, bool pool_missing)
 {
+	/* without a keeper nobody hears what its init says; it runs, and the next operation stores that */
+	if (str_eq(stored, "provisioning") && run && run->running && !run->keeper)
+		return run->halting ? "stopping" : "running";
 	if (str_eq(stored, "provisioning"))
 		return (int64_t)now_ns - state_ns > VM_PROVISION_NS ? "failed" : "provisioning";
 	/* failed stays failed, whatever is left of it: only delete and stop -F are for it */

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "kern/mount.h"
 #include "kern/path.h"
 #include "kern/sock.h"
@@ -171,6 +172,31 @@ int build_live(struct boot *b, struct err *e)
 	return 0;
 }
 
+/*
+ * The kernel has one boot id for all; a zone gets one of its own for each of its boots, or its journal could not tell
+ * them apart. Read-only and locked, as the rest of /proc/sys.
+ */
+static int boot_id(struct boot *b, int control, struct err *e)
+{
+	_fd_ int m = -1, on = openat(b->proc, "sys/kernel/random/boot_id", O_PATH | O_CLOEXEC);
+	_fd_ int file = openat(control, "boot_id", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	char id[38];
+	int r;
+
+	if (on < 0 || file < 0)
+		return err_sys(e, errno, "boot id");
+	uuid_make(id);
+	strcat(id, "\n");
+	r = fd_write_all(file, id, strlen(id));
+	if (r < 0)
+		return err_sys(e, r, "boot id");
+	m = mnt_clone(control, "boot_id", e);
+	if (m < 0)
+		return m;
+	r = mnt_attr(m, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, -1, e);
+	return r < 0 ? r : mnt_attach(m, on, e);
+}
+
 int build_control(struct boot *b, struct err *e)
 {
 	_free_ char *zone = xprintf("%s/zone", b->libexec);
@@ -202,6 +228,9 @@ int build_control(struct boot *b, struct err *e)
 	file = openat(m, "zone", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (file < 0 || fd_write_all(file, buf_str(&text), text.len) < 0 || mkdirat(m, "native", 0755) < 0)
 		return err_sys(e, errno, "/.zonecontrol");
+	r = boot_id(b, m, e);
+	if (r < 0)
+		return r;
 	if (b->z.notify) {
 		b->notify = sock_hear(m, "notify", b->z.id_base, e);
 		if (b->notify < 0)

@@ -255,3 +255,75 @@ cgdir() { # uuid controller
 	fi
 	find "$m" -maxdepth 5 -type d -path "*/cloister-$NODE/$1" 2>/dev/null | head -1
 }
+
+# ---- images ----
+
+# Debian with systemd in $IMG, imported from an archive that the first test to ask bootstraps (a minute or two, from
+# the packages' mirror): kept for a week below /var/tmp, since a dozen tests and benchmarks ask.
+debian_image() {
+	local dir=/var/tmp/cloister-test-cache f u
+	f=$dir/debian-$(dpkg --print-architecture).tar.zst
+	mkdir -p -m 0700 "$dir"
+	[ "$(stat -c %u "$dir")" = 0 ] || skip "$dir is not root's"
+	(
+		flock 9
+		[ -z "$(find "$f" -mtime -7 2>/dev/null)" ] || exit 0
+		run imgadm bootstrap debian -q
+		u=$(imgadm list -Hp -o uuid name=~debian | head -1)
+		[ "$RC" = 0 ] && [ -n "$u" ] && tar -C "$NODE_POOL/images/$u/root" --xattrs --numeric-owner -cf - . | zstd -q -T0 -o "$f.new" -f &&
+			mv "$f.new" "$f"
+		[ -f "$f" ] || { echo "$OUT" >&2; exit 1; }
+	) 9>"$dir/.lock" || skip "no Debian image: imgadm bootstrap failed, and there is no archive of an earlier one"
+	import_image "$f" debian
+}
+
+# An image of a root filesystem archive or an OCI layout in $IMG.
+import_image() { # path name [option…]
+	run imgadm import "$1" -q --name "$2" "${@:3}"
+	IMG=$(imgadm list -Hp -o uuid "name=$2" | tail -1)
+	[ "$RC" = 0 ] && [ -n "$IMG" ] || { not_ok "import image $2" "$OUT"; exit 1; }
+}
+
+# A root of busybox alone in a folder: its applets, a user, and what is given as inittab.
+busybox_root() { # folder [inittab]
+	local b
+	b=$(command -v busybox) && file -L "$b" 2>/dev/null | grep -q dynamically && b=
+	[ -n "$b" ] || skip "needs busybox-static"
+	mkdir -p "$1"/{bin,sbin,etc,root,tmp,proc,sys,dev,run,var,usr/bin,usr/sbin,home/web}
+	cp "$b" "$1/bin/busybox"
+	"$b" --list | grep -vx busybox | while read -r a; do ln -sf /bin/busybox "$1/bin/$a"; done
+	ln -sf /bin/busybox "$1/sbin/init"
+	printf 'root::0:0:root:/root:/bin/sh\nweb:x:1234:1235:web:/home/web:/bin/sh\n' >"$1/etc/passwd"
+	printf 'root:x:0:\nweb:x:1235:\nlogs:x:1300:web\n' >"$1/etc/group"
+	[ $# -lt 2 ] || printf '%s\n' "$2" >"$1/etc/inittab"
+}
+
+# An OCI image layout of one layer: the root's folder and the image's config object ({"Entrypoint": …}).
+oci_layout() { # folder root config
+	local dir=$1 layer config manifest arch
+	arch=$(dpkg --print-architecture)
+	mkdir -p "$dir/blobs/sha256"
+	put() { # type file → descriptor
+		local sum
+		sum=$(sha256sum <"$2" | cut -d' ' -f1)
+		mv "$2" "$dir/blobs/sha256/$sum"
+		jq -nc --arg t "$1" --arg d "sha256:$sum" --argjson s "$(stat -c %s "$dir/blobs/sha256/$sum")" '{mediaType:$t,digest:$d,size:$s}'
+	}
+	tar -C "$2" --numeric-owner --owner=0 --group=0 -cf "$dir/layer" .
+	local diff
+	diff=sha256:$(sha256sum <"$dir/layer" | cut -d' ' -f1)
+	gzip -1 "$dir/layer"
+	layer=$(put application/vnd.oci.image.layer.v1.tar+gzip "$dir/layer.gz")
+	jq -nc --arg a "$arch" --argjson c "$3" --arg d "$diff" \
+		'{architecture:$a,os:"linux",config:$c,rootfs:{type:"layers",diff_ids:[$d]}}' >"$dir/config"
+	config=$(put application/vnd.oci.image.config.v1+json "$dir/config")
+	jq -nc --argjson c "$config" --argjson l "$layer" \
+		'{schemaVersion:2,mediaType:"application/vnd.oci.image.manifest.v1+json",config:$c,layers:[$l]}' >"$dir/manifest"
+	manifest=$(put application/vnd.oci.image.manifest.v1+json "$dir/manifest")
+	echo '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
+	jq -nc --argjson m "$manifest" '{schemaVersion:2,manifests:[$m]}' >"$dir/index.json"
+}
+
+console_log() { cat "$NODE_LOG/vms/$1/console.log.1" "$NODE_LOG/vms/$1/console.log" 2>/dev/null; } # uuid
+console_says() { grep -qE -- "$2" <(console_log "$1"); } # uuid pattern
+is_state() { [ "$(vmadm get "$1" | jq -r .state)" = "$2" ]; } # uuid state
