@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "model/vm.h"
 #include "node/lock.h"
+#include "node/provision.h"
 #include "node/vmops.h"
 
 static int open_state(struct vm *v, unsigned flags, struct err *e)
@@ -61,6 +62,9 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 			ctx_log(c, LOG_WARN, "VM %s: adopt: %s", v->uuid, ae.msg);
 		r = zone_status(c, v->uuid, &v->run, e);
 	}
+	/* its init has said that it is up, but those who were told were killed */
+	if (r == 0 && (flags & VM_LOCK) && (flags & VM_WRITE))
+		r = provision_down(v, false, e);
 	if (r < 0)
 		return err_add(e, "VM %s", v->uuid);
 	return 0;
