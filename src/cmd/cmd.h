@@ -23,13 +23,17 @@ struct cmd {
 	enum cmd_arg arg;
 	int (*run)(struct ctx *c, int argc, char **argv);
 	const char *alias_of; /* verb this one is another name of, or NULL */
+	bool internal;        /* run by our own programs: not in the usage, not completed */
 };
 
 #define CMD(id, prog_, verb_, synopsis_, help_, arg_, run_)                                                       \
-	static const struct cmd cmd_##id = {prog_, verb_, synopsis_, help_, arg_, run_, NULL};                     \
+	static const struct cmd cmd_##id = {prog_, verb_, synopsis_, help_, arg_, run_, NULL, false};                     \
+	static const struct cmd *const cmdp_##id __attribute__((used, section("cmds"))) = &cmd_##id
+#define CMD_INTERNAL(id, prog_, verb_, synopsis_, help_, arg_, run_)                                              \
+	static const struct cmd cmd_##id = {prog_, verb_, synopsis_, help_, arg_, run_, NULL, true};               \
 	static const struct cmd *const cmdp_##id __attribute__((used, section("cmds"))) = &cmd_##id
 #define CMD_ALIAS(id, prog_, verb_, of_, run_)                                                                    \
-	static const struct cmd cmd_##id = {prog_, verb_, "", "", CMD_VM, run_, of_};                               \
+	static const struct cmd cmd_##id = {prog_, verb_, "", "", CMD_VM, run_, of_, false};                               \
 	static const struct cmd *const cmdp_##id __attribute__((used, section("cmds"))) = &cmd_##id
 
 /* Prints "prog verb: message" (and the hint) on standard error; returns 1. */

@@ -4,7 +4,6 @@
  * One line each command: prog, verb, synopsis, help, what its first operand is, the verb it is another name of; tabs between.
  */
 #include <stdio.h>
-
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -14,8 +13,9 @@ static const char *const args[] = {[CMD_NONE] = "none", [CMD_VM] = "vm", [CMD_IM
 
 static void line(const struct cmd *m, void *arg)
 {
-	printf("%s\t%s\t%s\t%s\t%s\t%s\n", m->prog, m->verb, m->synopsis, m->help, args[m->arg],
-	       m->alias_of ? m->alias_of : "");
+	if (!m->internal)
+		printf("%s\t%s\t%s\t%s\t%s\t%s\n", m->prog, m->verb, m->synopsis, m->help, args[m->arg],
+		       m->alias_of ? m->alias_of : "");
 }
 
 static int run(struct ctx *c, int argc, char **argv)

@@ -44,5 +44,5 @@ static int run(struct ctx *c, int argc, char **argv)
 	return refill(c, argv[1], !strcmp(argv[2], "private"), &e) < 0 ? cmd_fail(c, &e) : 0;
 }
 
-CMD(cloister_image_warm, "cloister", "image-warm", "<image> shared|private", "for `vmadm create`: keep a few clones of an image ready",
+CMD_INTERNAL(cloister_image_warm, "cloister", "image-warm", "<image> shared|private", "for `vmadm create`: keep a few clones of an image ready",
     CMD_IMAGE, run);

@@ -71,7 +71,7 @@ static void usage_each(const struct cmd *m, void *arg)
 {
 	struct usage *u = arg;
 
-	if (!strcmp(m->prog, u->prog) && !m->alias_of) {
+	if (!strcmp(m->prog, u->prog) && !m->alias_of && !m->internal) {
 		usage_line(m, u->f);
 		if (*m->help)
 			fprintf(u->f, "        %s\n", m->help);

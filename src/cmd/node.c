@@ -76,8 +76,8 @@ static int run_zone_halt(struct ctx *c, int argc, char **argv)
 CMD(cloister_boot, "cloister", "boot", "", "attach the pool and start the VMs that have autoboot set", CMD_NONE, run_boot);
 CMD(cloister_shutdown, "cloister", "shutdown", "", "stop all VMs in order and detach the pool; autoboot stays as it is",
     CMD_NONE, run_shutdown);
-CMD(cloister_zone_ended, "cloister", "zone-ended", "<uuid>", "for zoneadmd: what follows the end of a zone's init", CMD_VM,
+CMD_INTERNAL(cloister_zone_ended, "cloister", "zone-ended", "<uuid>", "for zoneadmd: what follows the end of a zone's init", CMD_VM,
     run_ended);
-CMD(cloister_zone_ready, "cloister", "zone-ready", "<uuid>", "for zoneadmd: a new zone's init is up, or its time is", CMD_VM, run_ready);
-CMD(cloister_zone_boot, "cloister", "zone-boot", "<uuid>", "for `cloister boot`: boot one VM", CMD_VM, run_zone_boot);
-CMD(cloister_zone_halt, "cloister", "zone-halt", "<uuid>", "for `cloister shutdown`: stop one VM", CMD_VM, run_zone_halt);
+CMD_INTERNAL(cloister_zone_ready, "cloister", "zone-ready", "<uuid>", "for zoneadmd: a new zone's init is up, or its time is", CMD_VM, run_ready);
+CMD_INTERNAL(cloister_zone_boot, "cloister", "zone-boot", "<uuid>", "for `cloister boot`: boot one VM", CMD_VM, run_zone_boot);
+CMD_INTERNAL(cloister_zone_halt, "cloister", "zone-halt", "<uuid>", "for `cloister shutdown`: stop one VM", CMD_VM, run_zone_halt);

@@ -60,4 +60,4 @@ static int run(struct ctx *c, int argc, char **argv)
 	return cmd_fail(c, &e);
 }
 
-CMD(cloister_zones_hold, "cloister", "zones-hold", "", "for cloister-zones.service: keep its cgroup", CMD_NONE, run);
+CMD_INTERNAL(cloister_zones_hold, "cloister", "zones-hold", "", "for cloister-zones.service: keep its cgroup", CMD_NONE, run);

@@ -13,7 +13,8 @@ int check_domain(const void *v);
 int check_zonename(const void *v);
 int check_brand(const void *v);
 int check_uuid(const void *v);
-int check_path(const void *v);       /* absolute, normalised */
+int check_path(const void *v);
+int check_fs_source(const void *v); /* a path, or SmartOS's "swap" */       /* absolute, normalised */
 int check_file(const void *v);       /* the same, or "" */
 int check_target(const void *v);     /* a mount point in a zone: a path that shadows nothing of ours */
 int check_device(const void *v);     /* below /dev, not one that we make ourselves */
