@@ -153,9 +153,11 @@ P
 eq "S17 TIOCSTI and TIOCLINUX say EPERM" "$OUT" $'1\n1'
 
 # ---- S19: our processes in its reach ----
-keeper=$(pgrep -f "zoneadmd" | sort -n | tr '\n' ' ')
+supervisors() { sort -n "$(node_cgroups "$NODE" | grep -m1 "$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)/")/_sup/cgroup.procs" | tr '\n' ' '; }
+keeper=$(supervisors)
 run timeout 30 zlogin "$z" 'kill -9 -1; kill -STOP -1; kill -9 $$'
-eq "S19 our supervisors live on" "$(pgrep -f zoneadmd | sort -n | tr '\n' ' ')" "$keeper"
+eq "S19 our supervisors live on" "$(supervisors)" "$keeper"
+like "S19 there are two for each zone" "$keeper" '^([0-9]+ ){4}$'
 check "S19 the zone is there" up
 check "S19 and so is the neighbour" zlogin "$y" true
 
