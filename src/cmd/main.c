@@ -149,6 +149,7 @@ int main(int argc, char **argv)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored by the caller, it would take our children's statuses away */
 	argc--, argv++;
 	if (!has_prog(prog))
 		prog = "cloister";

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Which zone is this? In the global zone the answer is "global". A zone has the file /.zonecontrol/zone, read-only, put
- * there when it boots: lines "zonename NAME", "uuid UUID", ….
- */
+/* Which zone is this? In the global zone the answer is "global". */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -14,43 +11,19 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "cmd/zone_arg.h"
 #include "model/vm.h"
 #include "state/state.h"
 #include "zone/zone.h"
 
-/* A zone has a user namespace of its own; the global zone has the first one, where every id is itself. */
-static bool in_zone(void)
-{
-	_buf_ struct buf b = BUF_INIT;
-	unsigned long in, out, n;
-
-	if (file_read(AT_FDCWD, "/proc/self/uid_map", 4096, &b, NULL) < 0)
-		return false;
-	return sscanf(buf_str(&b), "%lu %lu %lu", &in, &out, &n) == 3 && (in != 0 || out != 0 || n != 4294967295UL);
-}
-
 static int own_name(struct buf *out, struct err *e)
 {
-	static const char *const places[] = {"/.zonecontrol/zone", "/native/.zonecontrol/zone"};
-	static const char key[] = "zonename ";
+	_free_ char *name = NULL;
+	int r = zone_self("zonename", &name, e);
 
-	if (!in_zone()) {
-		buf_puts(out, "global");
-		return 0;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		_buf_ struct buf b = BUF_INIT;
-
-		if (file_read(AT_FDCWD, places[i], 4096, &b, NULL) < 0)
-			continue;
-		for (char *save = NULL, *l = b.p ? strtok_r(b.p, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
-			if (str_starts(l, key)) {
-				buf_puts(out, l + strlen(key));
-				return 0;
-			}
-		}
-	}
-	return err_set(e, ENOENT, "this is not the global zone, and %s does not say which one it is", places[0]);
+	if (r >= 0)
+		buf_puts(out, r ? name : "global");
+	return r < 0 ? r : 0;
 }
 
 struct by_id {
@@ -113,7 +86,7 @@ static int run(struct ctx *c, int argc, char **argv)
 	if (optind != argc || (id && type))
 		return cmd_usage("zonename", "", NULL);
 	if (type) {
-		puts(in_zone() ? "exclusive" : "shared");
+		puts(zone_inside() ? "exclusive" : "shared");
 		return 0;
 	}
 	r = id ? name_of(c, id, &name, &e) : own_name(&name, &e);

@@ -93,7 +93,7 @@ static int console_loop(int s, int sigfd, int in, int out, char escape)
 			return 1;
 		}
 		if (p[2].revents && read(sigfd, &si, sizeof si) == (ssize_t)sizeof si) {
-			if (si.ssi_signo != SIGWINCH)
+			if (si.ssi_signo != SIGWINCH && si.ssi_signo != SIGCHLD)
 				return 128 + (int)si.ssi_signo;
 			r = send_size(s, in);
 		}

@@ -243,15 +243,14 @@ static pid_t fork_inside(struct outer *o, struct err *e)
 }
 
 /* How it ended, once it has. */
-static int result(struct outer *o, pid_t pid, struct err *e)
+static int result(struct outer *o, struct err *e)
 {
 	struct enter_report rep;
-	int status = 0;
+	int status = 0, r = relay_reap(&o->rl, &status);
 	ssize_t n;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "wait for the program");
+	if (r)
+		return r < 0 ? err_sys(e, r, "wait for the program") : r;
 	n = read(o->report, &rep, sizeof rep);
 	if (n == (ssize_t)sizeof rep && rep.code) {
 		rep.msg[sizeof rep.msg - 1] = 0;
@@ -295,7 +294,7 @@ static int enter(struct outer *o, const struct enter *en, struct err *e)
 		announce(o, en, "[Connected to zone '%s' %s]\r\n");
 		r = relay_run(&o->rl, &left, e);
 		if (r == 0 && !left)
-			r = result(o, pid, e);
+			r = result(o, e);
 		/* else: closing the pty hangs up on its session; the program itself is the zone's from now on */
 	} else {
 		r = pid;

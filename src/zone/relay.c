@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -59,6 +60,7 @@ int relay_signals(sigset_t *old, struct err *e)
 	sigaddset(&s, SIGHUP);
 	sigaddset(&s, SIGQUIT);
 	sigaddset(&s, SIGWINCH);
+	sigaddset(&s, SIGCHLD);
 	fd = signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_sys(e, errno, "signalfd");
@@ -142,6 +144,8 @@ static int take_signals(struct relay *r)
 	while (read(r->sigfd, &si, sizeof si) == (ssize_t)sizeof si) {
 		int sig = (int)si.ssi_signo;
 
+		if (sig == SIGCHLD)
+			continue;
 		if (sig == SIGWINCH) {
 			if (r->master >= 0)
 				tty_copy_size(r->tty_in, r->master);
@@ -238,5 +242,23 @@ int relay_run(struct relay *r, bool *left, struct err *e)
 			drain(r);
 			return 0;
 		}
+	}
+}
+
+int relay_reap(struct relay *r, int *status)
+{
+	for (;;) {
+		struct pollfd p = {.fd = r->sigfd, .events = POLLIN};
+		struct signalfd_siginfo si;
+		pid_t got = waitpid(r->pid, status, WNOHANG);
+
+		if (got > 0)
+			return 0;
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		/* SIGCHLD comes when the tracer lets go */
+		if (poll(&p, 1, -1) == 1 && read(r->sigfd, &si, sizeof si) == (ssize_t)sizeof si && si.ssi_signo != SIGCHLD &&
+		    si.ssi_signo != SIGWINCH)
+			return 128 + (int)si.ssi_signo;
 	}
 }

@@ -46,12 +46,17 @@ struct relay {
 	struct esc esc;
 };
 
-/* Blocks what relay handles (INT, TERM, HUP, QUIT, WINCH) in *old's place and returns a signalfd for them. */
+/* Blocks what relay handles (INT, TERM, HUP, QUIT, WINCH, CHLD), the mask before in *old, and returns a signalfd for them. */
 int relay_signals(sigset_t *old, struct err *e);
 /*
  * 0 when the program ended or the person left (*left), or 128+n when signal n told us to leave. A slow reader makes us
  * wait; nothing is dropped.
  */
 int relay_run(struct relay *r, bool *left, struct err *e);
+/*
+ * waitpid for r->pid, once relay_run says that it has ended: 0, 128+n, or -errno. A tracer in the zone may hold its
+ * remains for as long as it likes; whoever waits for them out here can still be interrupted.
+ */
+int relay_reap(struct relay *r, int *status);
 
 #endif
