@@ -4,7 +4,7 @@
  *
  *	bench_list /path/to/cloister          as root; makes and removes a node of its own, "bench-list"
  *
- * The VMs are records without data; a running one is a process of the zone's user id with the files its keeper writes.
+ * The VMs are records without data; a running one is a process with the file and the slot of the index of a keeper.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #include "base/own.h"
 #include "model/vm.h"
 #include "state/state.h"
-#include "zone/up.h"
+#include "zone/index.h"
 
 #define RUNS    20
 #define RUNNING 1000
@@ -77,59 +77,59 @@ static void seed(struct ctx *c, unsigned from, unsigned to)
 struct start {
 	struct ctx *c;
 	unsigned n;
-	struct zone {
-		char uuid[37];
-		uint32_t id_base;
-	} zone[RUNNING];
+	char uuid[RUNNING][37];
 };
 
 static int collect(const struct vm_row *row, void *arg)
 {
 	struct start *st = arg;
 
-	if (st->n < RUNNING) {
-		strcpy(st->zone[st->n].uuid, row->uuid);
-		st->zone[st->n++].id_base = row->id_base;
-	}
+	if (st->n < RUNNING)
+		strcpy(st->uuid[st->n++], row->uuid);
 	return 0;
+}
+
+/* Never comes back. */
+static void be_zone(const struct ctx *c, int run, const char *uuid, unsigned n, int ready)
+{
+	struct run_zone z = {.zoneid = n + 1, .boot_ns = clock_wall_ns()};
+	_free_ char *path = xprintf("%s/%s/zone", c->node.run, uuid);
+	_buf_ struct buf b = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	strcpy(z.bootid, c->bootid);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || run_proc_of(getpid(), &z.init) < 0)
+		die("process", NULL);
+	z.keeper = z.init;
+	run_zone_write(&z, NULL, &b);
+	if (mkdirat(run, uuid, 0700) < 0 || file_replace(path, b.p, b.len, 0600, 0, &e) < 0 ||
+	    !index_claim(run, uuid, &z, &e))
+		die("run directory", &e);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	close(ready);
+	for (;;)
+		pause();
 }
 
 static void start_one(const struct start *st, unsigned n)
 {
-	const struct zone *row = &st->zone[n];
-	struct run_zone z = {.zoneid = n + 1, .boot_ns = clock_wall_ns()};
-	_buf_ struct buf b = BUF_INIT;
-	_free_ char *dir = xprintf("%s/%s", st->c->node.run, row->uuid);
-	_free_ char *path = xprintf("%s/zone", dir);
-	struct err e = ERR_INIT;
+	_fd_ int run = open(st->c->node.run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ready[2];
 	pid_t pid;
 	char byte;
 
-	if (pipe(ready) < 0)
+	if (run < 0 || pipe(ready) < 0)
 		die("pipe", NULL);
 	pid = fork();
 	if (pid == 0) {
-		if (setresuid(row->id_base, row->id_base, row->id_base) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-		    write(ready[1], "", 1) != 1)
-			_exit(1);
 		close(ready[0]);
-		close(ready[1]);
-		for (;;)
-			pause();
+		be_zone(st->c, run, st->uuid[n], n, ready[1]);
 	}
 	close(ready[1]);
 	if (pid < 0 || read(ready[0], &byte, 1) != 1)
 		die("fork", NULL);
 	close(ready[0]);
-	strcpy(z.bootid, st->c->bootid);
-	if (run_proc_of(pid, &z.init) < 0)
-		die("process", NULL);
-	z.keeper = z.init;
-	run_zone_write(&z, NULL, &b);
-	if (dir_make(dir, 0700, &e) < 0 || file_replace(path, b.p, b.len, 0600, 0, &e) < 0 ||
-	    zone_up_put(AT_FDCWD, st->c->node.run, row->uuid, &z, &e) < 0)
-		die("run directory", &e);
 }
 
 /*
@@ -157,6 +157,8 @@ static pid_t start_all(struct ctx *c, int *end)
 			die("start", &e);
 		/* first: a thousand children with a mapping of the index file would make every open slow */
 		state_close(&s);
+		if (dir_make(c->node.run, 0700, &e) < 0)
+			die("run directory", &e);
 		for (unsigned i = 0; i < st.n; i++)
 			start_one(&st, i);
 		if (write(ready[1], "", 1) != 1 || read(hold[0], &byte, 1) < 0)

@@ -9,7 +9,7 @@
 #include "node/vmquery.h"
 #include "state/state.h"
 #include "store/store.h"
-#include "zone/up.h"
+#include "zone/zone.h"
 
 #define QUERY_FIELDS 64
 #define CHUNK        65536
@@ -34,7 +34,7 @@ struct chunk { /* strings of the result, one after the other */
 
 struct up {
 	char uuid[37];
-	struct zone_up u;
+	struct zone_run run;
 };
 
 struct hit {
@@ -63,7 +63,6 @@ struct gather {
 	struct ctx *c;
 	struct store *store;
 	uint64_t now;
-	int proc;
 	bool need[4]; /* by enum vm_source */
 	bool server;  /* server_uuid is asked for */
 	bool wide;    /* of the columns that STATE_SLIM leaves out */

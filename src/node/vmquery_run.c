@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Running a query: the walk of the rows, what runs, values, filters, order. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +34,7 @@ static const char *keep(struct vm_query *q, const char *s)
 
 /* ---- what runs ---- */
 
-static void add_up(const struct zone_up *u, void *arg)
+static int add_up(const char *uuid, const struct zone_run *r, void *arg)
 {
 	struct vm_query *q = arg;
 	struct up *p;
@@ -45,9 +44,10 @@ static void add_up(const struct zone_up *u, void *arg)
 		q->up = xrealloc(q->up, q->upcap * sizeof *q->up);
 	}
 	p = &q->up[q->nup++];
-	memcpy(p->uuid, u->uuid, UUID_LEN);
+	memcpy(p->uuid, uuid, UUID_LEN);
 	p->uuid[UUID_LEN] = 0;
-	p->u = *u;
+	p->run = *r;
+	return 0;
 }
 
 static int by_uuid(const void *a, const void *b)
@@ -55,36 +55,14 @@ static int by_uuid(const void *a, const void *b)
 	return strcmp(((const struct up *)a)->uuid, ((const struct up *)b)->uuid);
 }
 
-/*
- * Rows come in the order of uuids, and q->up is sorted so: what runs is found by going on in both. Only where the index
- * is not the plain truth (being stopped, or its process is gone) is the zone itself asked.
- */
-static void run_of(struct gather *g, const struct vm_row *row, struct zone_run *run)
+/* Rows come in the order of uuids, and q->up is sorted so: what runs is found by going on in both. */
+static struct zone_run run_of(struct vm_query *q, const char *uuid)
 {
-	struct vm_query *q = g->q;
-	const struct zone_up *u = NULL;
-	bool ask = false;
 	int cmp = 1;
 
-	memset(run, 0, sizeof *run);
-	while (q->at < q->nup && (cmp = strcmp(q->up[q->at].uuid, row->uuid)) <= 0) {
-		if (cmp == 0 && q->up[q->at].u.halting)
-			ask = true;
-		else if (cmp == 0 && !u && zone_up_alive(g->proc, &q->up[q->at].u, row->id_base))
-			u = &q->up[q->at].u;
-		else if (cmp == 0)
-			ask = true;
+	while (q->at < q->nup && (cmp = strcmp(q->up[q->at].uuid, uuid)) < 0)
 		q->at++;
-	}
-	if (ask) {
-		struct err e = ERR_INIT;
-
-		if (zone_status(g->c, row->uuid, run, &e) < 0)
-			ctx_log(g->c, LOG_WARN, "VM %s: %s", row->uuid, e.msg);
-	} else if (u) {
-		*run = (struct zone_run){.running = true, .keeper = true, .init_pid = u->pid, .zoneid = u->zoneid,
-					 .boot_ns = u->boot_ns};
-	}
+	return q->at < q->nup && cmp == 0 ? q->up[q->at].run : (struct zone_run){.running = false};
 }
 
 /* ---- values ---- */
@@ -257,7 +235,7 @@ static bool take_vm(struct gather *g, const struct vm_row *row, struct hit *vm)
 	struct vm_facts facts = {row, &run, g->now, g->store, q->server_uuid};
 
 	if (g->need[SRC_RUN])
-		run_of(g, row, &run);
+		run = run_of(q, row->uuid);
 	for (size_t i = 0; i < q->nfields; i++)
 		column(g, row, &run, q->fields[i].col, &vm->val[i]);
 	if (!stage(q, vm, SRC_ROW) || !stage(q, vm, SRC_RUN))
@@ -350,8 +328,7 @@ static int gather(struct vm_query *q, struct gather *g, struct state *st, struct
 	if (g->need[SRC_LIVE])
 		g->need[SRC_RUN] = true;
 	if (g->need[SRC_RUN]) {
-		g->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = g->proc < 0 ? err_sys(e, errno, "/proc") : zone_up_each(g->c, add_up, q, e);
+		r = zone_each(g->c, add_up, q, e);
 		if (r < 0)
 			return r;
 		qsort(q->up, q->nup, sizeof *q->up, by_uuid);
@@ -372,7 +349,7 @@ static int gather(struct vm_query *q, struct gather *g, struct state *st, struct
 
 int vm_query_run(struct vm_query *q, struct ctx *c, struct err *e)
 {
-	struct gather g = {.q = q, .c = c, .now = clock_wall_ns(), .proc = -1, .e = e};
+	struct gather g = {.q = q, .c = c, .now = clock_wall_ns(), .e = e};
 	_clean_(state_close) struct state *st = NULL;
 	int r = state_open(c, STATE_READ, &st, e);
 
@@ -381,6 +358,5 @@ int vm_query_run(struct vm_query *q, struct ctx *c, struct err *e)
 	if (r == 0)
 		r = gather(q, &g, st, e);
 	store_close(&g.store);
-	own_fd(&g.proc);
 	return r < 0 ? r : (int)g.damaged;
 }

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/own.h"
-#include "zone/up.h"
 #include "zone/zone.h"
 #include "zone/zoneadmd.h"
 
@@ -34,7 +33,6 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_run *r, struct e
 	if (rc < 0)
 		return rc;
 	remove_stale(z->run_dir);
-	zone_up_halting(c->node.run, z->uuid, false, NULL);
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
 	if (rc == 0) {

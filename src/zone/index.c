@@ -256,7 +256,7 @@ static void set_halting(struct index_slot *s, uint32_t on)
 static void forget(struct index_slot *s, uint32_t arg)
 {
 	s->running = 0;
-	s->seq++;
+	s->seq |= 1;
 	memset(s->uuid, 0, sizeof s->uuid);
 	s->seq++;
 }

@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "kern/pidfd.h"
-#include "zone/up.h"
 #include "zone/index.h"
 #include "zone/zone.h"
 
@@ -84,7 +83,5 @@ int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, stru
 			index_forget(run, uuid);
 		rc = dir_remove(AT_FDCWD, dir, e);
 	}
-	if (rc == 0)
-		rc = zone_up_drop(c, uuid, &r, e);
 	return rc;
 }

@@ -17,7 +17,6 @@
 #include "kern/pidfd.h"
 #include "zone/index.h"
 #include "zone/run.h"
-#include "zone/up.h"
 
 /* One small file; 0, -ENOENT, or another errno. No allocation: a list calls this for each zone. */
 static int read_small(int dir, const char *path, char *text, size_t n)
@@ -138,18 +137,20 @@ int zone_pidfd(const struct zone_run *r, struct err *e)
 int zone_mark_halting(const struct ctx *c, const char *uuid, bool on, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/halting", c->node.run, uuid);
-	_fd_ int fd = -1;
+	_fd_ int fd = -1, run = -1;
 
-	if (!on) {
-		if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-			return err_sys(e, errno, "%s", path);
-		return zone_up_halting(c->node.run, uuid, false, e);
+	if (on) {
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		/* No run directory: nothing runs, so nobody has to be told. */
+		if (fd < 0)
+			return errno == ENOENT ? 0 : err_sys(e, errno, "%s", path);
+	} else if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
+		return err_sys(e, errno, "%s", path);
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	/* No run directory: nothing runs, so nobody has to be told. */
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", path);
-	return zone_up_halting(c->node.run, uuid, true, e);
+	run = open(c->node.run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (run >= 0)
+		index_halting(run, uuid, on);
+	return 0;
 }
 
 int zone_signal(const struct zone_run *r, int sig, struct err *e)

@@ -17,7 +17,6 @@
 #include "kern/pidfd.h"
 #include "kern/sock.h"
 #include "zone/run.h"
-#include "zone/up.h"
 #include "zoneadmd/zoneadmd.h"
 
 /* Away from the caller: its terminal, its session and its death are not ours. The caller waits for the parent only. */
@@ -61,14 +60,12 @@ static int write_zone(const struct zspec *z, int run_dir, const struct run_proc 
 {
 	struct run_zone rz = {.zoneid = z->zoneid, .boot_ns = boot_ns, .init = *init};
 	_buf_ struct buf b = BUF_INIT;
-	int r;
 
 	snprintf(rz.bootid, sizeof rz.bootid, "%s", z->bootid ?: "-");
 	if (run_proc_of(getpid(), &rz.keeper) < 0)
 		return err_sys(e, ESRCH, "own start time");
 	run_zone_write(&rz, z->cg_v2_zone, &b);
-	r = put_file(run_dir, "zone", &b, e);
-	return r < 0 ? r : zone_up_put(run_dir, "..", z->uuid, &rz, e);
+	return put_file(run_dir, "zone", &b, e);
 }
 
 /*

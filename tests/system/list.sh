@@ -51,9 +51,21 @@ kill -9 "$(vmadm list -p -o pid alias=web1)"
 for i in $(seq 100); do [ "$(vmadm list -p -o init_restarts alias=web1)" = 1 ] && break; sleep 0.1; done
 eq "an init that was started again is seen" "$(vmadm list -p -o state alias=web1)" running
 eq "with its new pid" "$(vmadm list -p -o pid alias=web1)" "$(vmadm get web1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])')"
+of_zone() { awk -v k="$2" '$1 == k {print $2}' "$NODE_RUN/$1/zone"; }
+mark=$(vmadm list -p -o state,pid alias=web1)
+touch "$NODE_RUN/$a/halting"
+eq "while its keeper lives, no file of a zone is read" "$(vmadm list -p -o state,pid alias=web1)" "$mark"
+rm "$NODE_RUN/$a/halting"
+kill -9 "$(of_zone "$a" keeper)"
+eq "without its keeper a zone runs as before" "$(vmadm list -p -o state,pid alias=web1)" "$mark"
+kill -9 "$(of_zone "$a" init)"
+await 5 eval '[ "$(vmadm list -p -o state,pid alias=web1)" = stopped: ]'
+eq "without both it is stopped" "$(vmadm list -p -o state,pid alias=web1)" "stopped:"
+eq "and the other one is not" "$(vmadm list -p -o state alias=db1)" running
+check "start" vmadm start web1
 check "stop" vmadm stop -F web1
 eq "it is stopped" "$(vmadm list -p -o state,pid alias=web1)" "stopped:"
-eq "nothing is left of it in the index" "$(ls -A "$NODE_RUN/.up" | grep -c "$a")" 0
+eq "nothing is left of it in the index" "$(grep -ac "$a" "$NODE_RUN/index")" 0
 eq "how it ended" "$(vmadm list -p -o exit_status alias=web1)" "-9"
 
 # Damage to one record is told by name, and the others are listed.
