@@ -121,6 +121,9 @@ static int login(struct ctx *c, const struct options *o, const char *uuid, const
 	if (n == 0)
 		n = zone_enter(c, &h, &r, &z, &en, &e);
 	zspec_done(&z);
+	/* Sessions of people. Commands are not recorded: a script's thousands would push everything else out of the log. */
+	if (en.pty)
+		cmd_audit(c, "zlogin", uuid, NULL, o->user ?: "root", n);
 	if (n == -ESRCH)
 		return not_running(c, o, uuid);
 	return n < 0 ? cmd_fail(c, &e) : n;
@@ -139,6 +142,7 @@ static int console(struct ctx *c, const struct options *o, const char *uuid)
 	if (!o->quiet)
 		cmd_say("[Connected to zone '%s' console]", o->zone);
 	r = zone_console(c, uuid, 0, 1, o->escape, &e);
+	cmd_audit(c, "zlogin -C", uuid, NULL, NULL, r);
 	if (r == -ESRCH)
 		return not_running(c, o, uuid);
 	if (r < 0)

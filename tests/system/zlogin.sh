@@ -7,6 +7,7 @@ need_root
 node zlogin
 pool
 PTY=$T_DIR/onpty.py
+z=
 mkzone z web '"max_physical_memory":128,"max_lwps":120,"tmpfs":128,"quota":1,
 	"filesystems":[{"type":"lofs","source":"'"$T_BUILD"'/tests/system","target":"/opt/t","options":["ro"]}]'
 mkzone off off '"autoboot":false'
@@ -60,7 +61,7 @@ eq "standard error is apart" "$(zlogin "$z" 'echo out; echo err >&2' </dev/null 
 eq "-n: nothing on standard input" "$(echo text | zlogin -n "$z" cat)" ""
 eq "end of file arrives" "$(printf 'a\nb\n' | zlogin "$z" wc -l)" 2
 eq "a reader that goes away" "$(timeout 20 zlogin "$z" 'yes; echo $? >&2' </dev/null 2>&1 | head -1)" y
-eq "a program that does not read" "$(head -c 1000000 /dev/zero | zlogin "$z" 'echo done')" done
+eq "a program that does not read" "$(head -c 1000000 /dev/zero | zlogin "$z" 'echo finished')" finished
 eq "/dev/stdout and /dev/stderr can be opened" "$(zlogin "$z" 'echo o >/dev/stdout; echo e >/dev/stderr' </dev/null 2>&1)" "o
 e"
 eq "and by a user" "$(zlogin -l web "$z" 'echo o >/dev/stdout' </dev/null)" o
@@ -129,6 +130,9 @@ in_zone 'echo to-the-console >/dev/console'
 like "what was written before is shown" "$("$PTY" 'to-the-console;;<\r~.' zlogin -C "$z")" to-the-console
 fails 1 "login allowed only to running" zlogin -C off
 
+like "a session is in the audit log" "$(cat "$NODE_LOG/audit.log")" '"command":"zlogin","object":"'"$z"
+eq "a command is not" "$(in_zone true; tail -1 "$NODE_LOG/audit.log" | grep -c '"command":"zlogin"')" 0
+
 # ---- nothing of the host inside ----
 eq "descriptors: three, all made for the zone" "$(in_zone 'ls -l /proc/self/fd | grep -vE "pipe:|/dev/null|/proc/[0-9]+/fd"' | grep -c '>')" 0
 eq "from a host's file too" "$(zlogin "$z" 'ls -l /proc/self/fd' <data 2>>err.log | grep -cE ' (/tmp|data|socket:)')" 0
@@ -145,7 +149,7 @@ sha=$(sha256sum <"$(readlink -f "$CLOISTER_SELF")")
 zlogin "$z" /opt/t/login_spy </dev/null >spy.out 2>&1 &
 spy=$!
 await 5 grep -q ready spy.out
-for i in {1..150}; do in_zone true; done
+for _ in {1..150}; do in_zone true; done
 in_zone 'pkill -INT login_spy'
 wait $spy
 like "the zone sees the one who comes in" "$(cat spy.out)" 'seen [1-9]'
@@ -158,7 +162,7 @@ timeout -k 5 5 zlogin "$z" 'pkill -KILL login_spy' </dev/null
 in_zone 'printf "#!/proc/self/exe\n" >/root/evil; chmod 755 /root/evil; cp /etc/passwd /etc/p; sed -i "s|^root:.*|root:x:0:0:root:/root:/root/evil|" /etc/passwd'
 zlogin "$z" /opt/t/login_spy </dev/null >/dev/null 2>&1
 zlogin -S "$z" '/opt/t/login_spy >/root/spy.out 2>&1 & sleep 0.3'  </dev/null
-for i in {1..20}; do timeout 10 zlogin "$z" "echo pwned >/proc/self/exe" </dev/null >/dev/null 2>&1; done
+for _ in {1..20}; do timeout 10 zlogin "$z" "echo pwned >/proc/self/exe" </dev/null >/dev/null 2>&1; done
 zlogin -S "$z" 'mv /etc/p /etc/passwd; pkill -INT login_spy; sleep 0.2' </dev/null
 like "a shell that is /proc/self/exe gets nothing either" "$(in_zone 'cat /root/spy.out')" 'exe opened for writing 0'
 eq "our program is what it was" "$(sha256sum <"$(readlink -f "$CLOISTER_SELF")")" "$sha"

@@ -6,6 +6,7 @@
 need_root
 node zoneadm
 pool
+z='' off=''
 mkzone z web '"max_lwps":300,"cpu_cap":150,"filesystems":[{"type":"tmpfs","target":"/scratch","options":["size=1m"]},
 	{"type":"lofs","source":"'"$(dirname "$CLOISTER_SELF")"'","target":"/opt/cloister","options":["ro"]}]'
 mkzone off off '"autoboot":false'
