@@ -12,40 +12,21 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/caps.h"
-#include "kern/path.h"
 #include "kern/seccomp.h"
 #include "model/vm.h"
 #include "node/snapshot.h"
-#include "node/vm.h"
+#include "node/spec_in.h"
 
 #define MIB        1048576ULL
 #define LOG_MAX    (1 * MIB)
 #define ZONE_PTYS  256
 #define ZONE_FILES 65536
 
-static void put_str(char ***list, unsigned *n, char *s)
+void spec_word(char ***list, unsigned *n, char *s)
 {
 	*list = xrealloc(*list, (*n + 2) * sizeof **list);
 	(*list)[(*n)++] = s;
 	(*list)[*n] = NULL;
-}
-
-static struct zmount *put_mount(struct zspec *z, enum zmount_kind k, const char *source, const char *target, char *data,
-				unsigned flags)
-{
-	struct zmount *m;
-
-	z->mounts = xrealloc(z->mounts, (z->nmounts + 1) * sizeof *z->mounts);
-	m = &z->mounts[z->nmounts++];
-	*m = (struct zmount){
-		.kind = k,
-		.source = xstrdup(source),
-		.target = xstrdup(target),
-		.fstype = xstrdup(k == ZM_TMPFS ? "tmpfs" : ""),
-		.data = data ? data : xstrdup(""),
-		.flags = flags,
-	};
-	return m;
 }
 
 static void put_sysctl(struct zspec *z, const char *name, char *value)
@@ -97,126 +78,6 @@ static void kernel_limits(const struct vm *v, struct zspec *z)
 	z->ptys = ZONE_PTYS;
 }
 
-static char *tmpfs_data(uint64_t mib, const char *mode)
-{
-	/* an inode costs about a KiB of kernel memory: one for every 4 KiB keeps them within the size too */
-	return xprintf("size=%lluM,nr_inodes=%llu,mode=%s", (unsigned long long)mib, (unsigned long long)(mib * 256 + 64), mode);
-}
-
-static void standard_mounts(const struct vm *v, struct zspec *z)
-{
-	uint64_t phys = (uint64_t)vm_int(v->rec, "max_physical_memory", 256);
-	uint64_t shm = (uint64_t)vm_int(v->rec, "max_shm_memory", (int64_t)phys);
-	uint64_t tmpfs = (uint64_t)vm_int(v->rec, "tmpfs", (int64_t)phys);
-
-	put_mount(z, ZM_TMPFS, "", "/run", tmpfs_data(phys / 4 ? phys / 4 : 1, "0755"), ZM_NODEV | ZM_NOSUID);
-	put_mount(z, ZM_TMPFS, "", "/run/lock", tmpfs_data(5, "1777"), ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
-	put_mount(z, ZM_TMPFS, "", "/dev/shm", tmpfs_data(shm ? shm : 1, "1777"), ZM_NODEV | ZM_NOSUID);
-	if (tmpfs)
-		put_mount(z, ZM_TMPFS, "", "/tmp", tmpfs_data(tmpfs, "1777"), ZM_NODEV | ZM_NOSUID);
-}
-
-static void sparse_mounts(const struct vm *v, struct zspec *z)
-{
-	const struct brand *b = v->brand;
-
-	for (size_t i = 0; i < b->nshare; i++) {
-		const struct brand_share *s = &b->share[i];
-		unsigned f = ZM_RO | ZM_NODEV | ZM_IDMAP;
-
-		f |= s->suid ? 0 : ZM_NOSUID;
-		f |= s->optional ? ZM_OPTIONAL : 0;
-		f |= s->file ? ZM_FILE : 0;
-		if (s->optional && access(s->path, F_OK) < 0)
-			continue;
-		put_mount(z, ZM_BIND, s->path, s->path, NULL, f);
-	}
-	for (const char *const *m = b->mask; m && *m; m++)
-		if (access(*m, F_OK) == 0)
-			put_mount(z, ZM_TMPFS, "", *m, xstrdup("size=4k,nr_inodes=1,mode=0755"),
-				  ZM_RO | ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
-}
-
-static int fs_option(const char *o, struct zmount *m, struct buf *data, struct err *e)
-{
-	static const struct {
-		const char *word;
-		unsigned set, clear;
-	} words[] = {
-		{"ro", ZM_RO, 0},          {"rw", 0, ZM_RO},         {"nodevices", ZM_NODEV, 0}, {"nodev", ZM_NODEV, 0},
-		{"nosuid", ZM_NOSUID, 0},  {"nosetuid", ZM_NOSUID, 0}, {"noexec", ZM_NOEXEC, 0},   {"exec", 0, ZM_NOEXEC},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (!strcmp(words[i].word, o)) {
-			m->flags = (m->flags | words[i].set) & ~words[i].clear;
-			return 0;
-		}
-	}
-	if (m->kind == ZM_TMPFS && (str_starts(o, "size=") || str_starts(o, "mode="))) {
-		buf_printf(data, "%s%s", data->len ? "," : "", o);
-		return 0;
-	}
-	return err_set(e, EINVAL, "option \"%s\" is not one that a %s mount takes", o, m->fstype[0] ? m->fstype : "lofs");
-}
-
-int vm_fs_mount(const json_t *fs, struct zmount *m, struct err *e)
-{
-	const char *type = vm_str(fs, "type"), *source = vm_str(fs, "source"), *target = vm_str(fs, "target");
-	_buf_ struct buf data = BUF_INIT;
-	const json_t *o;
-	size_t i;
-	int r;
-
-	/* a device node or a setuid file that the host has there is none of the zone's business unless asked for */
-	*m = (struct zmount){.flags = ZM_NODEV | ZM_NOSUID};
-	if (str_eq(type, "lofs")) {
-		struct stat st;
-
-		m->kind = ZM_BIND;
-		m->flags |= ZM_IDMAP;
-		if (stat(source ? source : "", &st) < 0)
-			return err_sys(e, errno, "filesystem %s: source %s", target, source ? source : "(none)");
-		if (!S_ISDIR(st.st_mode))
-			m->flags |= ZM_FILE;
-	} else {
-		m->kind = str_eq(type, "tmpfs") ? ZM_TMPFS : ZM_FS;
-		m->flags |= m->kind == ZM_FS ? ZM_IDMAP : 0;
-	}
-	m->fstype = xstrdup(m->kind == ZM_BIND ? "" : type);
-	json_array_foreach(json_object_get(fs, "options"), i, o)
-	{
-		r = fs_option(json_string_value(o) ?: "", m, &data, e);
-		if (r < 0) {
-			free(m->fstype);
-			return err_add(e, "filesystem %s", target);
-		}
-	}
-	m->source = xstrdup(source ? source : "");
-	m->target = xstrdup(target);
-	m->data = buf_take(&data);
-	return 0;
-}
-
-static int filesystems(const struct vm *v, struct zspec *z, struct err *e)
-{
-	const json_t *fs;
-	size_t i;
-
-	json_array_foreach(json_object_get(v->rec, "filesystems"), i, fs)
-	{
-		struct zmount m;
-		int r = vm_fs_mount(fs, &m, e);
-
-		if (r < 0)
-			return r;
-		m.flags |= ZM_LIVE;
-		z->mounts = xrealloc(z->mounts, (z->nmounts + 1) * sizeof *z->mounts);
-		z->mounts[z->nmounts++] = m;
-	}
-	return 0;
-}
-
 int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev **dev, unsigned *ndev, struct err *e)
 {
 	const json_t *list = json_object_get(rec, "devices"), *d;
@@ -258,146 +119,6 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 	return 0;
 }
 
-/* The root's top folder as the zone's init is going to see it: for a shared root the upper layer goes before the image. */
-static int read_init_link(const char *init, const char *tree, char *out, size_t n)
-{
-	_fd_ int root = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char path[256];
-
-	if (root < 0)
-		return -errno;
-	snprintf(path, sizeof path, "%s", init);
-	/* follow by hand for a few steps, each confined to the root, and keep the last name */
-	for (int hop = 0; hop < 8; hop++) {
-		_fd_ int fd = path_open_in(root, path, O_PATH | O_NOFOLLOW, 0, NULL);
-		ssize_t len;
-
-		if (fd < 0)
-			return fd;
-		len = readlinkat(fd, "", out, n - 1);
-		if (len < 0) {
-			snprintf(out, n, "%s", path);
-			return 0;
-		}
-		out[len] = 0;
-		if (out[0] == '/') {
-			snprintf(path, sizeof path, "%s", out);
-		} else {
-			char *slash = strrchr(path, '/');
-			size_t dir = slash ? (size_t)(slash + 1 - path) : 0;
-
-			snprintf(path + dir, sizeof path - dir, "%s", out);
-		}
-	}
-	return -ELOOP;
-}
-
-enum init_kind vm_init_kind(struct vm *v)
-{
-	const char *init = vm_str(v->rec, "init_name") ?: "/sbin/init";
-	char link[256] = "";
-	_free_ char *upper = NULL, *tree = NULL;
-
-	if (v->brand->init == BRAND_INIT_ZINIT)
-		return INIT_ZINIT;
-	if (v->brand->init == BRAND_INIT_HOST && str_starts(init, "/sbin/"))
-		return brand_init_kind(read_init_link(init, "/", link, sizeof link) == 0 ? link : init);
-	if (str_eq(vm_str(v->rec, "image_sharing"), "private")) {
-		tree = vm_path(v, "root/root");
-	} else {
-		upper = vm_path(v, "root/upper");
-		if (vm_need_image(v, NULL) == 0)
-			tree = xprintf("%s/%s/root", v->c->node.pool, v->image.dataset);
-	}
-	if (upper && read_init_link(init, upper, link, sizeof link) == 0)
-		return brand_init_kind(link);
-	if (tree && read_init_link(init, tree, link, sizeof link) == 0)
-		return brand_init_kind(link);
-	return brand_init_kind(init);
-}
-
-static void env_put(struct zspec *z, unsigned *n, const char *name, const char *value)
-{
-	put_str(&z->env, n, xprintf("%s=%s", name, value));
-}
-
-/* What an image's program counts on and the image need not say. */
-static void env_default(struct zspec *z, unsigned *n, const char *name, const char *value)
-{
-	size_t len = strlen(name);
-
-	for (unsigned i = 0; i < *n; i++)
-		if (!strncmp(z->env[i], name, len) && z->env[i][len] == '=')
-			return;
-	env_put(z, n, name, value);
-}
-
-static int init_docker(struct vm *v, struct zspec *z, unsigned *nenv, struct err *e)
-{
-	_json_ json_t *oci = NULL;
-	const json_t *x;
-	unsigned n = 0;
-	size_t i;
-	int r = image_oci_config(&v->image, &oci, e);
-
-	if (r < 0)
-		return r;
-	json_array_foreach(json_object_get(oci, "argv"), i, x)
-		put_str(&z->argv, &n, xstrdup(json_string_value(x) ?: ""));
-	json_array_foreach(json_object_get(oci, "env"), i, x)
-		put_str(&z->env, nenv, xstrdup(json_string_value(x) ?: ""));
-	if (vm_str(oci, "user") && *vm_str(oci, "user"))
-		z->user = xstrdup(vm_str(oci, "user"));
-	if (vm_str(oci, "cwd") && *vm_str(oci, "cwd"))
-		z->cwd = xstrdup(vm_str(oci, "cwd"));
-	if (n == 0 && !vm_str(v->rec, "init_name"))
-		return err_set(e, ENOEXEC, "image %s has no entrypoint: give init_name", v->image.uuid);
-	return 0;
-}
-
-static int init_program(struct vm *v, struct zspec *z, struct err *e)
-{
-	const char *name = vm_str(v->rec, "init_name");
-	bool docker = vm_bool(v->rec, "docker", false);
-	unsigned nargv = 0, nenv = 0;
-	int r;
-
-	env_put(z, &nenv, "container", "cloister");
-	env_put(z, &nenv, "container_uuid", v->uuid);
-	if (docker && v->have_image && vm_str(v->rec, "image_uuid")) {
-		r = init_docker(v, z, &nenv, e);
-		if (r < 0)
-			return r;
-		for (; z->argv && z->argv[nargv]; nargv++)
-			;
-	}
-	if (docker) {
-		env_default(z, &nenv, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-		env_default(z, &nenv, "HOSTNAME", z->hostname);
-	} else {
-		env_put(z, &nenv, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-		env_put(z, &nenv, "TERM", "linux");
-		env_put(z, &nenv, "HOME", "/root");
-	}
-	if (v->brand->init == BRAND_INIT_ZINIT && !docker) {
-		put_str(&z->argv, &nargv, xstrdup("/.zonecontrol/native/zinit"));
-		if (name) {
-			put_str(&z->argv, &nargv, xstrdup("--"));
-			put_str(&z->argv, &nargv, xstrdup(name));
-		}
-	} else if (name) {
-		for (unsigned i = 0; i < nargv; i++)
-			free(z->argv[i]);
-		nargv = 0;
-		put_str(&z->argv, &nargv, xstrdup(name));
-	} else if (nargv == 0 && docker) {
-		return err_set(e, ENOEXEC, "a docker VM without a docker image: give init_name");
-	} else if (nargv == 0) {
-		put_str(&z->argv, &nargv, xstrdup("/sbin/init"));
-	}
-	return 0;
-}
-
 static int privileges(struct vm *v, struct zspec *z, struct err *e)
 {
 	/* stored as SmartOS shows it: "default,!proc_info" */
@@ -433,10 +154,10 @@ static void cgroups(struct vm *v, struct zspec *z)
 	z->cg_v2_zone = xprintf("%s/%s/%s/zone", v->cg.v2, v->cg.root, v->uuid);
 	for (int i = 0; i < n; i++)
 		if (strncmp(join[i], v->cg.v2, v2) || join[i][v2] != '/')
-			put_str(&z->join, &k, xstrdup(join[i]));
+			spec_word(&z->join, &k, xstrdup(join[i]));
 	n = cg_join_paths(&v->cg, CG_PLACE_SUP, v->uuid, join);
 	for (int i = 0; i < n; i++)
-		put_str(&z->sup_join, &s, xstrdup(join[i]));
+		spec_word(&z->sup_join, &s, xstrdup(join[i]));
 }
 
 static void root_dataset(struct vm *v, struct zspec *z)
@@ -448,7 +169,7 @@ static void root_dataset(struct vm *v, struct zspec *z)
 		z->root_path = vm_path(v, "root/root");
 		return;
 	}
-	put_str(&z->lower, &n, xprintf("%s/%s/root", v->c->node.pool, v->image.dataset));
+	spec_word(&z->lower, &n, xprintf("%s/%s/root", v->c->node.pool, v->image.dataset));
 	z->upper = vm_path(v, "root/upper");
 	z->work = vm_path(v, "root/work");
 }
@@ -487,16 +208,14 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		return r;
 	root_dataset(v, z);
 	kernel_limits(v, z);
-	standard_mounts(v, z);
-	sparse_mounts(v, z);
-	r = filesystems(v, z, e);
+	r = spec_mounts(v, z, e);
 	if (r == 0)
 		r = snapshot_mounts(v, z, e);
 	if (r == 0)
 		r = vm_devices(v->rec, &cg, &ncg, &z->devs, &z->ndevs, e);
 	free(cg);
 	if (r == 0)
-		r = init_program(v, z, e);
+		r = spec_init(v, z, e);
 	if (r == 0)
 		r = privileges(v, z, e);
 	if (r < 0)
@@ -510,7 +229,7 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		for (; z->env && z->env[n]; n++)
 			;
 		z->notify = true;
-		env_put(z, &n, "NOTIFY_SOCKET", "/.zonecontrol/notify");
+		spec_env(z, &n, "NOTIFY_SOCKET", "/.zonecontrol/notify");
 	}
 	cgroups(v, z);
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
