@@ -65,7 +65,7 @@ static int start(struct ctx *c, int argc, char **argv)
 	if (r)
 		return r;
 	r = vm_start(c, o.word, &e);
-	cmd_audit(c, "vmadm start", uuid, NULL, NULL, r);
+	cmd_audit(c, "vmadm start", uuid, NULL, NULL, r < 0 ? r : 0);
 	if (r < 0)
 		return cmd_fail(c, &e);
 	cmd_say(r ? "VM %s is already running" : "Successfully started VM %s", uuid);
@@ -82,7 +82,7 @@ static int stop(struct ctx *c, int argc, char **argv)
 	if (r)
 		return r;
 	r = vm_stop(c, o.word, o.force, o.timeout, &e);
-	cmd_audit(c, "vmadm stop", uuid, NULL, NULL, r);
+	cmd_audit(c, "vmadm stop", uuid, NULL, NULL, r < 0 ? r : 0);
 	if (r < 0)
 		return cmd_fail(c, &e);
 	cmd_say(r ? "VM %s is already stopped" : "Successfully completed stop for VM %s", uuid);

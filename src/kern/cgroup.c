@@ -345,10 +345,62 @@ static int make_v2(const struct cg_host *h, struct err *e)
 	return make(cgi_path(h, -1, "_sup", NULL, p), e);
 }
 
+/*
+ * A hierarchy that limits nothing of ours shows its mounter's cgroup as its root: for a zone that has to be one of
+ * ours, or it would read the names of the host's. One for all zones does: they own nothing in it.
+ */
+static int make_with_cpus(const char *dir, struct err *e)
+{
+	static const char *const inherit[] = {"cpuset.cpus", "cpuset.mems"};
+	char p[CGI_PATH + 16], up[CGI_PATH + 32], value[256];
+	int r = make(dir, e);
+
+	/* a cpuset takes no process before it has processors and memory */
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(inherit); i++) {
+		snprintf(p, sizeof p, "%s/%s", dir, inherit[i]);
+		snprintf(up, sizeof up, "%s/../%s", dir, inherit[i]);
+		if (access(p, F_OK) < 0)
+			continue;
+		r = cgi_read(up, value, sizeof value);
+		if (r >= 0)
+			r = cgi_write(p, value);
+		if (r < 0)
+			return err_sys(e, r, "%s", p);
+	}
+	return r;
+}
+
+static int make_other(const struct cg_host *h, const char *mount, struct err *e)
+{
+	char dir[CGI_PATH];
+	int r;
+
+	snprintf(dir, sizeof dir, "%s/%s/_zones", mount, h->root);
+	if (access(dir, F_OK) == 0)
+		return 0;
+	for (char *s = dir + strlen(mount) + 1;; s++) {
+		char at = *s;
+
+		if (at && at != '/')
+			continue;
+		*s = 0;
+		r = make_with_cpus(dir, e);
+		*s = at;
+		if (r < 0 || !at)
+			return r;
+	}
+}
+
 int cg_node_make(const struct cg_host *h, struct err *e)
 {
 	char p[CGI_PATH];
 	int r;
+
+	for (unsigned i = 0; i < h->nother; i++) {
+		r = make_other(h, h->other[i], e);
+		if (r < 0)
+			return r;
+	}
 
 	/* _sup is the last thing made in each hierarchy: where it is, all is */
 	for (size_t i = 0; i < ARRAY_LEN(cgi_limits); i++) {
@@ -450,10 +502,14 @@ int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, ch
 	}
 	/*
 	 * The supervisor leaves its caller's session in the other hierarchies too (a session manager kills or freezes
-	 * by them); it goes to their roots, so that we need no cgroups there, and the zone's init inherits that.
+	 * by them); it goes to their roots; zones go to a cgroup of ours, so that their cgroup namespaces begin there.
 	 */
-	for (unsigned i = 0; i < h->nother && p == CG_PLACE_SUP && n < CG_JOIN_MAX - 1; i++)
-		snprintf(out[n++], 256, "%s/tasks", h->other[i]);
+	for (unsigned i = 0; i < h->nother; i++) {
+		if (p == CG_PLACE_SUP)
+			snprintf(out[n++], 256, "%s/tasks", h->other[i]);
+		else if (strlen(h->other[i]) + strlen(h->root) + sizeof "//_zones/tasks" <= 256)
+			snprintf(out[n++], 256, "%.64s/%.170s/_zones/tasks", h->other[i], h->root);
+	}
 	if (p == CG_PLACE_LOGIN)
 		n += join_path(out[n], h, -1, uuid, "login/cgroup.procs");
 	else if (p == CG_PLACE_SUP)

@@ -62,7 +62,7 @@ int cg_zone_each(const struct cg_host *h, const char *uuid, int (*each)(pid_t pi
  * came just before. For v2 clone3 with CLONE_INTO_CGROUP is the cheap way; its cgroup.procs is the dear one.
  */
 enum cg_place { CG_PLACE_ZONE, CG_PLACE_LOGIN, CG_PLACE_SUP };
-#define CG_JOIN_MAX 16
+#define CG_JOIN_MAX  (CG_CTLS + CG_OTHER_MAX + 1)
 int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256]);
 int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pid, struct err *e);
 

@@ -65,7 +65,11 @@ check_not "S16 no core_pattern" sh_z 'echo "|/tmp/x" >/proc/sys/kernel/core_patt
 check_not "S15 no release_agent" sh_z 'echo /tmp/x >/sys/fs/cgroup/release_agent'
 # The kernel lets a cgroup namespace mount v1 hierarchies; what it shows there is the zone's own part, and nothing of it can be written.
 check_not "S15 a cgroup v1 mount of its own gives it no limit" sh_z 'mount -t cgroup -o memory none /mnt && cd /mnt && { echo -1 >memory.limit_in_bytes || echo -1 >memory.memsw.limit_in_bytes || mkdir x || echo /tmp/x >release_agent; }'
-
+for h in cpuset devices freezer blkio cpuacct net_cls perf_event; do
+	grep -q "^$h[[:space:]]*[1-9]" /proc/cgroups || continue
+	eq "S15 a mount of $h shows none of the host's cgroups" "$(sh_z "mount -t cgroup -o $h none /mnt && find /mnt -mindepth 1 -type d")" ""
+	sh_z 'umount /mnt' >/dev/null 2>&1
+done
 check_not "S15 its limits are out of reach" sh_z 'echo max >/sys/fs/cgroup/../pids.max'
 
 # S8 IPC sysctls

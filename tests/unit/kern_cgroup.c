@@ -49,11 +49,12 @@ static void parse(void **s)
 	assert_int_equal(h.nother, 3); /* devices, blkio, name=systemd */
 	strcpy(h.root, "cloister");
 	n = cg_join_paths(&h, CG_PLACE_ZONE, "u", p);
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 6);
 	assert_string_equal(p[0], "/sys/fs/cgroup/cpu,cpuacct/cloister/u/tasks");
+	assert_true(str_ends(p[5], "/cloister/_zones/tasks"));
 	n = cg_join_paths(&h, CG_PLACE_LOGIN, "u", p);
-	assert_int_equal(n, 4);
-	assert_string_equal(p[3], "/sys/fs/cgroup/unified/cloister/u/login/cgroup.procs");
+	assert_int_equal(n, 7);
+	assert_string_equal(p[6], "/sys/fs/cgroup/unified/cloister/u/login/cgroup.procs");
 	n = cg_join_paths(&h, CG_PLACE_SUP, NULL, p);
 	assert_int_equal(n, 7);
 	assert_string_equal(p[6], "/sys/fs/cgroup/unified/cloister/_sup/cgroup.procs");
