@@ -11,6 +11,9 @@
 extern const enum cg_ctl cgi_limits[3];
 
 const char *cgi_name(enum cg_ctl ctl);
+/* What the controller is called on v2, NULL if it is always there. */
+const char *cgi_v2_name(enum cg_ctl ctl);
+bool cgi_word_in(const char *list, char sep, const char *word);
 /* <mount>/<root>[/<uuid>][/<file>]; uuid, file may be NULL. ctl < 0: the v2 tree. */
 const char *cgi_path(const struct cg_host *h, int ctl, const char *uuid, const char *file, char out[CGI_PATH]);
 /* The hierarchy that holds a controller: its v1 mount if there is one, else v2. -ENOTSUP by name if neither. */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Paths of cgroups and their files of one value. */
+#include "kern/cgroup_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/str.h"
+
+const char *cgi_path(const struct cg_host *h, int ctl, const char *uuid, const char *file, char out[CGI_PATH])
+{
+	snprintf(out, CGI_PATH, "%s/%s%s%s%s%s", ctl < 0 ? h->v2 : h->v1[ctl], h->root, uuid ? "/" : "", uuid ? uuid : "",
+		 file ? "/" : "", file ? file : "");
+	return out;
+}
+
+int cgi_where(const struct cg_host *h, enum cg_ctl ctl, int *tree, struct err *e)
+{
+	if (h->v1[ctl][0])
+		*tree = (int)ctl;
+	else if (h->in_v2[ctl])
+		*tree = -1;
+	else
+		return err_set(e, ENOTSUP, "the cgroup controller \"%s\" is not available on this host", cgi_name(ctl));
+	return 0;
+}
+
+int cgi_write(const char *path, const char *text)
+{
+	_fd_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t w;
+
+	if (fd < 0)
+		return -errno;
+	do
+		w = write(fd, text, strlen(text));
+	while (w < 0 && errno == EINTR);
+	return w < 0 ? -errno : 0;
+}
+
+int cgi_read(const char *path, char *out, size_t n)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t r;
+
+	if (fd < 0)
+		return -errno;
+	do
+		r = read(fd, out, n - 1);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	if (r > 0 && out[r - 1] == '\n')
+		r--;
+	out[r] = 0;
+	return 0;
+}
+
+int cgi_number(const char *path, uint64_t *out)
+{
+	char t[64];
+	int r = cgi_read(path, t, sizeof t);
+
+	if (r < 0)
+		return r;
+	if (!strcmp(t, "max") || !strcmp(t, "-1")) {
+		*out = UINT64_MAX;
+		return 0;
+	}
+	r = str_to_u64(t, out);
+	/* v1's "no limit" is the largest multiple of the page size below 2^63 */
+	if (r == 0 && *out >= 0x7fffffffffff0000ULL)
+		*out = UINT64_MAX;
+	return r;
+}
+
+int cgi_keyed(const char *path, const char *key, uint64_t *out)
+{
+	char t[8192];
+	size_t n = strlen(key);
+	int r = cgi_read(path, t, sizeof t);
+
+	if (r < 0)
+		return r;
+	for (char *save = NULL, *l = strtok_r(t, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (!strncmp(l, key, n) && l[n] == ' ')
+			return str_to_u64(l + n + 1, out);
+	return -ENOENT;
+}
