@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The btrfs driver's devices: status, add, remove, replace, grow, scrub. What moves data blocks in the kernel for as
- * long as it takes, so a child makes that call and this process watches: progress, cancelling. A child whose parent
- * was killed finishes its call; it holds the pool's lock until then.
- */
+/* The btrfs driver's devices: status, add, remove, replace, grow, scrub. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <linux/fs.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -21,117 +12,10 @@
 #include "kern/btrfs.h"
 #include "kern/loop.h"
 #include "store/btrfs.h"
+#include "store/btrfs_job.h"
 #include "store/pool.h"
 
-/* ---- long calls ---- */
-
-struct job {
-	int fd;
-	const char *what;
-	int (*call)(struct job *);                                   /* in the child */
-	int (*progress)(struct job *, uint64_t *done, uint64_t *total);
-	int (*cancel)(int fd);                                       /* NULL: can't be stopped half way */
-	uint64_t devid, base, total;                                 /* arguments, and for progress over several devices */
-	const char *path;
-	enum btrfs_profile profile;
-	struct btrfs_scrub scrub; /* out */
-};
-
-struct answer {
-	int r;
-	struct btrfs_scrub scrub;
-};
-
-static int job_run(struct ctx *c, struct job *j, struct err *e)
-{
-	struct answer a = {.r = -EIO};
-	_fd_ int in = -1;
-	bool stopped = false;
-	int p[2], st;
-	pid_t pid;
-
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	in = p[0];
-	pid = fork();
-	if (pid < 0) {
-		close(p[1]);
-		return err_sys(e, errno, "fork");
-	}
-	if (pid == 0) {
-		a.r = j->call(j);
-		a.scrub = j->scrub;
-		_exit(write(p[1], &a, sizeof a) == (ssize_t)sizeof a ? 0 : 1);
-	}
-	close(p[1]);
-	for (;;) {
-		struct pollfd f[2] = {{.fd = in, .events = POLLIN}, {.fd = stopped ? -1 : c->cancel, .events = POLLIN}};
-		uint64_t done = 0, total = 0;
-
-		if (poll(f, 2, 200) < 0 && errno != EINTR)
-			break;
-		if (f[0].revents)
-			break;
-		if (!stopped && j->cancel && ctx_check(c, NULL) < 0) {
-			stopped = true;
-			j->cancel(j->fd);
-		}
-		if (c->progress && j->progress(j, &done, &total) == 0)
-			c->progress(c, j->what, done, total);
-	}
-	if (read(in, &a, sizeof a) != (ssize_t)sizeof a)
-		a.r = -EIO;
-	while (waitpid(pid, &st, 0) < 0 && errno == EINTR)
-		;
-	j->scrub = a.scrub;
-	return stopped && a.r == -ECANCELED ? err_set(e, ECANCELED, "interrupted") : a.r;
-}
-
-static int call_scrub(struct job *j)
-{
-	return btrfs_scrub_dev(j->fd, j->devid, &j->scrub);
-}
-
-static int progress_scrub(struct job *j, uint64_t *done, uint64_t *total)
-{
-	struct btrfs_scrub s;
-	int r = btrfs_scrub_progress(j->fd, j->devid, &s);
-
-	if (r == 0)
-		*done = j->base + s.bytes;
-	*total = j->total;
-	return r;
-}
-
-static int call_balance(struct job *j)
-{
-	return btrfs_balance(j->fd, j->profile);
-}
-
-static int progress_balance(struct job *j, uint64_t *done, uint64_t *total)
-{
-	return btrfs_balance_progress(j->fd, done, total);
-}
-
-static int call_replace(struct job *j)
-{
-	return btrfs_dev_replace(j->fd, j->devid, j->path);
-}
-
-static int progress_replace(struct job *j, uint64_t *done, uint64_t *total)
-{
-	unsigned p = 0;
-	int r = btrfs_dev_replace_progress(j->fd, &p);
-
-	*done = p;
-	*total = 1000;
-	return r;
-}
-
-static int call_remove(struct job *j)
-{
-	return btrfs_dev_remove(j->fd, j->devid);
-}
+/* ---- finding ---- */
 
 struct find {
 	const char *path;
@@ -141,36 +25,6 @@ struct find {
 	unsigned n, present;
 	struct pool_conf *conf;
 };
-
-static int one_used(const struct btrfs_dev *d, void *arg)
-{
-	struct job *j = arg;
-
-	if (d->devid == j->devid)
-		j->profile = BTRFS_SINGLE, j->base = d->used;
-	return 0;
-}
-
-/* What is left on the device shrinks to nothing. */
-static int progress_remove(struct job *j, uint64_t *done, uint64_t *total)
-{
-	int r = btrfs_dev_each(j->fd, one_used, j);
-
-	*done = j->total > j->base ? j->total - j->base : 0;
-	*total = j->total;
-	return r < 0 ? r : 0;
-}
-
-static int balance(struct ctx *c, int fd, enum btrfs_profile p, struct err *e)
-{
-	struct job j = {.fd = fd, .what = p == BTRFS_MIRROR ? "mirroring" : "unmirroring", .call = call_balance,
-		.progress = progress_balance, .profile = p};
-	int r = job_run(c, &j, e);
-
-	return r < 0 ? err_sys(e, r, "%s", j.what) : 0;
-}
-
-/* ---- finding ---- */
 
 static int find_one(const struct btrfs_dev *d, void *arg)
 {
@@ -265,7 +119,7 @@ int pool_btrfs_add(struct ctx *c, struct pool_conf *p, int fd, const char *dev, 
 	r = list_devs(p, fd, e);
 	if (r == 0 && mirror && !p->mirror) {
 		/* what is written from now on is mirrored as soon as the first group has been moved */
-		r = balance(c, fd, BTRFS_MIRROR, e);
+		r = pool_job_balance(c, fd, BTRFS_MIRROR, e);
 		if (r == 0)
 			p->mirror = true;
 	}
@@ -274,7 +128,7 @@ int pool_btrfs_add(struct ctx *c, struct pool_conf *p, int fd, const char *dev, 
 
 int pool_btrfs_remove(struct ctx *c, struct pool_conf *p, int fd, const char *dev, struct err *e)
 {
-	struct job j = {.fd = fd, .what = "moving data", .call = call_remove, .progress = progress_remove};
+	struct pool_job j = {.fd = fd, .what = "moving data", .call = pool_call_remove, .progress = pool_progress_remove};
 	struct find f;
 	int r = need_devices(p, e);
 
@@ -285,14 +139,14 @@ int pool_btrfs_remove(struct ctx *c, struct pool_conf *p, int fd, const char *de
 	if (f.n < 2)
 		return err_set(e, EINVAL, "%s is the pool's only device", dev);
 	if (f.n == 2) { /* what is left can't hold two copies on two devices */
-		r = balance(c, fd, BTRFS_SINGLE, e);
+		r = pool_job_balance(c, fd, BTRFS_SINGLE, e);
 		if (r < 0)
 			return r;
 		p->mirror = false;
 	}
 	j.devid = f.dev.devid;
 	j.total = f.dev.used;
-	r = job_run(c, &j, e);
+	r = pool_job_run(c, &j, e);
 	if (r == -ENOSPC)
 		return err_sys(e, r, "remove %s: the others have no room for what is on it", dev);
 	if (r < 0)
@@ -302,7 +156,7 @@ int pool_btrfs_remove(struct ctx *c, struct pool_conf *p, int fd, const char *de
 
 int pool_btrfs_replace(struct ctx *c, struct pool_conf *p, int fd, const char *old, const char *dev, bool force, struct err *e)
 {
-	struct job j = {.fd = fd, .what = "copying", .call = call_replace, .progress = progress_replace, .path = dev};
+	struct pool_job j = {.fd = fd, .what = "copying", .call = pool_call_replace, .progress = pool_progress_replace, .path = dev};
 	struct find f;
 	int r = need_devices(p, e);
 
@@ -313,21 +167,21 @@ int pool_btrfs_replace(struct ctx *c, struct pool_conf *p, int fd, const char *o
 	if (r < 0)
 		return r;
 	j.devid = f.dev.devid;
-	r = job_run(c, &j, e);
+	r = pool_job_run(c, &j, e);
 	if (r == -ENOSPC) {
 		/*
 		 * The kernel wants to lock each group while it copies, with room for a new one beside it. Where there is none,
 		 * the long way: the new device brings the room, the old one's groups move.
 		 */
-		struct job m = {.fd = fd, .what = "moving data", .call = call_remove, .progress = progress_remove,
+		struct pool_job m = {.fd = fd, .what = "moving data", .call = pool_call_remove, .progress = pool_progress_remove,
 			.devid = f.dev.devid, .total = f.dev.used};
 
 		r = btrfs_dev_add(fd, dev);
 		if (r == 0)
-			r = job_run(c, &m, e);
+			r = pool_job_run(c, &m, e);
 		if (r < 0)
 			return err_sys(e, r, "replace %s by %s", old, dev);
-		r = p->mirror ? balance(c, fd, BTRFS_MIRROR, e) : 0;
+		r = p->mirror ? pool_job_balance(c, fd, BTRFS_MIRROR, e) : 0;
 		return r < 0 ? r : list_devs(p, fd, e);
 	}
 	if (r == -EINVAL)
@@ -338,7 +192,7 @@ int pool_btrfs_replace(struct ctx *c, struct pool_conf *p, int fd, const char *o
 	if (r < 0)
 		return err_sys(e, r, "%s: use all of it", dev);
 	/* while a device was missing, what was written may stand on one device only */
-	r = p->mirror ? balance(c, fd, BTRFS_MIRROR, e) : 0;
+	r = p->mirror ? pool_job_balance(c, fd, BTRFS_MIRROR, e) : 0;
 	return r < 0 ? r : list_devs(p, fd, e);
 }
 
@@ -400,7 +254,7 @@ int pool_btrfs_grow(struct ctx *c, struct pool_conf *p, int fd, uint64_t size, s
 
 struct scrubs {
 	struct ctx *c;
-	struct job j;
+	struct pool_job j;
 	struct pool_scrub sum;
 	struct err *e;
 	uint64_t total;
@@ -422,7 +276,7 @@ static int scrub_one(const struct btrfs_dev *d, void *arg)
 	s->j.devid = d->devid;
 	s->j.base = s->sum.bytes;
 	s->j.total = s->total;
-	r = job_run(s->c, &s->j, s->e);
+	r = pool_job_run(s->c, &s->j, s->e);
 	if (r == -EINPROGRESS)
 		return err_set(s->e, EBUSY, "a scrub is running already");
 	if (r < 0)
@@ -437,7 +291,7 @@ static int scrub_one(const struct btrfs_dev *d, void *arg)
 int pool_btrfs_scrub(struct ctx *c, int fd, struct pool_scrub *out, struct err *e)
 {
 	struct scrubs s = {.c = c, .e = e,
-		.j = {.fd = fd, .what = "scrub", .call = call_scrub, .progress = progress_scrub, .cancel = btrfs_scrub_cancel}};
+		.j = {.fd = fd, .what = "scrub", .call = pool_call_scrub, .progress = pool_progress_scrub, .cancel = btrfs_scrub_cancel}};
 	int r = btrfs_dev_each(fd, add_used, &s);
 
 	if (r < 0)
