@@ -114,3 +114,13 @@ int mnt_id(int fd)
 		return -errno;
 	return (int)sx.stx_mnt_id;
 }
+
+uint64_t mnt_unique(int fd)
+{
+	const unsigned unique = 0x4000; /* STATX_MNT_ID_UNIQUE */
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, unique, &sx) < 0 || !(sx.stx_mask & unique))
+		return 0;
+	return sx.stx_mnt_id;
+}

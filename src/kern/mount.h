@@ -29,5 +29,7 @@ int mnt_attach_at(int mnt, int dirfd, const char *name, struct err *e);
 int mnt_propagation(const char *path, unsigned long how, struct err *e);
 /* The mount id that mountinfo shows first, for a descriptor; negative errno. */
 int mnt_id(int fd);
+/* One that no other mount of this boot ever has (Linux 6.8), 0 where the kernel has none. */
+uint64_t mnt_unique(int fd);
 
 #endif

@@ -112,6 +112,8 @@ static int prepare(struct ctx *c, const json_t *payload, json_t **rec, json_t **
 
 	if (r == 0)
 		r = vm_available(r0, e);
+	if (r == 0)
+		r = vm_grants_check(r0, e);
 	if (r < 0)
 		return r;
 	*rec = take(r0);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -76,47 +75,6 @@ static void kernel_limits(const struct vm *v, struct zspec *z)
 	z->memlock = (uint64_t)vm_int(v->rec, "max_locked_memory", 0) * MIB;
 	z->nofile = ZONE_FILES;
 	z->ptys = ZONE_PTYS;
-}
-
-int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev **dev, unsigned *ndev, struct err *e)
-{
-	const json_t *list = json_object_get(rec, "devices"), *d;
-	size_t n = json_array_size(list), i;
-	size_t nstd;
-	const struct cg_dev *std = cg_devices_default(&nstd);
-	struct cg_dev *c = xalloc((nstd + n) * sizeof *c);
-	struct zdev *z = xalloc((n + 1) * sizeof *z);
-
-	memcpy(c, std, nstd * sizeof *std);
-	json_array_foreach(list, i, d)
-	{
-		const char *match = vm_str(d, "match"), *mode = vm_str(d, "mode");
-		struct stat st;
-
-		if (lstat(match, &st) < 0 || !(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))) {
-			int code = errno ? errno : ENODEV;
-
-			for (size_t k = 0; k < i; k++)
-				free(z[k].name);
-			free(c);
-			free(z);
-			return err_sys(e, S_ISCHR(st.st_mode) ? code : ENODEV, "device %s", match);
-		}
-		c[nstd + i] = (struct cg_dev){S_ISCHR(st.st_mode) ? 'c' : 'b', major(st.st_rdev),
-								 minor(st.st_rdev), 6};
-		z[i] = (struct zdev){
-			.name = xstrdup(match + strlen("/dev/")),
-			.type = S_ISCHR(st.st_mode) ? 'c' : 'b',
-			.major = major(st.st_rdev),
-			.minor = minor(st.st_rdev),
-			.mode = mode ? (unsigned)strtoul(mode, NULL, 8) : 0600,
-		};
-	}
-	*cg = c;
-	*ncg = nstd + n;
-	*dev = z;
-	*ndev = (unsigned)n;
-	return 0;
 }
 
 static int privileges(struct vm *v, struct zspec *z, struct err *e)

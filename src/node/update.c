@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/live.h"
 #include "node/lock.h"
 #include "node/update.h"
 #include "node/vm.h"
@@ -33,17 +34,6 @@ static bool touched(const struct update *u, const char *const *names)
 			if (!strcmp(*p, json_string_value(n)))
 				return true;
 	return false;
-}
-
-static const json_t *find_by(const json_t *list, const char *key, const char *value)
-{
-	const json_t *o;
-	size_t i;
-
-	json_array_foreach(list, i, o)
-		if (str_eq(vm_str(o, key), value))
-			return o;
-	return NULL;
 }
 
 static int apply_limits(const struct update *u, const json_t *rec, struct err *e)
@@ -99,120 +89,32 @@ static int undo_quota(struct ctx *c, void *op, struct err *e)
 	return set_quota(u, u->old, e);
 }
 
-static void mount_done(struct zmount *m)
-{
-	free(m->source);
-	free(m->target);
-	free(m->fstype);
-	free(m->data);
-}
-
-static int mounts_from_to(struct update *u, const json_t *from, const json_t *to, struct err *e)
-{
-	const json_t *a = json_object_get(from, "filesystems"), *b = json_object_get(to, "filesystems"), *o;
-	struct zspec z = {.uuid = u->v->uuid, .id_base = u->v->id_base};
-	size_t i;
-	int r = 0;
-
-	if (!u->v->run.running)
-		return 0;
-	json_array_foreach(a, i, o)
-	{
-		const json_t *same = find_by(b, "target", vm_str(o, "target"));
-
-		if (same && json_equal(same, o))
-			continue;
-		r = zone_mount_remove(u->v->c, &u->v->run, vm_str(o, "target"), e);
-		/* not there: the zone took it away itself, or an update that was killed never got to it */
-		if (r < 0 && r != -ENOENT && r != -EINVAL)
-			return r;
-	}
-	json_array_foreach(b, i, o)
-	{
-		const json_t *same = find_by(a, "target", vm_str(o, "target"));
-		struct zmount m;
-
-		if (same && json_equal(same, o))
-			continue;
-		r = vm_fs_mount(o, &m, e);
-		if (r < 0)
-			return r;
-		r = zone_mount_add(u->v->c, &u->v->run, &z, &m, e);
-		mount_done(&m);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int do_mounts(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return mounts_from_to(u, u->old, u->rec, e);
+	return live_mounts(u->v, u->old, u->rec, e);
 }
 
 static int undo_mounts(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return mounts_from_to(u, u->rec, u->old, e);
-}
-
-/* Nodes and the cgroup's list: the list opens before a node appears, and closes after it went. */
-static int devices_from_to(struct update *u, const json_t *from, const json_t *to, struct err *e)
-{
-	static const char *const names[] = {"devices", NULL};
-	struct zspec z = {.uuid = u->v->uuid, .id_base = u->v->id_base};
-	struct cg_dev *cg = NULL;
-	struct zdev *dev = NULL;
-	unsigned ndev = 0;
-	size_t ncg = 0, i;
-	const json_t *o;
-	int r;
-
-	if (!u->v->run.running || !touched(u, names))
-		return 0;
-	r = vm_need_cg(u->v, e);
-	if (r == 0)
-		r = vm_devices(to, &cg, &ncg, &dev, &ndev, e);
-	if (r == 0)
-		r = cg_set_devices(&u->v->cg, u->v->uuid, cg, ncg, e);
-	json_array_foreach(json_object_get(from, "devices"), i, o)
-	{
-		const char *match = vm_str(o, "match");
-		const json_t *same = find_by(json_object_get(to, "devices"), "match", match);
-
-		if (r == 0 && !(same && json_equal(same, o)))
-			r = zone_dev_remove(u->v->c, &u->v->run, match + strlen("/dev/"), e);
-		if (r == -ENOENT)
-			r = 0;
-	}
-	for (unsigned k = 0; k < ndev; k++) {
-		_free_ char *match = xprintf("/dev/%s", dev[k].name);
-		const json_t *was = find_by(json_object_get(from, "devices"), "match", match);
-
-		if (r == 0 && !(was && json_equal(was, find_by(json_object_get(to, "devices"), "match", match))))
-			r = zone_dev_add(u->v->c, &u->v->run, &z, &dev[k], e);
-		free(dev[k].name);
-	}
-	free(dev);
-	free(cg);
-	return r;
+	return live_mounts_undo(u->v, u->rec, u->old, e);
 }
 
 static int do_devices(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return devices_from_to(u, u->old, u->rec, e);
+	return live_devices(u->v, u->old, u->rec, e);
 }
 
 static int undo_devices(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return devices_from_to(u, u->rec, u->old, e);
+	return live_devices(u->v, u->rec, u->old, e);
 }
 
 static int do_store(struct ctx *c, void *op, struct err *e)
@@ -322,6 +224,10 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 
 	if (r == 0)
 		r = vm_available(out, e);
+	if (r == 0)
+		r = vm_grants_check(out, e);
+	if (r == 0)
+		r = live_check(v, v->rec, out, e);
 	if (r < 0)
 		return r;
 	*rec = take(out);

@@ -60,6 +60,10 @@ enum init_kind vm_init_kind(struct vm *v);
 int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev **dev, unsigned *ndev, struct err *e);
 /* One filesystems entry as a mount. The strings are owned by m. */
 int vm_fs_mount(const json_t *fs, struct zmount *m, struct err *e);
+/* Whether a type of file system is in fs_allowed. */
+bool vm_fs_allowed(const json_t *rec, const char *type);
+/* What a record asks of the host and no zone can have: -ENOTSUP with the reason. */
+int vm_grants_check(const json_t *rec, struct err *e);
 
 /* Cgroups with limits and devices; spec; zoneadmd; zone running. Lock held. */
 int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e);

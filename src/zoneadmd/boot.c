@@ -125,7 +125,7 @@ static int boot(struct boot *b, struct err *e)
 	if (r >= 0)
 		r = write_zone(&b->z, b->run_dir, &init, boot_ns, e);
 	/* A command may want it as soon as it has the answer. */
-	if (r == 0 && fd_fix(b->build_ns, FD_BUILD_NS) < 0)
+	if (r == 0 && (fd_fix(b->build_ns, FD_BUILD_NS) < 0 || fd_fix(b->run_dir, FD_RUN) < 0))
 		r = err_sys(e, errno, "build namespace");
 	if (r == 0 && answer_ok(b->status, &init) < 0)
 		r = err_set(e, EPIPE, "the command has gone");
@@ -230,6 +230,7 @@ static int adopt(int status, struct err *e)
 		return r;
 	if (build_ns >= 0)
 		fd_fix(build_ns, FD_BUILD_NS);
+	fd_fix(run_dir, FD_RUN);
 	join_sup(&z);
 	oom_score("-900\n");
 	answer_ok(status, &rz.init);

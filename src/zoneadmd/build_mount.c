@@ -2,10 +2,12 @@
 /* The mounts of the spec, and /.zonecontrol: what the zone may know of itself, and the programs we lend it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -76,6 +78,19 @@ static int make_file(int dir, const char *name, uint32_t id_base)
 	return fd < 0 ? fd : 0;
 }
 
+static bool in_kernel_fs(int fd)
+{
+	static const unsigned long magic[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(magic); i++)
+		if ((unsigned long)fs.f_type == magic[i])
+			return true;
+	return false;
+}
+
 int zmount_target(int root, const char *target, bool file, uint32_t id_base, struct err *e)
 {
 	_free_ char *path = xstrdup(target);
@@ -105,6 +120,11 @@ int zmount_target(int root, const char *target, bool file, uint32_t id_base, str
 	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode) == file) {
 		close(fd);
 		return err_sys(e, file ? EISDIR : ENOTDIR, "target %s", target);
+	}
+	/* a link of the zone's may have led there; what covers the kernel's own files is made by us alone */
+	if (in_kernel_fs(fd)) {
+		close(fd);
+		return err_set(e, ELOOP, "target %s leads into a file system of the kernel's", target);
 	}
 	return fd;
 }
@@ -156,6 +176,13 @@ int build_mounts(struct boot *b, struct err *e)
 
 int build_live(struct boot *b, struct err *e)
 {
+	_buf_ struct buf list = BUF_INIT;
+
+	for (unsigned i = 0; i < b->z.nmounts; i++)
+		if (b->live[i] >= 0)
+			mounts_line(b->live[i], b->z.mounts[i].target, &list);
+	if (mounts_put(b->run_dir, &list, e) < 0)
+		return -e->code;
 	for (unsigned i = 0; i < b->z.nmounts; i++) {
 		const struct zmount *m = &b->z.mounts[i];
 		_fd_ int on = -1;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct live {
 	int proc;       /* the host's /proc, for after we have left its mounts */
 	int init_dir;   /* /proc/<init> in it: goes stale with the process, is never another's */
 	int userns, build_ns, root;
+	int run_dir;    /* the keeper's */
 	const char *name;
 };
 
@@ -79,23 +81,13 @@ static int enter_build(struct live *l, struct err *e)
 	return l->root < 0 ? err_sys(e, errno, "the zone's root") : 0;
 }
 
-/* Resolves the folder of target inside the root and stands in it; name is the last part. */
-static int stand_beside(struct live *l, const char *target, const char **name, struct err *e)
+/* By descriptor, so that no name of the zone's is looked up between the check and the act. */
+static int take_away(struct live *l, int mnt)
 {
-	_free_ char *dir = xstrdup(target);
-	char *slash = strrchr(dir, '/');
-	_fd_ int fd = -1;
+	char path[32];
 
-	if (!slash || !slash[1])
-		return err_set(e, EINVAL, "target %s", target);
-	*slash = 0;
-	fd = path_open_in(l->root, *dir ? dir : "/", O_PATH | O_DIRECTORY, 0, e);
-	if (fd < 0)
-		return fd;
-	if (fchdir(fd) < 0)
-		return err_sys(e, errno, "%s", dir);
-	*name = strrchr(target, '/') + 1;
-	return 0;
+	snprintf(path, sizeof path, "self/fd/%d", mnt);
+	return fchdir(l->proc) < 0 || umount2(path, MNT_DETACH) < 0 ? -errno : 0;
 }
 
 static int add_mount(struct live *l, struct err *e)
@@ -116,7 +108,9 @@ static int add_mount(struct live *l, struct err *e)
 	on = zmount_target(l->root, m->target, m->flags & ZM_FILE, l->z.id_base, e);
 	if (on < 0)
 		return on;
-	r = mnt_attach(fd, on, e);
+	r = mounts_add(l->run_dir, fd, m->target, e);
+	if (r == 0)
+		r = mnt_attach(fd, on, e);
 	if (r == 0)
 		r = shared_group(l, fd, e);
 	if (r > 0)
@@ -125,39 +119,78 @@ static int add_mount(struct live *l, struct err *e)
 		return 0;
 	if (r == 0)
 		err_set(e, EBUSY, "the mount does not reach the zone: it has made its own mounts private there");
-	if (stand_beside(l, m->target, &l->name, NULL) == 0)
-		umount2(l->name, MNT_DETACH | UMOUNT_NOFOLLOW);
+	take_away(l, fd);
+	mounts_forget(l->run_dir, m->target, NULL);
 	return -e->code;
+}
+
+/* The mount of that record, wherever the zone has moved the folder it is on. -ENOENT: it is gone. */
+static int find_mount(struct live *l, const struct mount_rec *m, struct err *e)
+{
+	_buf_ struct buf info = BUF_INIT;
+	char point[PATH_MAX];
+	int r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &info, e), fd;
+
+	if (r < 0)
+		return r;
+	r = mounts_point(buf_str(&info), m->id, point, sizeof point);
+	if (r < 0)
+		return err_set(e, -r, "%s is not mounted", l->name);
+	fd = path_open_nolink(l->root, point, O_PATH, 0, NULL);
+	if (fd < 0)
+		return err_sys(e, fd, "%s", l->name);
+	if (mnt_id(fd) == m->id && (!m->unique || mnt_unique(fd) == m->unique))
+		return fd;
+	r = mnt_id(fd) == m->id ? ENOENT : EBUSY;
+	close(fd);
+	return err_set(e, r, r == EBUSY ? "%s is covered by another mount" : "%s is not mounted", l->name);
+}
+
+/*
+ * 1: the zone sees more of what that mount showed than we still show it; it has made the mount private, or bound it
+ * elsewhere. before: our mountinfo with the mount in it.
+ */
+static int keeps_copy(struct live *l, const char *before, int id, struct err *e)
+{
+	_buf_ struct buf theirs = BUF_INIT, ours = BUF_INIT;
+	int r = file_read(l->init_dir, "mountinfo", MOUNTINFO_MAX, &theirs, e);
+
+	if (r == 0)
+		r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &ours, e);
+	if (r < 0)
+		return r;
+	return mounts_of_tree(buf_str(&theirs), before, id) > mounts_of_tree(buf_str(&ours), before, id);
 }
 
 static int remove_mount(struct live *l, struct err *e)
 {
+	_buf_ struct buf before = BUF_INIT;
+	struct mount_rec m;
 	_fd_ int at = -1;
-	const char *last;
-	struct statx sx;
-	int r = enter_build(l, e), group;
+	int r = mounts_find(l->run_dir, l->name, &m, e);
 
 	if (r == 0)
-		r = stand_beside(l, l->name, &last, e);
+		r = enter_build(l, e);
 	if (r < 0)
 		return r;
-	at = open(last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	at = find_mount(l, &m, e);
+	if (at == -ENOENT)
+		mounts_forget(l->run_dir, l->name, NULL);
 	if (at < 0)
-		return err_sys(e, errno, "%s", l->name);
-	if (statx(at, "", AT_EMPTY_PATH, 0, &sx) < 0 || !(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-		return err_set(e, EINVAL, "nothing of ours is mounted at %s", l->name);
-	r = group = shared_group(l, at, e);
-	own_fd(&at);
+		return at;
+	r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &before, e);
 	if (r < 0)
 		return r;
-	if (umount2(last, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-		return err_sys(e, errno, "unmount %s", l->name);
-	r = in_zone(l, group, e);
+	r = take_away(l, at);
+	if (r < 0)
+		return err_sys(e, r, "unmount %s", l->name);
+	own_fd(&at);
+	r = keeps_copy(l, buf_str(&before), m.id, e);
 	if (r == 1) {
-		err_set(e, EBUSY, "%s is locked in the running zone", l->name);
-		return err_hint(e, "it goes with the next reboot of the zone");
+		err_set(e, EBUSY, "the running zone keeps a copy of the mount at %s", l->name);
+		return err_hint(e, "It goes with the next reboot of the zone.");
 	}
-	return r;
+	return r < 0 ? r : mounts_forget(l->run_dir, l->name, e);
 }
 
 static int open_dev(struct live *l, struct err *e)
@@ -193,9 +226,11 @@ static int remove_dev(struct live *l, struct err *e)
 		return dev;
 	if (slash)
 		*slash++ = 0;
-	dir = path_open_in(dev, slash ? path : "/", O_PATH | O_DIRECTORY, 0, e);
+	dir = path_open_in(dev, slash ? path : "/", O_PATH | O_DIRECTORY, 0, NULL);
+	if (dir == -ENOENT)
+		return 0;
 	if (dir < 0)
-		return dir;
+		return err_sys(e, dir, "/dev/%s", l->name);
 	slash = slash ? slash : path;
 	if (fstatat(dir, slash, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "/dev/%s", l->name);
@@ -218,6 +253,10 @@ static int prepare(struct live *l, char **argv, struct err *e)
 	l->userns = ns_open(init, "user", e);
 	if (l->userns < 0)
 		return l->userns;
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", atoi(argv[5]), FD_RUN);
+	l->run_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (l->run_dir < 0)
+		return err_set(e, ESTALE, "the zone's keeper has ended");
 	snprintf(path, sizeof path, "/proc/%d/fd/%d", atoi(argv[5]), FD_BUILD_NS);
 	l->build_ns = open(path, O_RDONLY | O_CLOEXEC);
 	if (l->build_ns < 0) {
@@ -234,7 +273,7 @@ int live_main(int argc, char **argv)
 		int argc;
 		int (*run)(struct live *, struct err *);
 	} verbs[] = {{"add-mount", 6, add_mount}, {"remove-mount", 7, remove_mount}, {"add-dev", 6, add_dev}, {"remove-dev", 7, remove_dev}};
-	struct live l = {.userns = -1, .build_ns = -1, .root = -1, .name = argc > 6 ? argv[6] : NULL};
+	struct live l = {.userns = -1, .build_ns = -1, .root = -1, .run_dir = -1, .name = argc > 6 ? argv[6] : NULL};
 	struct err e = ERR_INIT;
 
 	if (fds_reserve() < 0)
