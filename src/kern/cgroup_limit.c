@@ -126,6 +126,21 @@ static int too_big(int r, const char *dir_usage, uint64_t want, struct err *e)
 	return err_hint(e, "the old limit stays; stop something in the zone, or stop the zone, and set it again");
 }
 
+/*
+ * v1 does not count the buffers of TCP and UDP sockets as memory: they are a number of its own, and without a limit on it
+ * one zone takes what net.ipv4.tcp_mem and udp_mem let the whole host have. A quarter of the memory, beside it.
+ */
+static int sockets_v1(const struct cg_host *h, const char *uuid, uint64_t phys, struct err *e)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char p[CGI_PATH];
+
+	cgi_path(h, CG_MEMORY, uuid, "memory.kmem.tcp.limit_in_bytes", p);
+	if (access(p, F_OK) < 0)
+		return 0; /* a kernel without it: docs/limits.md */
+	return set(p, phys == UINT64_MAX ? phys : phys / 4 / page * page, "-1", "max_physical_memory (sockets)", e);
+}
+
 static int memory_v1(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t total, struct err *e)
 {
 	char lim[CGI_PATH], sw[CGI_PATH], use[CGI_PATH], t[32], u[32];
@@ -240,7 +255,10 @@ int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint
 	}
 	if (!accounted && phys == UINT64_MAX)
 		phys = total;
-	return tree >= 0 ? memory_v1(h, uuid, phys, total, e) : memory_v2(h, uuid, accounted, phys, total, e);
+	if (tree < 0)
+		return memory_v2(h, uuid, accounted, phys, total, e);
+	r = memory_v1(h, uuid, phys, total, e);
+	return r < 0 ? r : sockets_v1(h, uuid, phys, e);
 }
 
 /* ---- reading ---- */

@@ -116,6 +116,8 @@ pid_t pidfd_clone(uint64_t flags, int cgroup, int *pidfd)
 	struct clone_args a = {.flags = flags, .exit_signal = SIGCHLD};
 	long pid;
 
+	if (flags & CLONE_PARENT) /* it is the caller's own that counts then, and no other may be named */
+		a.exit_signal = 0;
 	if (cgroup >= 0) {
 		a.flags |= CLONE_INTO_CGROUP;
 		a.cgroup = (uint64_t)cgroup;

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "model/vm.h"
+#include "node/tables.h"
 #include "node/vm.h"
 #include "zone/limits.h"
 
@@ -27,6 +28,8 @@ static int do_cgroup(struct ctx *c, void *op, struct err *e)
 		r = cg_node_make(&v->cg, e);
 	if (r == 0)
 		r = cg_zone_make(&v->cg, v->uuid, v->id_base, e);
+	if (r == 0)
+		node_tables(c);
 	return r;
 }
 

@@ -62,6 +62,19 @@ static int next_zoneid(const struct ctx *c, uint64_t *id, struct err *e)
 	return 0;
 }
 
+/*
+ * How many namespaces a zone may have. A network namespace costs the host some 250 KiB that no cgroup is charged for, and
+ * one of IPC comes with limits as the kernel makes them instead of the zone's: that one is the zone's own alone.
+ */
+static const struct {
+	const char *name;
+	unsigned max;
+} namespaces[] = {
+	{"user/max_user_namespaces", 0},   {"user/max_ipc_namespaces", 1},  {"user/max_net_namespaces", 32},
+	{"user/max_mnt_namespaces", 1024}, {"user/max_pid_namespaces", 256}, {"user/max_uts_namespaces", 256},
+	{"user/max_cgroup_namespaces", 256}, {"user/max_time_namespaces", 256},
+};
+
 static void kernel_limits(const struct vm *v, struct zspec *z)
 {
 	uint64_t shm = (uint64_t)vm_int(v->rec, "max_shm_memory", vm_int(v->rec, "max_physical_memory", 256)) * MIB;
@@ -72,6 +85,8 @@ static void kernel_limits(const struct vm *v, struct zspec *z)
 	put_sysctl(z, "kernel/msgmni", xprintf("%lld", (long long)vm_int(v->rec, "max_msg_ids", 4096)));
 	/* semmsl, semmns, semopm as the kernel has them; semmni is the property */
 	put_sysctl(z, "kernel/sem", xprintf("32000 1024000000 500 %lld", (long long)vm_int(v->rec, "max_sem_ids", 4096)));
+	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
+		put_sysctl(z, namespaces[i].name, xprintf("%u", namespaces[i].max));
 	z->memlock = (uint64_t)vm_int(v->rec, "max_locked_memory", 0) * MIB;
 	z->nofile = ZONE_FILES;
 	z->ptys = ZONE_PTYS;

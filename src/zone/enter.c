@@ -11,7 +11,7 @@
  * network), no pipe (an unmapped owner's pipe can't be opened as /dev/stdout). The program gets pipes, or a pty,
  * made for it and owned by it.
  *
- * One fork: the caller points its children at the zone's pid namespace, forks, and points back. The child joins the rest.
+ * The child is born in the zone's namespaces, by a go-between that joins them first; the user namespace it joins itself.
  */
 #include "zone/enter.h"
 
@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -208,38 +209,75 @@ static int prepare(const struct ctx *c, struct outer *o, const struct cg_host *h
 	return en->pty ? make_pty(o, r, fd, z->id_base, e) : make_pipes(o, fd, z->id_base, e);
 }
 
-/* The child is born in the zone's pid namespace; this process' own children are where they were. */
-static pid_t fork_inside(struct outer *o, struct err *e)
+/*
+ * Who started us may be hard to kill (sshd and systemd units stand at -1000): such a process inside could never be chosen
+ * when memory runs out. Here, while "/proc" is still the host's.
+ */
+static void killable(void)
 {
-	_fd_ int own = open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
-	pid_t pid;
-	int err;
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char adj[16] = "";
 
-	if (own < 0)
-		return err_sys(e, errno, "/proc/thread-self/ns/pid_for_children");
-	if (setns(o->in.pidfd, CLONE_NEWPID) < 0)
-		return err_sys(e, errno, errno == ESRCH ? "the zone has just ended" : "join the zone's process namespace");
-	pid = pidfd_clone(0, o->cgroup, &o->rl.pidfd);
+	if (fd < 0)
+		return;
+	if (read(fd, adj, sizeof adj - 1) > 0 && atoi(adj) != 0 && write(fd, "0", 1) < 0)
+		adj[0] = 0; /* going down needs a privilege that we may lack; then it stays easier to kill */
+	close(fd);
+}
+
+/* In the go-between, which has our memory but not our descriptors. Returns in it alone; 0 or errno. */
+static int beget(struct outer *o, volatile pid_t *child)
+{
+	pid_t pid;
+
+	killable();
+	if (setns(o->in.pidfd, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC) < 0)
+		return errno;
+	pid = pidfd_clone(CLONE_PARENT, o->cgroup, NULL);
 	if (pid == -EAGAIN) {
 		/* the zone's processes are used up: born outside, a process may still move in */
 		o->in.join_v2 = openat(o->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 		if (o->in.join_v2 >= 0)
-			pid = pidfd_clone(0, -1, &o->rl.pidfd);
+			pid = pidfd_clone(CLONE_PARENT, -1, NULL);
 	}
 	if (pid == 0)
 		enter_child(&o->in);
-	err = -pid;
-	if (setns(own, CLONE_NEWPID) < 0) {
-		err_sys(e, errno, "return from the zone's process namespace");
-		if (pid > 0) {
-			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-		}
+	*child = pid;
+	return pid < 0 ? -pid : 0;
+}
+
+/*
+ * The child is ours, but born in the zone's namespaces: the moment it can be seen there, its /proc/<pid>/mountinfo and
+ * net, which the kernel shows to anybody, are the zone's and no longer the host's. So a go-between joins first. This
+ * process stays where it is all the while.
+ */
+static pid_t fork_inside(struct outer *o, struct err *e)
+{
+	volatile pid_t child = 0;
+	volatile int code = 0;
+	pid_t between = vfork();
+
+	if (between == 0) {
+		code = beget(o, &child);
+		_exit(0);
+	}
+	o->in.join_v2 = -1; /* was a number of the go-between's */
+	if (between < 0)
+		return err_sys(e, errno, "fork");
+	while (waitpid(between, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (code)
+		return err_sys(e, code, code == ESRCH || code == ENOMEM ? "the zone has just ended, or no memory" : "fork into the zone");
+	if (child <= 0)
+		return err_set(e, EINTR, "killed on the way into the zone");
+	o->rl.pidfd = pidfd_open(child, 0);
+	if (o->rl.pidfd < 0) {
+		err_sys(e, errno, "pidfd_open");
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
 		return -e->code;
 	}
-	if (pid < 0)
-		return err_sys(e, err, err == ENOMEM ? "the zone has just ended, or no memory" : "fork into the zone");
-	return pid;
+	return child;
 }
 
 /* How it ended, once it has. */

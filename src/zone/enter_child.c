@@ -4,7 +4,8 @@
  *
  * The hard constraint: from the fork on, this process stands in the zone's pid namespace, in sight of its hostile root.
  *
- *   - Until it has joined the user namespace it has the global root's credentials: nobody inside may signal or trace it.
+ *   - It is born in the zone's mount namespace: until it has joined the user namespace it opens nothing by path.
+ *   - Until then it has the global root's credentials: nobody inside may signal or trace it.
  *   - After that it is one of theirs, so it must be closed: PR_SET_DUMPABLE 0 and an mm that belongs to the global
  *     zone's user namespace, so ptrace, /proc/<pid>/{exe,fd,mem,environ,cwd,root} and pidfd_getfd want a capability
  *     outside the zone. exec gives it a new mm, and by then it holds nothing of the host.
@@ -92,12 +93,9 @@ static void limit(int which, rlim_t soft, rlim_t hard)
 	setrlimit(which, &want);
 }
 
-/* What an operator's session may have set for itself is not the zone's: limits, signals, umask, killability. */
+/* What an operator's session may have set for itself is not the zone's: limits, signals, umask. */
 static void plain_process(const struct enter_in *in)
 {
-	char adj[16] = "";
-	int fd;
-
 	limit(RLIMIT_CORE, 0, RLIM_INFINITY);
 	limit(RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY);
 	limit(RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY);
@@ -116,13 +114,6 @@ static void plain_process(const struct enter_in *in)
 	sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
 	umask(022);
 	personality(PER_LINUX);
-	/* sshd and systemd units may stand at -1000: such a process inside could never be chosen when memory runs out */
-	fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	if (fd >= 0) {
-		if (read(fd, adj, sizeof adj - 1) > 0 && atoi(adj) != 0 && write(fd, "0", 1) < 0)
-			adj[0] = 0; /* going down needs a privilege that we may lack; then it stays easier to kill */
-		close(fd);
-	}
 }
 
 static void own_session(const struct enter_in *in)
@@ -148,19 +139,25 @@ static void shed_descriptors(const struct enter_in *in)
 		fail_sys(FD_REPORT, errno, "close_range");
 }
 
+/* Each change of ids makes it what fs.suid_dumpable says, which an operator may have set to 1. */
+static void closed(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 static void join_namespaces(void)
 {
-	const int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP |
-			CLONE_NEWPID | CLONE_NEWTIME;
-
-	if (setns(FD_PIDFD, all) < 0) {
+	/* the rest it was born in; the cgroup namespace only now, for from inside one nobody is put into a cgroup above it */
+	if (setns(FD_PIDFD, CLONE_NEWUSER | CLONE_NEWCGROUP | CLONE_NEWTIME) < 0) {
 		if (errno == ESRCH)
 			fail_sys(FD_REPORT, ESRCH, "the zone has just ended");
 		fail_sys(FD_REPORT, errno, "join the zone's namespaces");
 	}
 	close(FD_PIDFD);
+	closed();
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		fail_sys(FD_REPORT, errno, "become the zone's root");
+	closed();
 	/* again, now owned by the zone's root; if its keys are used up, the empty one from outside stays */
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 }
@@ -232,6 +229,7 @@ static void become(const struct passwd_user *u, const gid_t *groups, size_t ngro
 {
 	if (setgroups(ngroups, groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
 		fail_sys(FD_REPORT, errno, "become user \"%s\"", u->name);
+	closed();
 }
 
 struct environ {
@@ -339,7 +337,7 @@ void enter_child(const struct enter_in *in)
 {
 	struct err e = ERR_INIT;
 
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	closed();
 	/* Moved after the fork: a full pids cgroup refuses a fork, but takes in a process that is there already. */
 	for (int i = 0; i < in->njoin; i++)
 		if (write(in->join[i], "0", 1) < 0)

@@ -59,11 +59,33 @@ static bool same_words(const char *a, const char *b)
 	}
 }
 
+int sysctls_set(const struct zspec *z, bool user, struct err *e)
+{
+	for (unsigned i = 0; i < z->nsysctls; i++) {
+		const struct zsysctl *s = &z->sysctls[i];
+		_free_ char *path = xprintf("/proc/sys/%s", s->name);
+		_buf_ struct buf now = BUF_INIT;
+		int r = strstr(s->name, "..") ? err_set(e, EINVAL, "sysctl %s", s->name) : 0;
+
+		if (!strncmp(s->name, "user/", 5) != user)
+			continue;
+		if (r == 0)
+			r = file_write(AT_FDCWD, path, s->value, e);
+		if (r == 0)
+			r = file_read(AT_FDCWD, path, 4096, &now, e);
+		if (r < 0)
+			return r;
+		if (!same_words(buf_str(&now), s->value))
+			return err_set(e, ERANGE, "sysctl %s: asked for %s, the kernel holds %s", s->name, s->value, buf_str(&now));
+	}
+	return 0;
+}
+
 /*
  * By euid, not by capability, does the kernel let somebody write the sysctls of an IPC namespace: it has to be the
  * root of the user namespace that owns it.
  */
-static int sysctls(struct boot *b, struct err *e)
+static int ipc_sysctls(struct boot *b, struct err *e)
 {
 	int r = 0;
 
@@ -71,20 +93,7 @@ static int sysctls(struct boot *b, struct err *e)
 		return 0;
 	if (seteuid(b->z.id_base) < 0)
 		return err_sys(e, errno, "become the zone's root");
-	for (unsigned i = 0; r == 0 && i < b->z.nsysctls; i++) {
-		const struct zsysctl *s = &b->z.sysctls[i];
-		_free_ char *path = xprintf("/proc/sys/%s", s->name);
-		_buf_ struct buf now = BUF_INIT;
-
-		if (strstr(s->name, ".."))
-			r = err_set(e, EINVAL, "sysctl %s", s->name);
-		if (r == 0)
-			r = file_write(AT_FDCWD, path, s->value, e);
-		if (r == 0)
-			r = file_read(AT_FDCWD, path, 4096, &now, e);
-		if (r == 0 && !same_words(buf_str(&now), s->value))
-			r = err_set(e, ERANGE, "sysctl %s: asked for %s, the kernel holds %s", s->name, s->value, buf_str(&now));
-	}
+	r = sysctls_set(&b->z, false, e);
 	if (seteuid(0) < 0)
 		return err_sys(e, errno, "become root again");
 	return r;
@@ -260,7 +269,7 @@ int build_kernel(struct boot *b, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = sysctls(b, e);
+	r = ipc_sysctls(b, e);
 	if (r == 0)
 		r = ns_lo_up(e);
 	if (r == 0)

@@ -82,13 +82,14 @@ static int settle(const struct boot *b, int sock, struct err *e)
 	return 0;
 }
 
-static int become_root(struct err *e)
+/* Limits of the user namespace can be set by its root with CAP_SYS_RESOURCE, which is about to go for good. */
+static int become_root(const struct zspec *z, struct err *e)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(e, errno, "become the zone's root");
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, errno, "new cgroup namespace");
-	return 0;
+	return sysctls_set(z, true, e);
 }
 
 static int names(const struct zspec *z, struct err *e)
@@ -250,7 +251,7 @@ void init_child(struct boot *b, int sock)
 	struct err e = ERR_INIT;
 	char go;
 
-	if (settle(b, sock, &e) < 0 || hear() != 'g' || become_root(&e) < 0)
+	if (settle(b, sock, &e) < 0 || hear() != 'g' || become_root(&b->z, &e) < 0)
 		fail(&e);
 	done();
 	go = hear();

@@ -26,6 +26,7 @@
 #define SECOND      1000000000ULL
 #define BACKOFF_MAX 60
 #define GOOD_RUN    60 /* seconds after which a restart is not held back */
+#define REBOOT_S    2  /* a zone that does nothing but reboot(2) makes the host no more work than this */
 #define DRAIN_MS    1000
 #define READY_S     300  /* what a distribution's init gets to come up */
 #define HEAR_MAX    4096 /* messages: one that says much and never that it is up has no claim on our time */
@@ -291,6 +292,8 @@ static void tell_command(struct keeper *k, const struct run_ended *d)
 
 	if (d->reason != ZONE_END_REBOOT && d->reason != ZONE_END_HALT && k->z.restart_init && ran < GOOD_RUN)
 		wait = backoff(k->z.init_restarts);
+	else if (d->reason == ZONE_END_REBOOT && ran < REBOOT_S)
+		wait = REBOOT_S - (unsigned)ran;
 	for (unsigned n = 0; !halting(); n++) {
 		if (wait && poll(NULL, 0, (int)wait * 1000) < 0 && errno != EINTR)
 			return;

@@ -19,6 +19,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "zone/console.h"
@@ -27,6 +28,12 @@
 
 #define CLIENTS_MAX 16
 #define INPUT_MAX   4096 /* typed but not yet taken by the zone */
+/*
+ * What a zone may print, about 2.5 MB/s: we run, and our log is written, at the host's expense. Beyond that its writes
+ * wait until the next tick, as on a slow serial line.
+ */
+#define TICK_NS   100000000ULL
+#define TICK_MAX  (256u << 10)
 
 struct client {
 	int fd;
@@ -42,6 +49,8 @@ struct worker {
 	const char *log_dir;
 	int log;
 	uint64_t log_len, log_max;
+	uint64_t tick; /* when it began */
+	size_t taken;  /* bytes in it */
 	int slave; /* held open, or the master reads as hung up whenever the zone has it closed */
 	bool keeper, init;
 };
@@ -109,6 +118,7 @@ static int master_read(struct worker *w)
 			break;
 		ring_put(&w->ring, chunk, (size_t)n);
 		log_write(w, chunk, (size_t)n);
+		w->taken += (size_t)n;
 	}
 	/* EIO: a getty has hung the line up. Opening the other end anew makes it a line again. */
 	if (n < 0 && errno == EIO)
@@ -195,8 +205,16 @@ static int turn(struct worker *w)
 {
 	struct pollfd p[4 + CLIENTS_MAX];
 	int n = w->nclients;
+	uint64_t now = clock_mono_ns();
+	bool full;
 
-	p[0] = (struct pollfd){.fd = FD_MASTER, .events = (short)(POLLIN | (w->input_len ? POLLOUT : 0))};
+	if (now - w->tick >= TICK_NS) {
+		w->tick = now;
+		w->taken = 0;
+	}
+	full = w->taken >= TICK_MAX;
+	p[0] = (struct pollfd){.fd = full && !w->input_len ? -1 : FD_MASTER,
+			       .events = (short)((full ? 0 : POLLIN) | (w->input_len ? POLLOUT : 0))};
 	p[1] = (struct pollfd){.fd = FD_LISTEN, .events = POLLIN};
 	p[2] = (struct pollfd){.fd = w->keeper ? FD_CONTROL : -1, .events = POLLIN};
 	p[3] = (struct pollfd){.fd = w->init ? FD_INIT : -1, .events = POLLIN};
@@ -205,7 +223,7 @@ static int turn(struct worker *w)
 			.fd = w->client[i].fd,
 			.events = (short)((w->input_len < INPUT_MAX ? POLLIN : 0) | (w->client[i].pos < w->ring.end ? POLLOUT : 0)),
 		};
-	if (poll(p, 4 + (nfds_t)n, -1) < 0)
+	if (poll(p, 4 + (nfds_t)n, full ? (int)(TICK_NS / 1000000) : -1) < 0)
 		return errno == EINTR;
 	if (p[2].revents)
 		w->keeper = false;
