@@ -52,12 +52,7 @@ static void outer_done(struct outer *o)
 		own_fd(&o->in.std[i]);
 	for (int i = 0; i < o->in.njoin; i++)
 		own_fd(&o->in.join[i]);
-	for (size_t i = 0; i < o->rl.nways; i++) {
-		int *ours = o->rl.way[i].inward ? &o->rl.way[i].to : &o->rl.way[i].from;
-
-		if (*ours != o->rl.master)
-			own_fd(ours);
-	}
+	relay_done(&o->rl);
 	own_fd(&o->rl.master);
 	own_fd(&o->rl.pidfd);
 	own_fd(&o->rl.sigfd);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/own.h"
 
 /*
@@ -81,9 +82,13 @@ static void way_end(struct relay *r, struct relay_way *w)
 
 static void way_read(struct relay *r, struct relay_way *w, bool *left, bool *suspend)
 {
-	char in[sizeof w->buf - 8];
-	ssize_t n = read(w->from, w->inward ? in : w->buf, sizeof in);
+	char in[RELAY_BUF - 8];
 	size_t taken;
+	ssize_t n;
+
+	if (!w->buf)
+		w->buf = xalloc(RELAY_BUF);
+	n = read(w->from, w->inward ? in : w->buf, sizeof in);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -134,6 +139,15 @@ static void way_write(struct relay *r, struct relay_way *w)
 	w->len -= (size_t)k;
 	if (w->len == 0 && w->from < 0)
 		way_end(r, w);
+}
+
+void relay_done(struct relay *r)
+{
+	for (size_t i = 0; i < r->nways; i++) {
+		way_end(r, &r->way[i]);
+		free(r->way[i].buf);
+		r->way[i].buf = NULL;
+	}
 }
 
 /* 0, or the signal that ends us. */

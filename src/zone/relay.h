@@ -27,10 +27,11 @@ enum esc_act { ESC_NONE, ESC_LEAVE, ESC_SUSPEND };
  */
 enum esc_act esc_feed(struct esc *x, const char *in, size_t n, size_t *taken, char *out, size_t *len);
 
+#define RELAY_BUF 16384
 struct relay_way {
 	int from, to;      /* -1 = not there. Ours (of the zone's side) are non-blocking, closed when this way ends */
 	bool inward;       /* from the person to the program */
-	char buf[16384];
+	char *buf;         /* owned, RELAY_BUF bytes */
 	size_t at, len;
 };
 
@@ -58,5 +59,7 @@ int relay_run(struct relay *r, bool *left, struct err *e);
  * remains for as long as it likes; whoever waits for them out here can still be interrupted.
  */
 int relay_reap(struct relay *r, int *status);
+/* Closes our ends and frees the buffers of the ways. */
+void relay_done(struct relay *r);
 
 #endif

@@ -90,6 +90,7 @@ static void copies(void **state)
 	assert_int_equal(lseek(out, 0, SEEK_END), SIZE);
 	assert_int_equal(pread(out, back, SIZE, 0), SIZE);
 	assert_memory_equal(data, back, SIZE);
+	relay_done(&r);
 	free(data);
 	free(back);
 }
