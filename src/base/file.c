@@ -131,6 +131,18 @@ int dir_make(const char *path, mode_t mode, struct err *e)
 	return 0;
 }
 
+DIR *dir_of(int fd)
+{
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int code = errno;
+
+	if (fd >= 0 && !d) {
+		close(fd);
+		errno = code;
+	}
+	return d;
+}
+
 int dir_remove(int dirfd, const char *name, struct err *e)
 {
 	_dir_ DIR *d = NULL;
@@ -143,12 +155,9 @@ int dir_remove(int dirfd, const char *name, struct err *e)
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, errno, "open %s", name);
-	d = fdopendir(fd);
-	if (!d) {
-		r = err_sys(e, errno, "open %s", name);
-		close(fd);
-		return r;
-	}
+	d = dir_of(fd);
+	if (!d)
+		return err_sys(e, errno, "open %s", name);
 	for (struct dirent *de; (de = readdir(d));) {
 		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 			continue;

@@ -3,6 +3,7 @@
 #ifndef CLOISTER_BASE_FILE_H
 #define CLOISTER_BASE_FILE_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,6 +20,8 @@ int file_write(int dirfd, const char *path, const char *text, struct err *e);
 int dir_make(const char *path, mode_t mode, struct err *e);
 /* Removes a tree below dirfd without following links or crossing mounts' names; a missing one is fine. */
 int dir_remove(int dirfd, const char *name, struct err *e);
+/* Takes fd over, also when it fails: NULL with errno. fd < 0: NULL. */
+DIR *dir_of(int fd);
 /* All of p to fd, in spite of EINTR and short writes. */
 int fd_write_all(int fd, const void *p, size_t n);
 int fd_cloexec(int fd, int on);

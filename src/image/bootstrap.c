@@ -194,7 +194,7 @@ static int run(struct ctx *c, const struct boot *b, const char *root, struct err
 static int empty_dir(int root, const char *path, struct err *e)
 {
 	int fd = path_open_nolink(root, path, O_RDONLY | O_DIRECTORY, 0, NULL);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_of(fd);
 	int r = 0;
 
 	for (struct dirent *de; d && r == 0 && (de = readdir(d));)
@@ -241,7 +241,7 @@ static int ssh_keys(int root, struct err *e)
 	int fd = path_open_nolink(root, "etc/ssh", O_RDONLY | O_DIRECTORY, 0, NULL), r;
 	bool server = faccessat(root, "usr/sbin/sshd", F_OK, 0) == 0;
 
-	d = fd < 0 ? NULL : fdopendir(fd);
+	d = dir_of(fd);
 	for (struct dirent *de; d && (de = readdir(d));)
 		if (str_starts(de->d_name, "ssh_host_") && unlinkat(fd, de->d_name, 0) < 0)
 			return err_sys(e, errno, "etc/ssh/%s", de->d_name);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "image/build.h"
 #include "image/child.h"
@@ -89,13 +90,11 @@ static void share_file(int file, int with, uint64_t size)
 /* dir belongs to the new image, with to the old one; hostile names only ever meet O_NOFOLLOW. Takes dir. */
 static int share_dir(struct ctx *c, int dir, int with, int depth, struct err *e)
 {
-	DIR *d = fdopendir(dir);
+	DIR *d = dir_of(dir);
 	int r = ctx_check(c, e);
 
-	if (!d) {
-		close(dir);
+	if (!d)
 		return err_sys(e, errno, "read folder");
-	}
 	for (struct dirent *de; r == 0 && (de = readdir(d));) {
 		_fd_ int a = -1, b = -1;
 		struct stat x, y;

@@ -28,13 +28,11 @@ static char *template_of(const char *uuid)
 
 static int make_empty(int fd, struct err *e)
 {
-	DIR *d = fdopendir(fd); /* takes fd */
+	DIR *d = dir_of(fd); /* takes fd */
 	int r = 0;
 
-	if (!d) {
-		close(fd);
+	if (!d)
 		return err_sys(e, errno, "read folder");
-	}
 	for (struct dirent *de; r == 0 && (de = readdir(d));)
 		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
 			r = dir_remove(dirfd(d), de->d_name, e);

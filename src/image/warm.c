@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 
@@ -25,12 +26,7 @@ static const char *prefix_of(bool private)
 /* Newest directory stream on the folder, or NULL with errno. */
 static DIR *open_dir(const struct store *s, const char *path)
 {
-	int fd = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-	if (fd >= 0 && !d)
-		close(fd);
-	return d;
+	return dir_of(openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 int warm_take(struct store *s, const struct image *i, bool private, const char *dst, uint64_t quota_id, struct err *e)

@@ -89,11 +89,9 @@ static int each_in(int dfd, const char *name, int depth, int (*each)(pid_t, void
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", name);
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return err_sys(e, ENOMEM, "%s", name);
-	}
+	d = dir_of(fd);
+	if (!d)
+		return err_sys(e, errno, "%s", name);
 	/* ENOTSUP: threaded, its processes are listed above it */
 	r = file_read(fd, "cgroup.procs", 64 << 20, &b, NULL);
 	if (r == -ENOTSUP || r == -ENODEV || r == -ENOENT)
@@ -151,12 +149,9 @@ static int remove_tree(int dfd, const char *name, int depth)
 	fd = openat(dfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	d = fdopendir(fd);
-	if (!d) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
+	d = dir_of(fd);
+	if (!d)
+		return -errno;
 	for (struct dirent *de; (de = readdir(d));) {
 		if (de->d_type != DT_DIR || !strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 			continue;

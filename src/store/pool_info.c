@@ -90,11 +90,9 @@ int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *
 
 	if (fd < 0)
 		return err_sys(e, fd, "pool");
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
+	d = dir_of(fd);
+	if (!d)
 		return err_sys(e, errno, "pool");
-	}
 	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
 		_buf_ struct buf b = BUF_INIT;
 		char path[UUID_LEN + 32];

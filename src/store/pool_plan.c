@@ -139,7 +139,7 @@ static int plan_file(struct pool_create *k, struct ctx *c, const struct pool_spe
 		err_hint(e, "if it is a pool: cloister pool import %s", k->p.dev[0]);
 		return -EEXIST;
 	}
-	dir = strndup(k->p.dev[0], (size_t)(strrchr(k->p.dev[0], '/') - k->p.dev[0]));
+	dir = xprintf("%.*s", (int)(strrchr(k->p.dev[0], '/') - k->p.dev[0]), k->p.dev[0]);
 	k->p.size = sp->size;
 	if (!k->p.size)
 		r = default_size(*dir ? dir : "/", &k->p.size, e);

@@ -61,11 +61,9 @@ static int clear_entry(struct store *s, const char *path, int depth, struct err 
 		return store_destroy(s, path, e);
 	fd = depth ? store_dir_open(s->fd, path) : -ENOTDIR;
 	if (fd >= 0) {
-		d = fdopendir(fd);
-		if (!d) {
-			close(fd);
+		d = dir_of(fd);
+		if (!d)
 			return err_sys(e, errno, "%s", path);
-		}
 		for (struct dirent *de; (de = readdir(d));) {
 			_free_ char *sub = NULL;
 
@@ -91,11 +89,9 @@ int store_recover(struct store *s, struct err *e)
 	int fd = store_dir_open(s->fd, STORE_TMP), r, first = 0;
 
 	if (fd >= 0) {
-		d = fdopendir(fd);
-		if (!d) {
-			close(fd);
+		d = dir_of(fd);
+		if (!d)
 			return err_sys(e, errno, "pool: .tmp");
-		}
 		for (struct dirent *de; (de = readdir(d));) {
 			char path[300];
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/steps.h"
 #include "base/own.h"
 #include "store/ops.h"
@@ -320,11 +321,9 @@ int store_each(struct store *s, const char *dir, int (*each)(const char *name, u
 		return 0;
 	if (fd < 0)
 		return err_sys(e, fd, "datasets in %s", dir);
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
+	d = dir_of(fd);
+	if (!d)
 		return err_sys(e, errno, "datasets in %s", dir);
-	}
 	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
 		_fd_ int sub = -1;
 		uint64_t t = 0;

@@ -192,8 +192,7 @@ static int filesystems(struct boot *b, struct err *e)
 
 static bool is_empty(int dir, const char *name)
 {
-	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_dir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	_dir_ DIR *d = dir_of(openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	int n = 0;
 
 	while (d && n < 3 && readdir(d))

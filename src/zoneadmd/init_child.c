@@ -109,7 +109,7 @@ static int names(const struct zspec *z, struct err *e)
 static int stdio(const struct zspec *z, struct err *e)
 {
 	const char *path = z->no_console ? "/dev/null" : "/dev/console";
-	int fd;
+	_fd_ int fd = -1;
 
 	if (setsid() < 0)
 		return err_sys(e, errno, "new session");
@@ -125,7 +125,6 @@ static int stdio(const struct zspec *z, struct err *e)
 	for (int i = 0; i < 3; i++)
 		if (dup2(fd, i) < 0)
 			return err_sys(e, errno, "console");
-	close(fd);
 	return 0;
 }
 
