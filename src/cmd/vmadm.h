@@ -19,6 +19,13 @@ const char *vmadm_operand(int argc, char **argv);
 int vmadm_signal(const char *word, int *sig);
 /* Writes the audit record of a change of one VM: record before (may be NULL) and now. */
 void vmadm_audit(const struct ctx *c, const char *verb, const char *word, json_t *before, int result);
+/*
+ * The end of a verb on one VM: the audit record (with the records before and now, unless before is NULL), then `said`, a
+ * format for the uuid, or the error. Returns the exit status.
+ */
+int vmadm_done(const struct ctx *c, const char *verb, const char *uuid, json_t *before, int r, const struct err *e, const char *said);
+/* Options of verbs that read a payload, "-f file" and, unless dry is NULL, "--dry-run". 0, or the exit status. */
+int vmadm_options(int argc, char **argv, const char **file, bool *dry);
 /* The VM's record with its secrets taken out, for the audit log; NULL if there is none. New reference. */
 json_t *vmadm_record(struct ctx *c, const char *word);
 

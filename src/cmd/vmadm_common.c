@@ -98,3 +98,31 @@ void vmadm_audit(const struct ctx *c, const char *verb, const char *word, json_t
 
 	cmd_audit(c, verb, word, a, b, result);
 }
+
+int vmadm_done(const struct ctx *c, const char *verb, const char *uuid, json_t *before, int r, const struct err *e, const char *said)
+{
+	if (before)
+		vmadm_audit(c, verb, uuid, before, r < 0 ? r : 0);
+	else
+		cmd_audit(c, verb, uuid, NULL, NULL, r < 0 ? r : 0);
+	if (r < 0)
+		return cmd_fail(c, e);
+	cmd_say(said, uuid);
+	return 0;
+}
+
+int vmadm_options(int argc, char **argv, const char **file, bool *dry)
+{
+	static const struct option longs[] = {{"dry-run", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, dry ? "f:n" : "f:", longs + !dry, NULL)) != -1) {
+		if (opt == 'f')
+			*file = optarg;
+		else if (opt == 'n')
+			*dry = true;
+		else
+			return cmd_usage("vmadm", argv[0], NULL);
+	}
+	return 0;
+}

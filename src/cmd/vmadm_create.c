@@ -32,23 +32,16 @@ static int create_one(struct ctx *c, const json_t *payload, bool dry)
 
 static int run(struct ctx *c, int argc, char **argv)
 {
-	static const struct option longs[] = {{"dry-run", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	_json_ json_t *payload = NULL;
 	const char *file = NULL;
 	struct err e = ERR_INIT;
 	bool dry = false;
-	int opt, status = 0;
+	int status = vmadm_options(argc, argv, &file, &dry);
 	size_t i;
 	const json_t *one;
 
-	while ((opt = getopt_long(argc, argv, "f:n", longs, NULL)) != -1) {
-		if (opt == 'f')
-			file = optarg;
-		else if (opt == 'n')
-			dry = true;
-		else
-			return cmd_usage("vmadm", argv[0], NULL);
-	}
+	if (status)
+		return status;
 	if (optind < argc)
 		return cmd_usage("vmadm", argv[0], "unexpected \"%s\"", argv[optind]);
 	if (vmadm_payload(file, &payload, &e) < 0)

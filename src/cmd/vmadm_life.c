@@ -2,6 +2,7 @@
 /* start, stop, reboot, kill, delete: one shape, so one file. */
 #include <getopt.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct opts {
 	const char *word;
 	bool force;
 	int timeout, sig;
+	char uuid[64];
 };
 
 /* 0, or the exit status after the usage was printed. */
@@ -42,7 +44,7 @@ static int options(int argc, char **argv, const char *spec, struct opts *o)
 	return o->word ? 0 : 2;
 }
 
-static int begin(struct ctx *c, int argc, char **argv, const char *spec, struct opts *o, char uuid[64])
+static int begin(struct ctx *c, int argc, char **argv, const char *spec, struct opts *o)
 {
 	struct err e = ERR_INIT;
 	int r = options(argc, argv, spec, o);
@@ -51,7 +53,7 @@ static int begin(struct ctx *c, int argc, char **argv, const char *spec, struct 
 		return r;
 	if (node_recover(c, &e) < 0)
 		return cmd_fail(c, &e);
-	vmadm_uuid(c, o->word, uuid);
+	vmadm_uuid(c, o->word, o->uuid);
 	return 0;
 }
 
@@ -59,68 +61,51 @@ static int start(struct ctx *c, int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct opts o;
-	char uuid[64];
-	int r = begin(c, argc, argv, "", &o, uuid);
+	int r = begin(c, argc, argv, "", &o);
 
 	if (r)
 		return r;
 	r = vm_start(c, o.word, &e);
-	cmd_audit(c, "vmadm start", uuid, NULL, NULL, r < 0 ? r : 0);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_say(r ? "VM %s is already running" : "Successfully started VM %s", uuid);
-	return 0;
+	return vmadm_done(c, "vmadm start", o.uuid, NULL, r, &e, r ? "VM %s is already running" : "Successfully started VM %s");
 }
 
 static int stop(struct ctx *c, int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct opts o;
-	char uuid[64];
-	int r = begin(c, argc, argv, "Ft:", &o, uuid);
+	int r = begin(c, argc, argv, "Ft:", &o);
 
 	if (r)
 		return r;
 	r = vm_stop(c, o.word, o.force, o.timeout, &e);
-	cmd_audit(c, "vmadm stop", uuid, NULL, NULL, r < 0 ? r : 0);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_say(r ? "VM %s is already stopped" : "Successfully completed stop for VM %s", uuid);
-	return 0;
+	return vmadm_done(c, "vmadm stop", o.uuid, NULL, r, &e,
+			  r ? "VM %s is already stopped" : "Successfully completed stop for VM %s");
 }
 
 static int reboot(struct ctx *c, int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct opts o;
-	char uuid[64];
-	int r = begin(c, argc, argv, "F", &o, uuid);
+	int r = begin(c, argc, argv, "F", &o);
 
 	if (r)
 		return r;
 	r = vm_reboot(c, o.word, o.force, &e);
-	cmd_audit(c, "vmadm reboot", uuid, NULL, NULL, r);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_say("Successfully completed reboot for VM %s", uuid);
-	return 0;
+	return vmadm_done(c, "vmadm reboot", o.uuid, NULL, r, &e, "Successfully completed reboot for VM %s");
 }
 
 static int kill_init(struct ctx *c, int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct opts o;
-	char uuid[64];
-	int r = begin(c, argc, argv, "s:", &o, uuid);
+	char said[64];
+	int r = begin(c, argc, argv, "s:", &o);
 
 	if (r)
 		return r;
 	r = vm_kill(c, o.word, o.sig, &e);
-	cmd_audit(c, "vmadm kill", uuid, NULL, NULL, r);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_say("Successfully sent signal %s to VM %s", sigabbrev_np(o.sig) ?: "", uuid);
-	return 0;
+	snprintf(said, sizeof said, "Successfully sent signal %s to VM %%s", sigabbrev_np(o.sig) ?: "");
+	return vmadm_done(c, "vmadm kill", o.uuid, NULL, r, &e, said);
 }
 
 static int delete(struct ctx *c, int argc, char **argv)
@@ -128,18 +113,13 @@ static int delete(struct ctx *c, int argc, char **argv)
 	_json_ json_t *before = NULL;
 	struct err e = ERR_INIT;
 	struct opts o;
-	char uuid[64];
-	int r = begin(c, argc, argv, "", &o, uuid);
+	int r = begin(c, argc, argv, "", &o);
 
 	if (r)
 		return r;
 	before = vmadm_record(c, o.word);
 	r = vm_delete(c, o.word, &e);
-	vmadm_audit(c, "vmadm delete", uuid, before, r);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_say("Successfully deleted VM %s", uuid);
-	return 0;
+	return vmadm_done(c, "vmadm delete", o.uuid, before, r, &e, "Successfully deleted VM %s");
 }
 
 CMD(vmadm_start, "vmadm", "start", "<uuid|alias>", "boot a VM and set autoboot", CMD_VM, start);

@@ -53,13 +53,10 @@ static int reprovision(struct ctx *c, int argc, char **argv)
 	const char *file = NULL, *word;
 	struct err e = ERR_INIT;
 	char uuid[64];
-	int opt, r;
+	int r = vmadm_options(argc, argv, &file, NULL);
 
-	while ((opt = getopt_long(argc, argv, "f:", (const struct option[]){{NULL, 0, NULL, 0}}, NULL)) != -1) {
-		if (opt != 'f')
-			return cmd_usage("vmadm", argv[0], NULL);
-		file = optarg;
-	}
+	if (r)
+		return r;
 	word = vmadm_operand(argc, argv);
 	if (!word)
 		return 2;
@@ -68,11 +65,7 @@ static int reprovision(struct ctx *c, int argc, char **argv)
 	vmadm_uuid(c, word, uuid);
 	before = vmadm_record(c, word);
 	r = vm_reprovision(c, word, payload, &e);
-	vmadm_audit(c, "vmadm reprovision", uuid, before, r);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_say("Successfully reprovisioned VM %s", uuid);
-	return 0;
+	return vmadm_done(c, "vmadm reprovision", uuid, before, r, &e, "Successfully reprovisioned VM %s");
 }
 
 CMD(vmadm_create_snapshot, "vmadm", "create-snapshot", "<uuid|alias> <name>", "keep a VM's root as it is now", CMD_VM, create);

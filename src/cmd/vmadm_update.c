@@ -23,22 +23,15 @@ static void say_later(const json_t *later)
 
 static int run(struct ctx *c, int argc, char **argv)
 {
-	static const struct option longs[] = {{"dry-run", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	_json_ json_t *payload = NULL, *report = NULL, *later = NULL, *before = NULL;
 	const char *file = NULL, *word;
 	struct err e = ERR_INIT;
 	bool dry = false;
 	char uuid[64];
-	int opt, r = 0;
+	int r = vmadm_options(argc, argv, &file, &dry);
 
-	while ((opt = getopt_long(argc, argv, "f:n", longs, NULL)) != -1) {
-		if (opt == 'f')
-			file = optarg;
-		else if (opt == 'n')
-			dry = true;
-		else
-			return cmd_usage("vmadm", argv[0], NULL);
-	}
+	if (r)
+		return r;
 	if (optind >= argc)
 		return cmd_usage("vmadm", argv[0], "which VM?");
 	word = argv[optind++];
@@ -67,12 +60,9 @@ static int run(struct ctx *c, int argc, char **argv)
 	before = vmadm_record(c, word);
 	vmadm_uuid(c, word, uuid);
 	r = vm_update(c, word, payload, &later, &report, &e);
-	vmadm_audit(c, "vmadm update", uuid, before, r);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	say_later(later);
-	cmd_say("Successfully updated VM %s", uuid);
-	return 0;
+	if (r >= 0)
+		say_later(later);
+	return vmadm_done(c, "vmadm update", uuid, before, r, &e, "Successfully updated VM %s");
 }
 
 CMD(vmadm_update, "vmadm", "update", "<uuid|alias> [-f <file>] [--dry-run] [property=value ...]",
