@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -87,66 +86,30 @@ static int open_up(const void *arg)
 
 struct output {
 	struct ctx *c;
-	int log;
 	uint64_t lines, total, got; /* got: packages retrieved */
-	char line[512], last[512];
-	size_t len;
+	char last[512];
 };
 
 /* "I: Retrieving libc6 2.36-9": each package is retrieved, validated, unpacked and configured. */
-static void out_line(struct output *o)
+static void out_line(char *line, void *arg)
 {
+	struct output *o = arg;
 	char what[48];
 
-	o->line[o->len] = 0;
-	o->len = 0;
-	for (char *s = o->line; *s; s++)
-		if ((unsigned char)*s < 32 || *s == 127)
-			*s = '?';
-	if (!strncmp(o->line, "E: ", 3))
-		snprintf(o->last, sizeof o->last, "%s", o->line + 3);
-	if (strncmp(o->line, "I: ", 3))
+	if (!strncmp(line, "E: ", 3))
+		snprintf(o->last, sizeof o->last, "%s", line + 3);
+	if (strncmp(line, "I: ", 3))
 		return;
 	o->lines++;
-	if (!strncmp(o->line, "I: Retrieving", 13) && ++o->got)
+	if (!strncmp(line, "I: Retrieving", 13) && ++o->got)
 		o->total = 0;
-	else if (o->total == 0 && !strncmp(o->line, "I: Extracting", 13))
+	else if (o->total == 0 && !strncmp(line, "I: Extracting", 13))
 		o->total = o->got * 4;
 	if (o->total && o->lines >= o->total)
 		o->total = o->lines + 10;
-	snprintf(what, sizeof what, "%-40.40s", o->line + 3);
+	snprintf(what, sizeof what, "%-40.40s", line + 3);
 	if (o->c->progress)
 		o->c->progress(o->c, what, o->lines, o->total);
-}
-
-static int follow(struct output *o, int fd, struct err *e)
-{
-	char chunk[4096];
-
-	for (;;) {
-		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = o->c->cancel, .events = POLLIN}};
-		int r = ctx_check(o->c, e);
-		ssize_t n;
-
-		if (r < 0)
-			return r;
-		if (poll(p, 2, o->c->deadline ? 500 : -1) < 0 && errno != EINTR)
-			return err_sys(e, errno, "poll");
-		if (!p[0].revents)
-			continue;
-		n = read(fd, chunk, sizeof chunk);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? err_sys(e, errno, "read") : 0;
-		fd_write_all(o->log, chunk, (size_t)n); /* a log that can't be written is no reason to fail */
-		for (ssize_t i = 0; i < n; i++) {
-			if (chunk[i] == '\n' || o->len == sizeof o->line - 1)
-				out_line(o);
-			if (chunk[i] != '\n')
-				o->line[o->len++] = chunk[i];
-		}
-	}
 }
 
 static int run(struct ctx *c, const struct boot *b, const char *root, struct err *e)
@@ -155,8 +118,9 @@ static int run(struct ctx *c, const struct boot *b, const char *root, struct err
 	_free_ char *prog = child_find("debootstrap"),
 		    *include = xprintf("--include=%s%s%s", BASE, b->include ? "," : "", b->include ?: "");
 	const char *argv[] = {prog, "--variant=minbase", include, b->suite, root, b->mirror, NULL};
-	struct output o = {.c = c, .log = -1};
+	struct output o = {.c = c};
 	_fd_ int rd = -1, log = open(b->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct child_lines lines = {.line = out_line, .arg = &o, .log = log};
 	int pipefd[2], fds[3], r;
 
 	if (!prog) {
@@ -168,7 +132,6 @@ static int run(struct ctx *c, const struct boot *b, const char *root, struct err
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "pipe");
 	rd = pipefd[0];
-	o.log = log;
 	fds[0] = -1;
 	fds[1] = fds[2] = pipefd[1];
 	if (c->progress)
@@ -176,7 +139,7 @@ static int run(struct ctx *c, const struct boot *b, const char *root, struct err
 	r = child_start_apart(&k, argv, NULL, fds, 3, open_up, root, e);
 	close(pipefd[1]);
 	if (r == 0)
-		r = follow(&o, rd, e);
+		r = child_listen(c, rd, &lines, e);
 	if (r < 0)
 		return r;
 	r = child_wait(&k);

@@ -38,15 +38,22 @@ static int mount_merged(const void *arg)
 	return mount("overlay", o->target, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, o->opts) < 0 ? -errno : 0;
 }
 
+/* The reason stands in what a program says first. */
+static void keep_first(char *line, void *arg)
+{
+	if (!*(char *)arg)
+		snprintf(arg, 512, "%s", line);
+}
+
 static int copy_tree(struct ctx *c, const struct overlay *o, const char *to, struct err *e)
 {
 	_clean_(child_end) struct child k = CHILD_INIT;
 	_free_ char *cp = child_find("cp"), *from = xprintf("%s/.", o->target);
 	const char *argv[] = {cp, "-a", "--sparse=auto", "--", from, to, NULL}, *const env[] = {"LC_ALL=C", NULL};
-	char text[512];
+	char text[512] = "";
+	struct child_lines lines = {.line = keep_first, .arg = text, .log = -1};
 	_fd_ int rd = -1;
 	int p[2], fds[3] = {-1, -1, -1}, r;
-	ssize_t n, len = 0;
 
 	if (!cp)
 		return err_set(e, ENOPKG, "cp is not installed");
@@ -56,17 +63,12 @@ static int copy_tree(struct ctx *c, const struct overlay *o, const char *to, str
 	fds[2] = p[1];
 	r = child_start_apart(&k, argv, env, fds, 3, mount_merged, o, e);
 	close(p[1]);
+	if (r == 0)
+		r = child_listen(c, rd, &lines, e);
 	if (r < 0)
 		return r;
-	/* its first words are the reason; the rest is read so that it does not block */
-	for (char drop[512]; (n = read(rd, len < 400 ? text + len : drop, len < 400 ? 511 - (size_t)len : sizeof drop)) > 0 ||
-			     (n < 0 && errno == EINTR);)
-		if (n > 0 && len < 400)
-			len += n;
-	text[len] = 0;
-	text[strcspn(text, "\n")] = 0;
 	r = child_wait(&k);
-	return r ? err_set(e, EIO, "copy the root: %s (status %d)", len ? text : "cp failed", r) : 0;
+	return r ? err_set(e, EIO, "copy the root: %s (status %d)", *text ? text : "cp failed", r) : 0;
 }
 
 /* ---- sharing blocks again ---- */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/own.h"
 
 #define FDS_MAX 8
@@ -132,6 +134,47 @@ char *child_find(const char *name)
 		free(p);
 	}
 	return NULL;
+}
+
+static void end_of_line(struct child_lines *l)
+{
+	l->text[l->len] = 0;
+	for (size_t i = 0; i < l->len; i++)
+		if ((unsigned char)l->text[i] < 32 || l->text[i] == 127)
+			l->text[i] = '?';
+	l->len = 0;
+	l->line(l->text, l->arg);
+}
+
+int child_listen(struct ctx *c, int fd, struct child_lines *l, struct err *e)
+{
+	char chunk[4096];
+
+	for (;;) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = c->cancel, .events = POLLIN}};
+		int r = ctx_check(c, e);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		if (poll(p, 2, c->deadline ? 200 : -1) < 0 && errno != EINTR)
+			return err_sys(e, errno, "poll");
+		if (!p[0].revents)
+			continue;
+		n = read(fd, chunk, sizeof chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_sys(e, errno, "read from a program") : 0;
+		if (l->log >= 0)
+			fd_write_all(l->log, chunk, (size_t)n); /* a log that can't be written is no reason to fail */
+		for (ssize_t i = 0; i < n; i++) {
+			if (chunk[i] == '\n' || l->len == sizeof l->text - 1)
+				end_of_line(l);
+			if (chunk[i] != '\n')
+				l->text[l->len++] = chunk[i];
+		}
+	}
 }
 
 int child_wait(struct child *c)

@@ -27,6 +27,18 @@ int child_start_apart(struct child *c, const char *const *argv, const char *cons
 		      int (*before)(const void *arg), const void *arg, struct err *e);
 /* Where a program is: in the administrator's usual folders. NULL if nowhere; free(). */
 char *child_find(const char *name);
+/*
+ * What it says on fd, to the end, line by line; control characters become question marks, for what it works on may be
+ * hostile. log: all of it goes there too, -1 = nowhere. -ECANCELED and -ETIME as ctx_check() has it.
+ */
+struct child_lines {
+	void (*line)(char *line, void *arg);
+	void *arg;
+	int log;
+	char text[2048];
+	size_t len;
+};
+int child_listen(struct ctx *c, int fd, struct child_lines *l, struct err *e);
 /* Waits for its end; the exit status, or 128 + signal. */
 int child_wait(struct child *c);
 /* Ends it if it still runs, and reaps it. Usable as a cleanup. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,68 +11,33 @@
 #include "base/own.h"
 #include "image/child.h"
 
-/* What the program says, line by line; it has eaten hostile bytes, so its lines are outside input too. */
 struct reader {
+	struct ctx *c;
 	const struct unpack_job *j;
 	struct unpack_done done;
 	bool ok, failed;
 	struct err why;
-	char line[2048];
-	size_t len;
 };
 
-static void line(struct ctx *c, struct reader *r)
+static void heard(char *line, void *arg)
 {
+	struct reader *r = arg;
 	unsigned long long a, b, s;
 
-	r->line[r->len] = 0;
-	for (size_t i = 0; i < r->len; i++)
-		if ((unsigned char)r->line[i] < 32 || r->line[i] == 127)
-			r->line[i] = '?';
-	if (sscanf(r->line, "p %llu", &a) == 1) {
-		if (c->progress)
-			c->progress(c, r->j->what, a, r->j->total);
-	} else if (!strncmp(r->line, "e ", 2) && !r->failed) {
+	if (sscanf(line, "p %llu", &a) == 1) {
+		if (r->c->progress)
+			r->c->progress(r->c, r->j->what, a, r->j->total);
+	} else if (!strncmp(line, "e ", 2) && !r->failed) {
 		char *text;
-		long code = strtol(r->line + 2, &text, 10);
+		long code = strtol(line + 2, &text, 10);
 
 		r->failed = true;
 		err_set(&r->why, code > 0 && code < 4096 ? (int)code : EBADMSG, "%s", text + strspn(text, " "));
-	} else if (sscanf(r->line, "ok %llu %llu %llu %64[0-9a-f]", &a, &b, &s, r->done.sha256) == 4) {
+	} else if (sscanf(line, "ok %llu %llu %llu %64[0-9a-f]", &a, &b, &s, r->done.sha256) == 4) {
 		r->done.entries = a;
 		r->done.bytes = b;
 		r->done.size = s;
 		r->ok = true;
-	}
-	r->len = 0;
-}
-
-static int listen_to(struct ctx *c, int fd, struct reader *r, struct err *e)
-{
-	char chunk[4096];
-
-	for (;;) {
-		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = c->cancel, .events = POLLIN}};
-		int s = ctx_check(c, e);
-		ssize_t n;
-
-		if (s < 0)
-			return s;
-		if (poll(p, 2, c->deadline ? 200 : -1) < 0 && errno != EINTR)
-			return err_sys(e, errno, "poll");
-		if (!p[0].revents)
-			continue;
-		n = read(fd, chunk, sizeof chunk);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? err_sys(e, errno, "read from cloister-unpack") : 0;
-		for (ssize_t i = 0; i < n; i++) {
-			if (chunk[i] == '\n' || r->len == sizeof r->line - 1)
-				line(c, r);
-			if (chunk[i] != '\n')
-				r->line[r->len++] = chunk[i];
-		}
 	}
 }
 
@@ -92,7 +56,8 @@ int unpack_run(struct ctx *c, const struct unpack_job *j, struct unpack_done *ou
 		     *mb = xprintf("%llu", (unsigned long long)j->max_bytes),
 		     *me = xprintf("%llu", (unsigned long long)j->max_entries);
 	const char *argv[20] = {prog}, *const env[] = {"LC_ALL=C", NULL};
-	struct reader rd = {.j = j, .why = ERR_INIT};
+	struct reader rd = {.c = c, .j = j, .why = ERR_INIT};
+	struct child_lines lines = {.line = heard, .arg = &rd, .log = -1};
 	_fd_ int rfd = -1;
 	int fds[6] = {-1, -1, 2, j->in, j->root, -1}, pipefd[2], n = 1, r;
 
@@ -121,7 +86,7 @@ int unpack_run(struct ctx *c, const struct unpack_job *j, struct unpack_done *ou
 	r = child_start(&k, argv, env, fds, 6, e);
 	close(pipefd[1]);
 	if (r == 0)
-		r = listen_to(c, rfd, &rd, e);
+		r = child_listen(c, rfd, &lines, e);
 	if (r < 0)
 		return r;
 	r = child_wait(&k);
