@@ -17,15 +17,25 @@ static bool skipped(const uint32_t *skip, size_t n, int64_t base)
 	return false;
 }
 
-static int one_int(struct state *s, enum sql q, int64_t lo, int64_t hi, int64_t *v, struct err *e)
+/* A query over the bases in [lo, hi). */
+static sqlite3_stmt *between(struct state *s, enum sql q, int64_t lo, int64_t hi, struct err *e)
 {
 	sqlite3_stmt *st = db_stmt(s, q, e);
+
+	if (st) {
+		sqlite3_bind_int64(st, 1, lo);
+		sqlite3_bind_int64(st, 2, hi);
+	}
+	return st;
+}
+
+static int one_int(struct state *s, enum sql q, int64_t lo, int64_t hi, int64_t *v, struct err *e)
+{
+	sqlite3_stmt *st = between(s, q, lo, hi, e);
 	int r;
 
 	if (!st)
 		return -EIO;
-	sqlite3_bind_int64(st, 1, lo);
-	sqlite3_bind_int64(st, 2, hi);
 	r = db_step(s, st, e, "user id ranges");
 	if (r == 1) {
 		*v = sqlite3_column_int64(st, 0);
@@ -47,13 +57,11 @@ static int with_base(struct state *s, enum sql q, int64_t base, struct err *e)
 static int from_freed(struct state *s, int64_t lo, int64_t hi, const uint32_t *skip, size_t nskip, int64_t *base,
 		      struct err *e)
 {
-	sqlite3_stmt *st = db_stmt(s, SQL_ID_FREE_EACH, e);
+	sqlite3_stmt *st = between(s, SQL_ID_FREE_EACH, lo, hi, e);
 	int r;
 
 	if (!st)
 		return -EIO;
-	sqlite3_bind_int64(st, 1, lo);
-	sqlite3_bind_int64(st, 2, hi);
 	while ((r = db_step(s, st, e, "user id ranges")) == 1) {
 		*base = sqlite3_column_int64(st, 0);
 		if (!skipped(skip, nskip, *base))
@@ -67,14 +75,12 @@ static int from_freed(struct state *s, int64_t lo, int64_t hi, const uint32_t *s
 static int from_holes(struct state *s, int64_t lo, int64_t hi, const uint32_t *skip, size_t nskip, int64_t *base,
 		      struct err *e)
 {
-	sqlite3_stmt *st = db_stmt(s, SQL_ID_EACH, e);
+	sqlite3_stmt *st = between(s, SQL_ID_EACH, lo, hi, e);
 	int64_t next = lo;
 	int r;
 
 	if (!st)
 		return -EIO;
-	sqlite3_bind_int64(st, 1, lo);
-	sqlite3_bind_int64(st, 2, hi);
 	while ((r = db_step(s, st, e, "user id ranges")) == 1) {
 		int64_t used = sqlite3_column_int64(st, 0);
 
