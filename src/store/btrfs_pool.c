@@ -105,21 +105,33 @@ static int mount_file(struct ctx *c, const struct pool_conf *p, struct err *e)
 	return mount_at(c, name, "compress=zstd:1,nodiscard", e);
 }
 
-/* Device that is number `want` (or any, 0) of file system fsid, among all of the machine. 1 = found. */
-static int find_device(const char *fsid, char *out, size_t room)
+/* The next device of the machine with btrfs on it, from /proc/partitions. */
+static bool next_device(FILE *f, char path[80], struct btrfs_super *sb)
 {
-	_file_ FILE *f = fopen("/proc/partitions", "re");
-	char l[256], name[64], path[80];
+	char l[256], name[64];
 
 	while (f && fgets(l, sizeof l, f)) {
-		struct btrfs_super sb;
 		_fd_ int fd = -1;
 
 		if (sscanf(l, " %*u %*u %*u %63s", name) != 1)
 			continue;
-		snprintf(path, sizeof path, "/dev/%s", name);
+		snprintf(path, 80, "/dev/%s", name);
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (fd < 0 || btrfs_super_read(fd, &sb) < 0 || strcmp(sb.fsid, fsid))
+		if (fd >= 0 && btrfs_super_read(fd, sb) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A device of file system fsid, among all of the machine; the kernel is told of each. 1 = found. */
+static int find_device(const char *fsid, char *out, size_t room)
+{
+	_file_ FILE *f = fopen("/proc/partitions", "re");
+	struct btrfs_super sb;
+	char path[80];
+
+	while (next_device(f, path, &sb)) {
+		if (strcmp(sb.fsid, fsid))
 			continue;
 		btrfs_scan(path);
 		if (out && !*out)
@@ -132,19 +144,13 @@ static int find_device(const char *fsid, char *out, size_t room)
 static int find_pool(struct pool_conf *p, struct err *e)
 {
 	_file_ FILE *f = fopen("/proc/partitions", "re");
-	char l[256], name[64], path[80], labels[256] = "";
+	struct btrfs_super sb;
+	char path[80], labels[256] = "";
 	bool given = *p->fsid;
 	size_t n = 0;
 
-	while (f && fgets(l, sizeof l, f)) {
-		struct btrfs_super sb;
-		_fd_ int fd = -1;
-
-		if (sscanf(l, " %*u %*u %*u %63s", name) != 1)
-			continue;
-		snprintf(path, sizeof path, "/dev/%s", name);
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (fd < 0 || btrfs_super_read(fd, &sb) < 0 || !str_starts(sb.label, "cloister:") || btrfs_mounted(sb.fsid))
+	while (next_device(f, path, &sb)) {
+		if (!str_starts(sb.label, "cloister:") || btrfs_mounted(sb.fsid))
 			continue;
 		if (!*p->fsid)
 			strcpy(p->fsid, sb.fsid);

@@ -127,6 +127,14 @@ int pool_attach(struct ctx *c, struct err *e)
 	return 1;
 }
 
+/* -ENOENT: there is none. */
+static int load(struct ctx *c, struct pool_conf *p, struct err *e)
+{
+	int r = pool_conf_load(c, p, e);
+
+	return r == 0 && !store_driver(p->driver) ? err_set(e, ENOTSUP, "pool.conf: driver \"%s\" is not known", p->driver) : r;
+}
+
 int pool_detach(struct ctx *c, struct err *e)
 {
 	struct pool_conf p;
@@ -135,11 +143,9 @@ int pool_detach(struct ctx *c, struct err *e)
 
 	if (lock < 0)
 		return lock;
-	r = pool_conf_load(c, &p, e);
+	r = load(c, &p, e);
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && !store_driver(p.driver))
-		r = err_set(e, ENOTSUP, "pool.conf: driver \"%s\" is not known", p.driver);
 	return r < 0 ? r : pool_detach_now(c, &p, e);
 }
 
@@ -151,11 +157,9 @@ int pool_destroy(struct ctx *c, struct err *e)
 
 	if (lock < 0)
 		return lock;
-	r = pool_conf_load(c, &p, e);
+	r = load(c, &p, e);
 	if (r == -ENOENT)
 		return err_set(e, ENODEV, "this node has no pool");
-	if (r == 0 && !store_driver(p.driver))
-		r = err_set(e, ENOTSUP, "pool.conf: driver \"%s\" is not known", p.driver);
 	/* unmounted while the state still says online: when that is refused, nothing has changed */
 	if (r == 0)
 		r = pool_detach_now(c, &p, e);
