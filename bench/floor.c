@@ -9,6 +9,8 @@
  *	floor destroy POOL NAME                               stop and the clone away
  *	floor get FILE                                        open, read, write to stdout
  *	floor login PID CMD...                                setns, fork, exec
+ *	floor snapshot SUBVOLUME DIR NAME                     the ioctl alone; prints "us N"
+ *	floor unsnapshot DIR NAME                             the same of its deletion
  *
  * POOL is a btrfs directory, IMAGE the tree to stand on (private: a subvolume). With "sync" one 4 KiB write and
  * fdatasync stand for the durable commit; its time is printed on a line of its own: "fdatasync_us N".
@@ -18,6 +20,7 @@
 #include <linux/btrfs.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,7 +30,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -108,13 +113,11 @@ static void cgroups_make(const char *name)
 	put("2000", "/sys/fs/cgroup/pids/floor-%s/pids.max", name);
 }
 
-static void cgroups_join(const char *name, pid_t pid)
+/* By the child itself and alone ("tasks"): moving a process takes a lock that costs an RCU grace period when it was idle. */
+static void cgroups_join(const char *name)
 {
-	char text[24];
-
-	snprintf(text, sizeof text, "%d", (int)pid);
 	for (unsigned i = 0; hybrid() && i < sizeof v1 / sizeof *v1; i++)
-		put(text, "/sys/fs/cgroup/%s/floor-%s/cgroup.procs", v1[i], name);
+		put("0", "/sys/fs/cgroup/%s/floor-%s/tasks", v1[i], name);
 }
 
 static void stop(const char *name)
@@ -245,7 +248,12 @@ static void mounts(const char *pool, const char *image, const char *name, bool p
 		attach_idmapped(image, userns, "l");
 		snprintf(p, sizeof p, "%s/floor-%s/root", pool, name);
 		attach_idmapped(p, userns, "u");
+		/* it works on its layers as whoever mounts it, and there the host's root has no name */
+		prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP);
+		setfsgid(ID_BASE), setfsuid(ID_BASE);
 		fs("overlay", "r", MS_NODEV, "lowerdir=/mnt/l,upperdir=/mnt/u/upper,workdir=/mnt/u/work");
+		setfsuid(0), setfsgid(0);
+		prctl(PR_SET_SECUREBITS, 0);
 	}
 	if (chdir("r") < 0)
 		die("r");
@@ -298,6 +306,7 @@ static _Noreturn void child(const char *name, const char *init, int hold, int re
 {
 	char *argv[] = {(char *)init, NULL}, *env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL}, c;
 
+	cgroups_join(name);
 	if (read(hold, &c, 1) != 1 || unshare(CLONE_NEWCGROUP) < 0 || write(ready, "", 1) != 1 || read(hold, &c, 1) != 1 ||
 	    unshare(CLONE_NEWNS) < 0)
 		_exit(1);
@@ -338,7 +347,6 @@ static void boot(const char *pool, const char *image, const char *name, const ch
 	snprintf(map, sizeof map, "0 %u 65536", ID_BASE);
 	put(map, "/proc/%d/uid_map", (int)pid);
 	put(map, "/proc/%d/gid_map", (int)pid);
-	cgroups_join(name, pid);
 	mounts(pool, image, name, private, userns);
 	if (write(hold[1], "", 1) != 1 || read(ready[0], &c, 1) != 1)
 		die("hold");
@@ -371,6 +379,35 @@ static int login(char **argv)
 	}
 	waitpid(p, &status, 0);
 	return WEXITSTATUS(status);
+}
+
+static int timed_ioctl(const char *dir, unsigned long what, void *arg)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	if (ioctl(fd, what, arg) < 0)
+		die(dir);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	printf("us %ld\n", (b.tv_sec - a.tv_sec) * 1000000L + (b.tv_nsec - a.tv_nsec) / 1000);
+	return 0;
+}
+
+static int snapshot(const char *subvolume, const char *dir, const char *name)
+{
+	struct btrfs_ioctl_vol_args_v2 a = {.fd = open(subvolume, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+
+	snprintf(a.name, sizeof a.name, "%s", name);
+	return timed_ioctl(dir, BTRFS_IOC_SNAP_CREATE_V2, &a);
+}
+
+static int unsnapshot(const char *dir, const char *name)
+{
+	struct btrfs_ioctl_vol_args a = {0};
+
+	snprintf(a.name, sizeof a.name, "%s", name);
+	return timed_ioctl(dir, BTRFS_IOC_SNAP_DESTROY, &a);
 }
 
 static int get(const char *file)
@@ -406,6 +443,10 @@ int main(int argc, char **argv)
 	} else if (argc == 4 && !strcmp(argv[1], "destroy")) {
 		stop(argv[3]);
 		destroy_root(argv[2], argv[3]);
+	} else if (argc == 5 && !strcmp(argv[1], "snapshot")) {
+		return snapshot(argv[2], argv[3], argv[4]);
+	} else if (argc == 4 && !strcmp(argv[1], "unsnapshot")) {
+		return unsnapshot(argv[2], argv[3]);
 	} else if (argc == 3 && !strcmp(argv[1], "get")) {
 		return get(argv[2]);
 	} else if (argc >= 4 && !strcmp(argv[1], "login")) {

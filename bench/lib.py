@@ -4,9 +4,11 @@
 A figure is the median over rounds; within a round every contender runs once, so that a machine whose speed drifts
 drifts for all of them, and ratios are medians of the ratios of one round.
 """
+import glob
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -33,7 +35,9 @@ def environment():
 
 
 def clean():
-    """Takes the bench's node away, whatever state it is in (tests/system/lib.sh knows how)."""
+    """Takes the bench's node away, whatever state it is in (tests/system/lib.sh knows how), and what the floor has left."""
+    for kill in glob.glob("/sys/fs/cgroup/unified/floor-be9c*/cgroup.kill") + glob.glob("/sys/fs/cgroup/floor-be9c*/cgroup.kill"):
+        subprocess.run([build_c("floor", "-static"), "stop", os.path.basename(os.path.dirname(kill))[6:]])
     lib = os.path.join(SRC, "tests/system/lib.sh")
     subprocess.run(["bash", "-c", '. "$1"; node_clean "$2"', "clean", lib, NODE], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
@@ -111,3 +115,80 @@ def summary(res):
 
 def have(prog):
     return shutil.which(prog) is not None
+
+
+SEQ = [0]
+
+
+def uuid():
+    SEQ[0] += 1
+    return "be9c0000-0000-4000-8000-%012d" % SEQ[0]
+
+
+def programs(tmp):
+    """bench/{init,http,work}.c, static, in a folder to be put into an image."""
+    out = os.path.join(tmp, "add", "bench")
+    os.makedirs(out, exist_ok=True)
+    for p in ("init", "http", "work"):
+        subprocess.run(["cc", "-O2", "-static", "-D_GNU_SOURCE", "-o", os.path.join(out, p),
+                        os.path.join(SRC, "bench", p + ".c")], check=True)
+    return os.path.join(tmp, "add")
+
+
+CACHE = "/var/tmp/cloister-bench-debian.tar"
+
+
+def debian(tmp):
+    """Imports a Debian root with our programs in /bench; returns the image's uuid. The root is made once and kept."""
+    if not os.path.exists(CACHE):
+        print("making a Debian root from its packages (kept in %s) …" % CACHE, flush=True)
+        out = sh("imgadm", "bootstrap", "debian", "--name", "bootstrap")
+        image = sh("imgadm", "list", "-Ho", "uuid", "name=bootstrap").strip()
+        if not image:
+            sys.exit(out)
+        sh("tar", "-C", "%s/images/%s/root" % (POOL, image), "--numeric-owner", "-cf", CACHE + ".new", ".")
+        os.rename(CACHE + ".new", CACHE)
+        sh("imgadm", "delete", image)
+    tar = os.path.join(tmp, "debian.tar")
+    shutil.copyfile(CACHE, tar)
+    sh("tar", "-C", programs(tmp), "--owner=0", "--group=0", "-rf", tar, "./bench")
+    sh("imgadm", "import", tar, "--name", "bench-debian")
+    os.unlink(tar)
+    return sh("imgadm", "list", "-Ho", "uuid", "name=bench-debian").strip()
+
+
+def sh(*argv, stdin=None, ok=True):
+    """What a command prints; ends the benchmark if it fails."""
+    p = subprocess.run(argv, input=stdin.encode() if stdin else None, stdin=None if stdin else subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if ok and p.returncode:
+        sys.exit("%s: exit %d: %s" % (" ".join(argv), p.returncode, p.stderr.decode(errors="replace").strip()))
+    return p.stdout.decode(errors="replace")
+
+
+def create(**payload):
+    u = payload.setdefault("uuid", uuid())
+    sh("vmadm", "create", stdin=json.dumps(payload))
+    return u
+
+
+def bar(what, value, limit, unit=""):
+    """One line: is the bar met? Returns it for the figures."""
+    print("  %-58s %9.2f%s  bar %g%s  %s" % (what, value, unit, limit, unit, "met" if value <= limit else "MISSED"))
+    return {"what": what, "value": round(value, 3), "bar": limit, "met": value <= limit}
+
+
+def run(main):
+    """A benchmark from the command line: a node of its own, gone at the end however it comes."""
+    def stop(sig, frame):
+        raise SystemExit(128 + sig)
+    for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(s, stop)
+    try:
+        node()
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as tmp:
+            main(tmp)
+    finally:
+        for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(s, signal.SIG_IGN)
+        clean()
