@@ -157,20 +157,34 @@ static int read_last(const struct ctx *c, size_t want, struct lines *l, struct e
 	return 0;
 }
 
+/* By the file, not by the name service: we are linked statically. */
+static bool user_name(uid_t uid, char out[64])
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	bool found = false;
+
+	for (struct passwd *pw; f && !found && (pw = fgetpwent(f));) {
+		found = pw->pw_uid == uid;
+		if (found)
+			snprintf(out, 64, "%.60s", pw->pw_name);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static const char *who(const json_t *o, char out[64])
 {
 	static const char *const keys[] = {"loginuid", "sudo_uid", "uid"};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const json_t *v = json_object_get(o, keys[i]);
-		struct passwd *pw = json_is_integer(v) ? getpwuid((uid_t)json_integer_value(v)) : NULL;
 
-		if (pw)
-			snprintf(out, 64, "%.60s", pw->pw_name);
-		else if (json_is_integer(v))
+		if (!json_is_integer(v))
+			continue;
+		if (!user_name((uid_t)json_integer_value(v), out))
 			snprintf(out, 64, "%lld", (long long)json_integer_value(v));
-		if (json_is_integer(v))
-			return out;
+		return out;
 	}
 	return "-";
 }
