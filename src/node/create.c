@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,49 +26,100 @@
 
 extern char **environ;
 
+/* The one durable commit, beside the making of the root: both wait for a disk. Until it is joined, v->st is the thread's. */
+struct commit {
+	pthread_t thread;
+	struct state *st;
+	struct err e;
+	int r;
+	bool running;
+};
+
+struct create {
+	struct vm *v;
+	struct commit commit;
+};
+
+static void *commit_run(void *arg)
+{
+	struct commit *m = arg;
+
+	m->r = state_end(m->st, 0, &m->e);
+	return NULL;
+}
+
+static void commit_start(struct commit *m, struct state *st)
+{
+	m->st = st;
+	m->e = ERR_INIT;
+	m->running = pthread_create(&m->thread, NULL, commit_run, m) == 0;
+	if (!m->running)
+		commit_run(m);
+}
+
+static int commit_join(struct commit *m, struct err *e)
+{
+	if (m->running)
+		pthread_join(m->thread, NULL);
+	m->running = false;
+	if (m->r < 0 && e)
+		*e = m->e;
+	return m->r;
+}
+
 static int do_row(struct ctx *c, void *op, struct err *e)
 {
-	struct vm *v = op;
+	struct create *o = op;
+	struct vm *v = o->v;
 	_free_ uint32_t *skip = NULL;
 	size_t n = 0;
 	int r = subid_in_use(&skip, &n, e);
 
 	if (r == 0)
-		r = state_vm_insert(v->st, v->rec, "provisioning", skip, n, &v->id_base, e);
-	return r;
+		r = state_begin(v->st, e);
+	if (r < 0)
+		return r;
+	r = state_vm_insert(v->st, v->rec, "provisioning", skip, n, &v->id_base, e);
+	if (r < 0)
+		return state_end(v->st, r, e);
+	commit_start(&o->commit, v->st);
+	return 0;
 }
 
 static int undo_row(struct ctx *c, void *op, struct err *e)
 {
-	struct vm *v = op;
-	int r = state_vm_delete(v->st, v->uuid, e);
+	struct create *o = op;
+	int r;
 
+	commit_join(&o->commit, NULL);
+	r = state_vm_delete(o->v->st, o->v->uuid, e);
 	return r == -ENOENT ? 0 : r;
 }
 
 static int do_root(struct ctx *c, void *op, struct err *e)
 {
-	struct vm *v = op;
-	int r = dataset_make(v, e);
+	struct create *o = op;
+	int r = dataset_make(o->v, e), rc;
 
 	if (r == 0)
-		store_warn(c, v->store);
-	return r;
+		store_warn(c, o->v->store);
+	rc = commit_join(&o->commit, r == 0 ? e : NULL);
+	return r < 0 ? r : rc;
 }
 
 static int undo_root(struct ctx *c, void *op, struct err *e)
 {
-	return dataset_destroy(op, e);
+	return dataset_destroy(((struct create *)op)->v, e);
 }
 
 static int do_record(struct ctx *c, void *op, struct err *e)
 {
-	return vm_record_save(op, e);
+	return vm_record_save(((struct create *)op)->v, e);
 }
 
 static int do_boot(struct ctx *c, void *op, struct err *e)
 {
-	struct vm *v = op;
+	struct vm *v = ((struct create *)op)->v;
 
 	if (!vm_bool(v->rec, "autoboot", true))
 		return 0;
@@ -76,14 +128,15 @@ static int do_boot(struct ctx *c, void *op, struct err *e)
 
 static int undo_boot(struct ctx *c, void *op, struct err *e)
 {
-	int r = vm_halt_zone(op, e);
+	struct vm *v = ((struct create *)op)->v;
+	int r = vm_halt_zone(v, e);
 
-	return r < 0 ? r : vm_logs_remove(op, e);
+	return r < 0 ? r : vm_logs_remove(v, e);
 }
 
 static int do_done(struct ctx *c, void *op, struct err *e)
 {
-	struct vm *v = op;
+	struct vm *v = ((struct create *)op)->v;
 
 	/* or provision.h does it */
 	return v->awaited ? 0 : state_vm_set_state(v->st, v->uuid, "installed", e);
@@ -100,8 +153,9 @@ static const struct step create_steps[] = {
 int vm_create_undo(struct vm *v, struct err *e)
 {
 	_free_ char *what = xprintf("recover create %s", v->uuid);
+	struct create o = {.v = v};
 
-	return steps_undo(v->c, what, create_steps, ARRAY_LEN(create_steps), v, e);
+	return steps_undo(v->c, what, create_steps, ARRAY_LEN(create_steps), &o, e);
 }
 
 static int prepare(struct ctx *c, const json_t *payload, json_t **rec, json_t **report, struct err *e)
@@ -156,6 +210,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 {
 	_free_ char *what = NULL;
 	_vm_ struct vm v = VM_INIT;
+	struct create o = {.v = &v};
 	_fd_ int image = -1;
 	int r;
 
@@ -178,6 +233,8 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	v.lock = lock_take(c, v.uuid, e);
 	if (v.lock < 0)
 		return v.lock;
+	if (vm_bool(v.rec, "autoboot", true))
+		zone_start_ahead(c, v.uuid, &v.ahead);
 	r = state_open(c, STATE_WRITE, &v.st, e);
 	if (r == 0)
 		r = vm_need_store(&v, e);
@@ -194,7 +251,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 		r = intent_set(c, v.uuid, "create", e);
 	if (r < 0)
 		return r;
-	r = steps_run(c, what, create_steps, ARRAY_LEN(create_steps), &v, e);
+	r = steps_run(c, what, create_steps, ARRAY_LEN(create_steps), &o, e);
 	intent_clear(c, v.uuid);
 	if (r < 0)
 		return r;

@@ -84,7 +84,7 @@ static int do_zone(struct ctx *c, void *op, struct err *e)
 {
 	struct boot *b = op;
 
-	return zone_boot(c, &b->z, &b->v->run, e);
+	return zone_boot(c, &b->z, &b->v->ahead, &b->v->run, e);
 }
 
 static const struct step boot_steps[] = {
@@ -109,6 +109,8 @@ int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	if (v->ahead.pid == 0)
+		zone_start_ahead(v->c, v->uuid, &v->ahead);
 	r = vm_need_store(v, e);
 	if (r == 0)
 		r = steps_run(v->c, what, boot_steps, ARRAY_LEN(boot_steps), &b, e);

@@ -74,6 +74,7 @@ void vm_close(struct vm *v)
 {
 	if (v->have_image)
 		image_done(&v->image);
+	zone_ahead_done(&v->ahead);
 	store_close(&v->store);
 	state_close(&v->st);
 	json_decref(v->rec);

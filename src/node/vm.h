@@ -29,9 +29,10 @@ struct vm {
 	bool have_image;
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
+	struct zone_ahead ahead;
 };
 
-#define VM_INIT ((struct vm){.lock = -1})
+#define VM_INIT ((struct vm){.lock = -1, .ahead = {.go = -1, .reply = -1}})
 #define _vm_    __attribute__((cleanup(vm_close)))
 
 enum { VM_LOOK = 0, VM_LOCK = 1, VM_WRITE = 2 }; /* WRITE opens the database for writing */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -19,12 +20,37 @@ static void remove_stale(const char *run_dir)
 		unlinkat(dir, names[i], 0);
 }
 
-int zone_boot(struct ctx *c, const struct zspec *z, struct zone_run *r, struct err *e)
+void zone_start_ahead(const struct ctx *c, const char *uuid, struct zone_ahead *a)
 {
-	const char *argv[] = {"zoneadmd", "--boot", z->uuid, NULL};
+	_free_ char *spec = xprintf("%s/%s/spec", c->node.run, uuid);
+	const char *argv[] = {"zoneadmd", "--boot", uuid, spec, NULL};
+	int p[2];
+
+	*a = ZONE_AHEAD_INIT;
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return;
+	if (zoneadmd_spawn(c, argv, p[0], &a->pid, &a->reply, NULL) == 0)
+		a->go = p[1];
+	else
+		close(p[1]), a->pid = 0;
+	close(p[0]);
+}
+
+void zone_ahead_done(struct zone_ahead *a)
+{
+	own_fd(&a->go);
+	own_fd(&a->reply);
+	/* what was spawned has ended long since; who waits for the spec is its child, and hears that none will come */
+	if (a->pid > 0)
+		while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	a->pid = 0;
+}
+
+int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e)
+{
 	_free_ char *path = xprintf("%s/spec", z->run_dir);
 	_buf_ struct buf text = BUF_INIT;
-	_fd_ int fd = -1;
 	char answer[128] = "";
 	int rc = dir_make(z->run_dir, 0700, e);
 
@@ -35,10 +61,20 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_run *r, struct e
 	remove_stale(z->run_dir);
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
-	if (rc == 0) {
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		rc = fd < 0 ? err_sys(e, errno, "%s", path) : zoneadmd_run(c, argv, fd, answer, sizeof answer, e);
+	if (rc == 0 && a->pid == 0) {
+		zone_start_ahead(c, z->uuid, a);
+		if (a->pid == 0)
+			rc = err_sys(e, errno, "start %s/zoneadmd", c->libexec);
 	}
+	if (rc == 0 && write(a->go, "g", 1) != 1)
+		rc = err_sys(e, errno, "tell zoneadmd");
+	if (rc == 0) {
+		pid_t pid = a->pid;
+
+		a->pid = 0;
+		rc = zoneadmd_hear(c, pid, &a->reply, answer, sizeof answer, e);
+	}
+	zone_ahead_done(a);
 	if (rc == 0)
 		rc = zone_status(c, z->uuid, r, e);
 	/* Nothing of it runs now: zoneadmd has seen to that before it answered. */

@@ -43,10 +43,23 @@ int zone_each(const struct ctx *c, int (*each)(const char *uuid, const struct zo
 int zone_pidfd(const struct zone_run *r, struct err *e);
 
 /*
- * Writes the spec, starts zoneadmd, waits until init has been exec'd or something failed. The caller has made cgroups
- * and datasets. On failure nothing of the zone runs and the message is zoneadmd's own.
+ * A zoneadmd that waits for its spec: started before there is one, its own start costs nobody time. It touches nothing
+ * until zone_boot() sets it going, and ends by itself when the command does. pid 0 = none.
  */
-int zone_boot(struct ctx *c, const struct zspec *z, struct zone_run *r, struct err *e);
+struct zone_ahead {
+	pid_t pid;
+	int go, reply;
+};
+#define ZONE_AHEAD_INIT ((struct zone_ahead){.go = -1, .reply = -1})
+/* Best effort: should it fail, zone_boot() does it, and says why it can't. */
+void zone_start_ahead(const struct ctx *c, const char *uuid, struct zone_ahead *a);
+void zone_ahead_done(struct zone_ahead *a);
+
+/*
+ * Writes the spec, starts zoneadmd if there is none ahead, waits until init has been exec'd or something failed. The
+ * caller has made cgroups and datasets. On failure nothing of the zone runs and the message is zoneadmd's own.
+ */
+int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e);
 /*
  * The zone runs but its keeper is gone (r->running && !r->keeper): starts one that takes over what the worker still
  * holds (console, build namespace) and waits for init. -EEXIST if there is a keeper.

@@ -111,7 +111,7 @@ static int read_reply(const struct ctx *c, int fd, char *answer, size_t n, struc
 	}
 }
 
-int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *answer, size_t n, struct err *e)
+int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *pid, int *reply, struct err *e)
 {
 	_free_ char *path = xprintf("%s/zoneadmd", c->libexec);
 	_fd_ int rd = -1, wr = -1;
@@ -119,8 +119,7 @@ int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *ans
 	posix_spawnattr_t at;
 	sigset_t none;
 	char **env;
-	int p[2], r, status;
-	pid_t pid;
+	int p[2], r;
 
 	/* Above 10, so that none of the dup2 below can hit a descriptor that is still to be copied. */
 	if (pipe2(p, O_CLOEXEC) < 0)
@@ -144,7 +143,7 @@ int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *ans
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
 	env = environment();
-	r = posix_spawn(&pid, path, &fa, &at, (char *const *)argv, env);
+	r = posix_spawn(pid, path, &fa, &at, (char *const *)argv, env);
 	for (char **v = env; *v; v++)
 		free(*v);
 	free(env);
@@ -153,10 +152,26 @@ int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *ans
 	own_fd(&wr);
 	if (r)
 		return err_sys(e, r, "%s", path);
-	r = read_reply(c, rd, answer, n, e);
+	*reply = take_fd(&rd);
+	return 0;
+}
+
+int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, char *answer, size_t n, struct err *e)
+{
+	int r = read_reply(c, *reply, answer, n, e);
+
 	/* The process spawned here ends at once; what stays is its child, not ours. A closed pipe tells that one to give up. */
-	own_fd(&rd);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	own_fd(reply);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r;
+}
+
+int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *answer, size_t n, struct err *e)
+{
+	int reply = -1, r;
+	pid_t pid;
+
+	r = zoneadmd_spawn(c, argv, in, &pid, &reply, e);
+	return r < 0 ? r : zoneadmd_hear(c, pid, &reply, answer, n, e);
 }

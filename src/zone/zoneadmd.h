@@ -4,6 +4,7 @@
 #define CLOISTER_ZONE_ZONEADMD_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/ctx.h"
 
@@ -13,5 +14,8 @@
  * are escaped). Returns 0, with the text after ok in answer, or the error it reported.
  */
 int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *answer, size_t n, struct err *e);
+/* Its two halves: the process spawned, the pipe to read from in *reply; then the answer. Both are done with after it. */
+int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *pid, int *reply, struct err *e);
+int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, char *answer, size_t n, struct err *e);
 
 #endif

@@ -161,7 +161,25 @@ static int own_folder(char *out, size_t n)
 	return 0;
 }
 
-int boot_main(const char *uuid)
+/* The command has started us ahead of its own work, and does not always get as far as a spec. */
+static int await_spec(const char *spec, struct err *e)
+{
+	_fd_ int fd = -1;
+	ssize_t n;
+	char c;
+
+	do
+		n = read(FD_SPEC, &c, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(0);
+	fd = open(spec, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_sys(e, errno, "%s", spec);
+	return dup2(fd, FD_SPEC) < 0 ? err_sys(e, errno, "%s", spec) : 0;
+}
+
+int boot_main(const char *uuid, const char *spec)
 {
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .host_mnt = -1, .host_pid = -1, .host_net = -1, .host_ipc = -1, .host_cgroup = -1,
@@ -175,7 +193,7 @@ int boot_main(const char *uuid)
 	if (fds_reserve() < 0 || fd_cloexec(FD_STATUS, 1) < 0 || own_folder(libexec, sizeof libexec) < 0)
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.libexec = libexec;
-	if (!e.code)
+	if (!e.code && await_spec(spec, &e) == 0)
 		boot(&b, &e);
 	say_err(FD_STATUS, &e);
 	return 1;

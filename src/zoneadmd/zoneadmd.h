@@ -108,7 +108,8 @@ int build_zone(struct boot *b, struct err *e);
 void step_done(struct boot *b, const char *name);
 
 /* boot.c: --boot and --adopt: from the command's request to a keeper that keeps; do not return on success. */
-int boot_main(const char *uuid);
+/* Waits for a letter on FD_SPEC first, then opens spec in its place; ends if there comes none. */
+int boot_main(const char *uuid, const char *spec);
 int adopt_main(const char *uuid);
 /* keeper.c: --keep; worker.c: --worker; live.c: --live. */
 int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);

@@ -82,6 +82,7 @@ static int count_one(const char *uuid, const struct zone_run *r, void *arg)
 
 static int verb(struct ctx *c, int argc, char **argv, struct err *e)
 {
+	struct zone_ahead ahead = ZONE_AHEAD_INIT;
 	struct zspec z = {0};
 	struct cg_host h;
 	struct zone_run r;
@@ -93,7 +94,7 @@ static int verb(struct ctx *c, int argc, char **argv, struct err *e)
 		rc = spec_of(argv[2], &z, e);
 		t = clock_mono_ns();
 		if (rc == 0)
-			rc = zone_boot(c, &z, &r, e);
+			rc = zone_boot(c, &z, &ahead, &r, e);
 		fprintf(stderr, "boot took %llu us\n", (unsigned long long)(clock_mono_ns() - t) / 1000);
 		zspec_done(&z);
 		return rc;
