@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/cgroup.h"
+#include "cgroup_node.h"
 
 #define MIB (1ULL << 20)
 
@@ -161,22 +162,7 @@ static int up(void **s)
 
 static int down(void **s)
 {
-	static const enum cg_ctl ctl[] = {CG_CPU, CG_MEMORY, CG_PIDS};
-	char p[512];
-	struct err e = ERR_INIT;
-
-	if (cg_zone_destroy(&host, U, 5000, &e) < 0)
-		fprintf(stderr, "# %s\n", e.msg);
-	for (int i = -1; i < (int)ARRAY_LEN(ctl); i++) {
-		const char *m = i < 0 ? host.v2 : host.v1[ctl[i]];
-
-		snprintf(p, sizeof p, "%s/%s/_sup", m, host.root);
-		rmdir(p);
-		snprintf(p, sizeof p, "%s/%s", m, host.root);
-		if (*m && rmdir(p) < 0)
-			return -1;
-	}
-	return 0;
+	return cgroup_node_remove(&host, U);
 }
 
 static pid_t child(enum cg_place place, void (*f)(void))

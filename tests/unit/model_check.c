@@ -16,18 +16,9 @@
 #include "model/check.h"
 #include "model/prop.h"
 #include "model/vm.h"
+#include "payload.h"
 
 #define IMG "11111111-2222-3333-4444-555555555555"
-
-static json_t *parse(const char *text)
-{
-	struct err e = ERR_INIT;
-	json_t *j = NULL;
-
-	if (vm_parse(text, strlen(text), &j, &e) < 0)
-		fail_msg("%s: %s", text, e.msg);
-	return j;
-}
 
 /* The whole report, as JSON, and a piece of the message. NULL report: the payload is valid. */
 static void report(const char *payload, enum vm_verb verb, const char *brand, const char *want, const char *msg)

@@ -12,20 +12,11 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "payload.h"
 
 #define NOW   "2026-01-31T12:00:00.000Z"
 #define LATER "2026-01-31T13:00:00.000Z"
 #define IMG   "11111111-2222-3333-4444-555555555555"
-
-static json_t *parse(const char *text)
-{
-	struct err e = ERR_INIT;
-	json_t *j = NULL;
-
-	if (vm_parse(text, strlen(text), &j, &e) < 0)
-		fail_msg("%s: %s", text, e.msg);
-	return j;
-}
 
 static json_t *create(const char *text)
 {

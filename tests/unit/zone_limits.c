@@ -14,6 +14,7 @@
 
 #include "base/own.h"
 #include "model/vm.h"
+#include "cgroup_node.h"
 #include "zone/limits.h"
 
 #define U   "00000000-0000-4000-8000-00000000c002"
@@ -35,21 +36,7 @@ static int up(void **s)
 
 static int down(void **s)
 {
-	static const int ctl[] = {-1, CG_CPU, CG_MEMORY, CG_PIDS};
-	struct err e = ERR_INIT;
-	char p[512];
-
-	cg_zone_destroy(&host, U, 5000, &e);
-	for (size_t i = 0; i < ARRAY_LEN(ctl); i++) {
-		const char *m = ctl[i] < 0 ? host.v2 : host.v1[ctl[i]];
-
-		snprintf(p, sizeof p, "%s/%s/_sup", m, host.root);
-		rmdir(p);
-		snprintf(p, sizeof p, "%s/%s", m, host.root);
-		if (*m && rmdir(p) < 0)
-			return -1;
-	}
-	return 0;
+	return cgroup_node_remove(&host, U);
 }
 
 static json_t *record(int shares, int cap, int mem, int swap, int lwps)
