@@ -27,50 +27,50 @@ static int run_shutdown(struct ctx *c, int argc, char **argv)
 	return node_shutdown(c, &e) < 0 ? cmd_fail(c, &e) : 0;
 }
 
-static int run_ended(struct ctx *c, int argc, char **argv)
+/* What zoneadmd, `cloister boot` and `cloister shutdown` call with a VM's uuid. */
+static int on_uuid(struct ctx *c, int argc, char **argv, int (*f)(struct ctx *, const char *uuid, struct err *))
 {
 	struct err e = ERR_INIT;
 
 	if (argc != 2 || !uuid_valid(argv[1]))
 		return cmd_usage("cloister", argv[0], NULL);
-	return vm_ended(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
+	return f(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
+static int boot_one(struct ctx *c, const char *uuid, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, uuid, VM_LOCK | VM_WRITE, &v, e);
+
+	return r < 0 || v.run.running ? r : vm_boot_zone(&v, 0, e);
+}
+
+static int halt_one(struct ctx *c, const char *uuid, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r = vm_open(c, uuid, VM_LOCK | VM_WRITE, &v, e);
+
+	return r < 0 || !v.run.running ? r : vm_take_down(&v, false, -1, false, e);
+}
+
+static int run_ended(struct ctx *c, int argc, char **argv)
+{
+	return on_uuid(c, argc, argv, vm_ended);
 }
 
 static int run_ready(struct ctx *c, int argc, char **argv)
 {
-	struct err e = ERR_INIT;
-
-	if (argc != 2 || !uuid_valid(argv[1]))
-		return cmd_usage("cloister", argv[0], NULL);
-	return vm_ready(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
+	return on_uuid(c, argc, argv, vm_ready);
 }
 
 static int run_zone_boot(struct ctx *c, int argc, char **argv)
 {
-	_vm_ struct vm v = VM_INIT;
-	struct err e = ERR_INIT;
-	int r;
-
-	if (argc != 2 || !uuid_valid(argv[1]))
-		return cmd_usage("cloister", argv[0], NULL);
-	r = vm_open(c, argv[1], VM_LOCK | VM_WRITE, &v, &e);
-	if (r == 0 && !v.run.running)
-		r = vm_boot_zone(&v, 0, &e);
-	return r < 0 ? cmd_fail(c, &e) : 0;
+	return on_uuid(c, argc, argv, boot_one);
 }
 
 static int run_zone_halt(struct ctx *c, int argc, char **argv)
 {
-	_vm_ struct vm v = VM_INIT;
-	struct err e = ERR_INIT;
-	int r;
-
-	if (argc != 2 || !uuid_valid(argv[1]))
-		return cmd_usage("cloister", argv[0], NULL);
-	r = vm_open(c, argv[1], VM_LOCK | VM_WRITE, &v, &e);
-	if (r == 0 && v.run.running)
-		r = vm_take_down(&v, false, -1, false, &e);
-	return r < 0 ? cmd_fail(c, &e) : 0;
+	return on_uuid(c, argc, argv, halt_one);
 }
 
 CMD(cloister_boot, "cloister", "boot", "", "attach the pool and start the VMs that have autoboot set", CMD_NONE, run_boot);
