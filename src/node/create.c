@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "base/steps.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "node/commit.h"
 #include "node/create.h"
 #include "node/dataset.h"
 #include "node/lock.h"
@@ -26,46 +26,11 @@
 
 extern char **environ;
 
-/* The one durable commit, beside the making of the root: both wait for a disk. Until it is joined, v->st is the thread's. */
-struct commit {
-	pthread_t thread;
-	struct state *st;
-	struct err e;
-	int r;
-	bool running;
-};
-
+/* The one durable commit runs beside the making of the root: both wait for a disk. */
 struct create {
 	struct vm *v;
 	struct commit commit;
 };
-
-static void *commit_run(void *arg)
-{
-	struct commit *m = arg;
-
-	m->r = state_end(m->st, 0, &m->e);
-	return NULL;
-}
-
-static void commit_start(struct commit *m, struct state *st)
-{
-	m->st = st;
-	m->e = ERR_INIT;
-	m->running = pthread_create(&m->thread, NULL, commit_run, m) == 0;
-	if (!m->running)
-		commit_run(m);
-}
-
-static int commit_join(struct commit *m, struct err *e)
-{
-	if (m->running)
-		pthread_join(m->thread, NULL);
-	m->running = false;
-	if (m->r < 0 && e)
-		*e = m->e;
-	return m->r;
-}
 
 static int do_row(struct ctx *c, void *op, struct err *e)
 {

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "kern/pidfd.h"
 #include "model/vm.h"
+#include "node/commit.h"
 #include "node/dataset.h"
 #include "node/exit.h"
 #include "node/lock.h"
@@ -86,53 +87,90 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 		r = ask_and_wait(v, reboot ? brand_reboot_signal(vm_init_kind(v)) : brand_halt_signal(vm_init_kind(v)), STOP_OS_S, e);
 	if (r == 0) {
 		_fd_ int keeper = pidfd_of(v->run.keeper_pid, v->run.keeper_start, NULL);
-		struct zone_run now;
+		struct zone_run now = {0};
+		bool killed = false;
 
 		/* it writes down how init ended, and ends; or the kill below is the end */
 		if (keeper >= 0 && zone_status(v->c, v->uuid, &now, NULL) == 0 && !now.running)
 			pidfd_wait(keeper, KEEPER_MS);
 		if (zone_status(v->c, v->uuid, &now, NULL) == 0) {
-			if (now.running) {
-				now.ended = ZONE_END_SIGNAL;
-				now.end_status = SIGKILL;
-			}
-			exit_save(v->c, v->uuid, &now, NULL);
+			killed = now.running;
+			if (!killed)
+				exit_save(v->c, v->uuid, &now, NULL);
 		}
 		r = vm_halt_zone(v, e);
+		/* afterwards: with it the zone's file systems would have something to write out when they end */
+		if (killed) {
+			now.ended = ZONE_END_SIGNAL;
+			now.end_status = SIGKILL;
+			exit_save(v->c, v->uuid, &now, NULL);
+		}
 	} else {
 		zone_mark_halting(v->c, v->uuid, false, NULL);
 	}
 	return r;
 }
 
+/* Stored while the zone goes down. */
+static int autoboot_off(struct vm *v, struct commit *m, struct err *e)
+{
+	int r;
+
+	if (!vm_bool(v->rec, "autoboot", false))
+		return 0;
+	r = state_begin(v->st, e);
+	if (r < 0)
+		return err_add(e, "autoboot");
+	r = state_vm_set_autoboot(v->st, v->uuid, 0, e);
+	if (r < 0)
+		return state_end(v->st, r, e);
+	json_object_set_new(v->rec, "autoboot", json_false());
+	commit_start(m, v->st);
+	return 0;
+}
+
+/* The record's copy in the pool comes last: what is dirty there, the end of the zone's file systems waits for. */
+static int autoboot_stored(struct vm *v, struct commit *m, struct err *e)
+{
+	struct err we = ERR_INIT;
+	int r;
+
+	if (!m->st)
+		return 0;
+	r = commit_join(m, e);
+	if (r < 0)
+		return e ? err_add(e, "autoboot") : r;
+	/* with its pool lost a VM must still stop; the database is the authority */
+	if (vm_record_save(v, &we) < 0)
+		ctx_log(v->c, LOG_WARN, "%s", we.msg);
+	return 0;
+}
+
 int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
-	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+	struct commit m = {0};
+	int rs, r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 
 	if (r < 0)
 		return r;
 	if (timeout >= 0 && !vm_bool(v.rec, "docker", false) && v.brand)
 		return err_set(e, EINVAL, "-t is for docker and hardware VMs: an OS VM's own shutdown has %d s", STOP_OS_S);
-	r = state_vm_set_autoboot(v.st, v.uuid, 0, e);
-	if (r > 0) {
-		json_object_set_new(v.rec, "autoboot", json_false());
-		/* with its pool lost a VM must still stop; the database is the authority */
-		r = vm_record_save(&v, e);
-		if (r < 0)
-			ctx_log(c, LOG_WARN, "%s", e->msg);
-		r = 0;
-	}
-	if (r < 0)
-		return err_add(e, "stop VM %s: autoboot", v.uuid);
 	if (!v.run.running) {
 		/* whatever a keeper or a killed command left of it */
-		r = v.run.init_pid || v.run.keeper_pid || force ? vm_halt_zone(&v, e) : 0;
-		return r < 0 ? r : 1;
+		r = autoboot_off(&v, &m, e);
+		if (r == 0)
+			r = v.run.init_pid || v.run.keeper_pid || force ? vm_halt_zone(&v, e) : 0;
+		rs = autoboot_stored(&v, &m, r < 0 ? NULL : e);
+		return r < 0 ? r : rs < 0 ? rs : 1;
 	}
 	r = provision_down(&v, true, e);
 	if (r == 0)
+		r = autoboot_off(&v, &m, e);
+	if (r == 0)
 		r = vm_take_down(&v, force, timeout, false, e);
+	rs = autoboot_stored(&v, &m, r < 0 ? NULL : e);
+	r = r < 0 ? r : rs;
 	if (r < 0)
 		return err_add(e, "stop VM %s", v.uuid);
 	state_event(v.st, "stop", v.uuid, NULL, NULL);

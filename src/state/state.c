@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -265,12 +266,42 @@ static int reopen_alone(struct state *s, struct err *e)
 	return 0;
 }
 
+/*
+ * With a connection's first commit SQLite makes the log's name durable too, which on many file systems costs more than
+ * the commit. One that has been started over after a checkpoint (a sequence number above 0) was made durable then.
+ */
+static int open_directory(const char *log, int *fd)
+{
+	_fd_ int f = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_free_ char *dir = NULL;
+	unsigned char head[32];
+
+	if (f >= 0 && str_ends(log, "-wal") && pread(f, head, sizeof head, 0) == (ssize_t)sizeof head &&
+	    (head[12] | head[13] | head[14] | head[15]))
+		return SQLITE_CANTOPEN; /* taken as: there is nothing to sync */
+	dir = xstrdup(log);
+	if (strrchr(dir, '/'))
+		*strrchr(dir, '/') = 0;
+	*fd = open(*dir ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *fd < 0 ? SQLITE_CANTOPEN : SQLITE_OK;
+}
+
+static void tune(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	if (vfs && vfs->iVersion >= 3 && vfs->xSetSystemCall)
+		vfs->xSetSystemCall(vfs, "openDirectory", (sqlite3_syscall_ptr)open_directory);
+}
+
 int state_open(const struct ctx *c, enum state_mode m, struct state **out, struct err *e)
 {
 	_clean_(state_close) struct state *s = xalloc(sizeof *s);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct err le = ERR_INIT;
 	int rc, r;
 
+	pthread_once(&once, tune);
 	s->c = c;
 	snprintf(s->path, sizeof s->path, "%s/node.db", c->node.state);
 	if (m == STATE_WRITE) {

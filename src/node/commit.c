@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/commit.h"
+
+#include "base/err.h"
+
+static void *commit_run(void *arg)
+{
+	struct commit *m = arg;
+
+	m->r = state_end(m->st, 0, &m->e);
+	return NULL;
+}
+
+void commit_start(struct commit *m, struct state *st)
+{
+	m->st = st;
+	m->e = ERR_INIT;
+	m->running = pthread_create(&m->thread, NULL, commit_run, m) == 0;
+	if (!m->running)
+		commit_run(m);
+}
+
+int commit_join(struct commit *m, struct err *e)
+{
+	if (m->running)
+		pthread_join(m->thread, NULL);
+	m->running = false;
+	if (m->r < 0 && e)
+		*e = m->e;
+	return m->r;
+}
