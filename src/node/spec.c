@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* A record, its brand and its image become the spec of a zone: the one place where properties turn into kernel objects. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -152,6 +153,37 @@ bool vm_restart_init(const json_t *rec)
 	return vm_bool(rec, "restart_init", !vm_bool(rec, "docker", false));
 }
 
+/*
+ * What is mounted for a zone is locked in it: systemd must not try to unmount it at the end, and fail on the console.
+ * Unit names as systemd.unit(5) has them.
+ */
+static void systemd_mount(struct zspec *z, const char *target)
+{
+	_buf_ struct buf b = BUF_INIT;
+
+	buf_puts(&b, "/run/systemd/system/");
+	for (const char *p = target + 1; *p; p++) {
+		if (*p == '/')
+			buf_puts(&b, "-");
+		else if (strchr(":_.", *p) ? p > target + 1 || *p != '.' : isalnum((unsigned char)*p))
+			buf_printf(&b, "%c", *p);
+		else
+			buf_printf(&b, "\\x%02x", (unsigned char)*p);
+	}
+	buf_puts(&b, ".mount.d/zone.conf");
+	put_file(z, buf_str(&b), 0644, xstrdup("[Unit]\nDefaultDependencies=no\n"));
+}
+
+static void systemd_mounts(struct zspec *z)
+{
+	for (unsigned i = 0; i < z->nmounts; i++)
+		if (!(z->mounts[i].flags & ZM_LIVE) && !str_starts(z->mounts[i].target, "/run") &&
+		    !str_starts(z->mounts[i].target, "/dev"))
+			systemd_mount(z, z->mounts[i].target);
+	systemd_mount(z, "/.zonecontrol");
+	systemd_mount(z, "/.zonecontrol/native");
+}
+
 int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 {
 	const char *hostname = vm_str(v->rec, "hostname");
@@ -195,6 +227,8 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		return r;
 	if (vm_init_kind(v) == INIT_SYSTEMD && !z->docker)
 		z->systemd = xstrdup("1");
+	if (z->systemd)
+		systemd_mounts(z);
 	/* a distribution's init is up when it says so; it is asked while the VM is being provisioned, no longer */
 	if (z->systemd && v->brand->init == BRAND_INIT_ROOT && str_eq(v->vmstate, "provisioning")) {
 		unsigned n = 0;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 struct field {
 	const char *p;
@@ -170,4 +171,29 @@ int passwd_group(const char *text, size_t n, const char *name, gid_t *out)
 		return -ENOENT;
 	*out = gid;
 	return 0;
+}
+
+bool passwd_host(const char *text, size_t n, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *l = text, *end = text + n; l < end;) {
+		const char *eol = memchr(l, '\n', (size_t)(end - l)) ?: end;
+		const char *stop = memchr(l, '#', (size_t)(eol - l)) ?: eol;
+		bool address = true;
+
+		for (const char *w = l; w < stop;) {
+			const char *from;
+
+			while (w < stop && (*w == ' ' || *w == '\t' || *w == '\r'))
+				w++;
+			for (from = w; w < stop && *w != ' ' && *w != '\t' && *w != '\r'; w++)
+				;
+			if (!address && (size_t)(w - from) == len && !strncasecmp(from, name, len))
+				return true;
+			address = false;
+		}
+		l = eol + 1;
+	}
+	return false;
 }

@@ -7,6 +7,7 @@
 #ifndef CLOISTER_ZONE_PASSWD_H
 #define CLOISTER_ZONE_PASSWD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -30,5 +31,8 @@ int passwd_user(const char *text, size_t n, const char *name, struct passwd_user
 size_t passwd_groups(const char *text, size_t n, const char *name, gid_t primary, gid_t *out, size_t max);
 /* The gid of a group name, or of a number. -ENOENT. */
 int passwd_group(const char *text, size_t n, const char *name, gid_t *out);
+
+/* Whether a text like /etc/hosts gives some address that name. */
+bool passwd_host(const char *text, size_t n, const char *name);
 
 #endif

@@ -108,3 +108,17 @@ int run_proc_alive(const struct run_proc *p)
 	}
 	return poll(&pf, 1, 0) == 0;
 }
+
+bool run_says_ready(const char *text, size_t n)
+{
+	static const char word[] = "READY=1";
+
+	for (const char *l = text, *end = text + n; l < end;) {
+		const char *eol = memchr(l, '\n', (size_t)(end - l)) ?: end;
+
+		if ((size_t)(eol - l) == sizeof word - 1 && !memcmp(l, word, sizeof word - 1))
+			return true;
+		l = eol + 1;
+	}
+	return false;
+}

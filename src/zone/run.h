@@ -6,6 +6,7 @@
 #ifndef CLOISTER_ZONE_RUN_H
 #define CLOISTER_ZONE_RUN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,6 +34,9 @@ struct run_ended {
 };
 void run_ended_write(const struct run_ended *d, struct buf *out);
 int run_ended_parse(const char *text, struct run_ended *d);
+
+/* Whether a message of sd_notify(3), which is the zone's and may be anything, has the line READY=1. */
+bool run_says_ready(const char *text, size_t n);
 
 /* Fills start and ino for a living process; 0 or -ESRCH. */
 int run_proc_of(pid_t pid, struct run_proc *p);

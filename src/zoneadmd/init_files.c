@@ -13,7 +13,11 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "zone/passwd.h"
 #include "zoneadmd/zoneadmd.h"
+
+#define HOSTS     "/etc/hosts"
+#define HOSTS_MAX (64u << 10)
 
 static int parents(const char *path, struct err *e)
 {
@@ -66,12 +70,44 @@ static int one(const struct zfile *f, struct err *e)
 	return 0;
 }
 
+/* The zone's own name has to resolve, or sudo and many a daemon complain. Somebody's line about it is left as it is. */
+static int hosts(const struct zspec *z, struct err *e)
+{
+	const char *host = z->hostname ?: z->uuid;
+	_fd_ int fd = open(HOSTS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	_buf_ struct buf b = BUF_INIT;
+	struct stat st = {.st_mode = 0644};
+	struct zfile f = {.path = (char *)HOSTS};
+	char chunk[4096];
+	ssize_t n;
+
+	if (fd < 0 && errno != ENOENT)
+		return 0;
+	if (fd < 0)
+		buf_puts(&b, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > HOSTS_MAX)
+		return 0;
+	while (fd >= 0 && b.len <= HOSTS_MAX && (n = read(fd, chunk, sizeof chunk)) > 0)
+		buf_add(&b, chunk, (size_t)n);
+	if (b.len > HOSTS_MAX || memchr(b.p, 0, b.len) || passwd_host(b.p, b.len, host))
+		return 0;
+	if (b.len && b.p[b.len - 1] != '\n')
+		buf_puts(&b, "\n");
+	if (z->domain && *z->domain)
+		buf_printf(&b, "127.0.1.1\t%s.%s %s\n", host, z->domain, host);
+	else
+		buf_printf(&b, "127.0.1.1\t%s\n", host);
+	f.mode = st.st_mode & 0777;
+	f.text = (char *)buf_str(&b);
+	return one(&f, e);
+}
+
 /* A zone whose disk is full still has to start, or nobody could clear it up: then the old file stays. */
 int init_files(const struct zspec *z, struct err *e)
 {
-	for (unsigned i = 0; i < z->nfiles; i++) {
+	for (unsigned i = 0; i <= z->nfiles; i++) {
 		struct err le = ERR_INIT;
-		int r = one(&z->files[i], &le);
+		int r = i < z->nfiles ? one(&z->files[i], &le) : hosts(z, &le);
 
 		if (r == -EDQUOT || r == -ENOSPC || r == 0)
 			continue;

@@ -116,21 +116,6 @@ static void worker_gone(struct keeper *k)
 	k->worker_next = now + backoff(k->worker_fails - (k->worker_fails > 0)) * SECOND;
 }
 
-/* A line of its own in a message of sd_notify(3), which is the zone's and may be anything. */
-static bool says_ready(const char *text, size_t n)
-{
-	static const char word[] = "READY=1";
-
-	for (const char *l = text, *end = text + n; l < end;) {
-		const char *eol = memchr(l, '\n', (size_t)(end - l)) ?: end;
-
-		if ((size_t)(eol - l) == sizeof word - 1 && !memcmp(l, word, sizeof word - 1))
-			return true;
-		l = eol + 1;
-	}
-	return false;
-}
-
 /* Not waited for: it takes the VM's lock, whose holder may wait for us. */
 static void call_ready(struct keeper *k)
 {
@@ -166,7 +151,7 @@ static void hear_init(struct keeper *k)
 	char m[1024];
 	ssize_t n = recv(FD_NOTIFY, m, sizeof m, MSG_DONTWAIT);
 
-	if (n > 0 && says_ready(m, (size_t)n))
+	if (n > 0 && run_says_ready(m, (size_t)n))
 		provisioned(k, true);
 	else if (++k->heard == HEAR_MAX)
 		provisioned(k, false);

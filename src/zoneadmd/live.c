@@ -22,6 +22,7 @@
 #include "kern/ns.h"
 #include "kern/path.h"
 #include "kern/pidfd.h"
+#include "zone/mountinfo.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define MOUNTINFO_MAX (16u << 20)
@@ -133,7 +134,7 @@ static int find_mount(struct live *l, const struct mount_rec *m, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = mounts_point(buf_str(&info), m->id, point, sizeof point);
+	r = mountinfo_point(buf_str(&info), m->id, point, sizeof point);
 	if (r < 0)
 		return err_set(e, -r, "%s is not mounted", l->name);
 	fd = path_open_nolink(l->root, point, O_PATH, 0, NULL);
@@ -159,7 +160,7 @@ static int keeps_copy(struct live *l, const char *before, int id, struct err *e)
 		r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &ours, e);
 	if (r < 0)
 		return r;
-	return mounts_of_tree(buf_str(&theirs), before, id) > mounts_of_tree(buf_str(&ours), before, id);
+	return mountinfo_tree(buf_str(&theirs), before, id) > mountinfo_tree(buf_str(&ours), before, id);
 }
 
 static int remove_mount(struct live *l, struct err *e)

@@ -79,10 +79,6 @@ int mounts_put(int run_dir, const struct buf *text, struct err *e);
 int mounts_add(int run_dir, int mnt, const char *target, struct err *e);
 int mounts_forget(int run_dir, const char *target, struct err *e);
 int mounts_find(int run_dir, const char *target, struct mount_rec *out, struct err *e); /* -ENOENT */
-/* Where mountinfo's text says that mount is; -ENOENT. */
-int mounts_point(const char *info, int id, char *out, size_t size);
-/* How many mounts in info show the same tree of the same file system as mount id of other does. */
-unsigned mounts_of_tree(const char *info, const char *other, int id);
 /* A detached mount with its final flags; -ENOENT for a source that is not there. */
 int zmount_make(const struct zmount *m, uint32_t id_base, int userns, struct err *e);
 /* The place for it below root, made if it is missing. file: a file is wanted. */

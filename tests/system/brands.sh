@@ -43,6 +43,7 @@ sd_up() { # what uuid
 mkzone z mini '"hostname":"mini-host"'
 eq "minimal: zinit is process 1" "$(zlogin "$z" cat /proc/1/comm)" zinit
 eq "minimal: host name" "$(zlogin "$z" hostname)" mini-host
+eq "minimal: which resolves" "$(zlogin "$z" 'hostname -f; getent hosts mini-host | wc -l')" mini-host.local$'\n'1
 eq "minimal: and in /etc/hostname" "$(zlogin "$z" cat /etc/hostname)" mini-host
 zlogin "$z" 'mkdir -p /etc/zinit.d; cd /etc/zinit.d
 printf "#!/bin/sh\necho svc-a up >/dev/console\nexec sleep 4321\n" >a
@@ -113,6 +114,7 @@ if [ "${host_init##*/}" = systemd ]; then
 	check "joyent: the journal works" zlogin "$z" 'logger -t brandtest hello-journal; journalctl --sync; journalctl -t brandtest | grep -q hello-journal'
 	stops_within joyent 10 "$z"
 	check "joyent: console shows the end" console_says "$z" 'Reached target.*[Pp]ower'
+	unlike "joyent: without a failure" "$(console_log "$z")" 'FAILED'
 	check "joyent: start" vmadm start "$z"
 	check "joyent: running again" await 30 sd_running "$z"
 	id=$(zoneid "$z")
@@ -146,8 +148,24 @@ eq "lx: host name" "$(zlogin "$z" hostname)" deb
 check "lx: a package manager that works" zlogin "$z" 'dpkg -l bash >/dev/null && dpkg --audit'
 check "lx: login makes a session" zlogin "$z" 'useradd -m ann && su - ann -c "test \$(id -un) = ann && cd && touch x"'
 check "lx: zlogin -l" zlogin -l ann "$z" 'test "$(id -un):$PWD" = ann:/home/ann'
+if command -v expect >/dev/null; then
+	zlogin "$z" 'echo root:console-Word-5 | chpasswd'
+	cat >login.exp <<-'E'
+		set timeout 15
+		spawn vmadm console [lindex $argv 0]
+		expect "login:" { send "root\r" } timeout { send "\r"; expect "login:"; send "root\r" }
+		expect "assword:" { send "console-Word-5\r" }
+		expect "#" { send "echo logged-\$((40 + 2)) on \$(tty)\r" }
+		expect "logged-42 on /dev/console" { send "exit\r" } timeout { exit 1 }
+		expect "login:" { send "~." }
+		expect eof
+	E
+	check "lx: login at the console" expect login.exp "$z"
+fi
+eq "lx: host name resolves" "$(zlogin "$z" hostname -f)" deb.local
 stops_within lx 10 "$z"
 check "lx: console shows the end" console_says "$z" 'Reached target.*[Pp]ower'
+unlike "lx: without a failure" "$(console_log "$z")" 'FAILED'
 check "lx: start" vmadm start "$z"
 check "lx: running again" await 30 sd_running "$z"
 check "lx: what was written is there" zlogin "$z" 'test -e /home/ann/x'

@@ -84,10 +84,25 @@ static void groups(void **state)
 	assert_int_equal(passwd_group(gr, sizeof gr - 1, "none", &one), -ENOENT);
 }
 
+static void hosts(void **state)
+{
+	static const char text[] = "127.0.0.1 localhost\n# 127.0.1.1 web01\n127.0.1.1\tweb01.local\tWEB02 # web03\nweb04\n10.0.0.1 web05";
+
+	assert_true(passwd_host(text, sizeof text - 1, "localhost"));
+	assert_true(passwd_host(text, sizeof text - 1, "web01.local"));
+	assert_true(passwd_host(text, sizeof text - 1, "web02"));
+	assert_true(passwd_host(text, sizeof text - 1, "web05"));
+	assert_false(passwd_host(text, sizeof text - 1, "web01"));
+	assert_false(passwd_host(text, sizeof text - 1, "web03"));
+	assert_false(passwd_host(text, sizeof text - 1, "web04"));
+	assert_false(passwd_host(text, sizeof text - 1, "10.0.0.1"));
+	assert_false(passwd_host("", 0, "x"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {cmocka_unit_test(users), cmocka_unit_test(numbers), cmocka_unit_test(bad),
-				       cmocka_unit_test(groups)};
+				       cmocka_unit_test(groups), cmocka_unit_test(hosts)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
