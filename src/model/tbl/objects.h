@@ -52,7 +52,7 @@
 {.name = "pci_devices.*.path", STR, AU(B_BHYVE), .check = check_path, .rule = R_PATH, .required = B_BHYVE, .help = "Path of the device."},
 {.name = "pci_devices.*.pci_slot", STR, AU(B_BHYVE), .check = check_pci_slot, .rule = R_SLOT, .help = "PCI slot in the guest."},
 {.name = "filesystems", OBJECTS, CR(B_ZONE), .max = 256, .live = 'n', .help = "File systems of the host that are mounted in the zone."},
-{.name = "filesystems.*.type", STR, AU(B_ZONE), .check = check_fstype, .rule = "lofs, tmpfs, ext4, xfs or btrfs", .required = B_ZONE, .help = "lofs (a folder of the host), tmpfs, ext4, xfs or btrfs."},
+{.name = "filesystems.*.type", STR, AU(B_ZONE), .check = check_fstype, .rule = "lofs, tmpfs, ext4, xfs or btrfs", .required = B_ZONE, .help = "lofs (a folder or file of the host: what is root's there is the zone root's here), tmpfs, ext4, xfs or btrfs."},
 {.name = "filesystems.*.source", STR, AU(B_ZONE), .check = check_fs_source, .rule = R_PATH, .help = "Folder or block device of the host; none (or \"swap\") for tmpfs."},
 {.name = "filesystems.*.target", STR, AU(B_ZONE), .check = check_target, .required = B_ZONE,
  .rule = "an absolute path in the zone, without . and .. and // and a / at the end, not /, and not at or below /dev /proc /sys /native /checkpoints /.zonecontrol", .help = "Where it is seen in the zone; update and remove find it by this."},

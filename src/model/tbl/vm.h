@@ -70,7 +70,7 @@
 {.name = "kernel_version", STR, CRU(B_LX), .check = check_text, .rule = R_TEXT, .live = 'b', .needs = "a kernel version of the zone's own",
  .help = "The kernel version that the zone is shown."},
 {.name = "fs_allowed", LIST, CRU(B_ZONE), .flags = PF_COMMA, .check = check_word, .rule = "names of file system types", .live = 'b',
- .help = "File system types that the zone may mount itself."},
+ .help = "File system types that the zone may mount itself; fuse brings /dev/fuse, one that the kernel lets no zone mount is refused."},
 {.name = "image_sharing", STR, CR(B_ZONE), .flags = PF_CLOISTER, .check = check_sharing, .rule = "shared or private",
  .help = "Root as an overlay over the image (shared: its programs are in memory once) or as a snapshot of its own (private)."},
 {.name = "datasets", LIST, .receive = B_ALL, .check = check_text, .rule = R_TEXT, .needs = N_DELEGATED, .help = "Datasets delegated to the zone."},
