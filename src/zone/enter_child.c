@@ -42,6 +42,7 @@
 #include "base/str.h"
 #include "kern/caps.h"
 #include "kern/seccomp.h"
+#include "kern/sig.h"
 #include "zone/passwd.h"
 
 #ifndef CLONE_NEWTIME
@@ -109,9 +110,7 @@ static void plain_process(const struct enter_in *in)
 		limit(RLIMIT_MEMLOCK, in->z->memlock, in->z->memlock);
 	if (in->z->nofile)
 		limit(RLIMIT_NOFILE, 1024 < in->z->nofile ? 1024 : in->z->nofile, in->z->nofile);
-	for (int s = 1; s < 32; s++)
-		signal(s, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
+	sig_defaults();
 	umask(022);
 	personality(PER_LINUX);
 }

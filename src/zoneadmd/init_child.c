@@ -25,6 +25,7 @@
 
 #include "base/own.h"
 #include "kern/mount.h"
+#include "kern/sig.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define SOCK 3
@@ -65,18 +66,12 @@ static char hear(void)
 /* Before anything of the zone is mounted: no descriptor but the socket, default signals. */
 static int settle(const struct boot *b, int sock, struct err *e)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t none;
-
 	for (int i = 0; i < b->njoin; i++)
 		if (write(b->join[i], "0", 1) < 0)
 			return err_sys(e, errno, "join %s", b->z.join[i]);
 	if (dup2(sock, SOCK) < 0 || close_range(SOCK + 1, ~0U, 0) < 0 || fcntl(SOCK, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
-	for (int s = 1; s < NSIG; s++)
-		sigaction(s, &dfl, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sig_defaults();
 	umask(022);
 	personality(PER_LINUX);
 	return 0;
