@@ -23,7 +23,6 @@
 #include "kern/path.h"
 
 #define BASE "systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,netbase,procps,ca-certificates,less"
-#define DEFAULT_MIRROR "http://deb.debian.org/debian"
 
 struct boot {
 	const struct import_opts *o;
@@ -56,20 +55,26 @@ static bool mirror_in(const char *path, const char *suite, char *out, size_t n)
 	return file_read(AT_FDCWD, path, 1 << 20, &b, NULL) == 0 && apt_mirror(buf_str(&b), str_ends(path, ".sources"), suite, out, n) == 0;
 }
 
-static void host_mirror(const char *suite, char out[512])
+/* Where apt gets that suite, or, a mirror having all suites, the host's own. */
+static int host_mirror(const char *suite, char out[512], struct err *e)
 {
+	char own[64];
+
 	static const char dir[] = "/etc/apt/sources.list.d";
 	_dir_ DIR *d = opendir(dir);
 
 	if (mirror_in("/etc/apt/sources.list", suite, out, 512))
-		return;
+		return 0;
 	for (struct dirent *de; d && (de = readdir(d));) {
 		_free_ char *p = xprintf("%s/%s", dir, de->d_name);
 
 		if ((str_ends(p, ".sources") || str_ends(p, ".list")) && mirror_in(p, suite, out, 512))
-			return;
+			return 0;
 	}
-	snprintf(out, 512, "%s", DEFAULT_MIRROR);
+	if (host_suite(own, NULL) == 0 && strcmp(own, suite))
+		return host_mirror(own, out, e);
+	err_set(e, ENOENT, "this machine's apt names no mirror that has %s", suite);
+	return err_hint(e, "Name one: imgadm bootstrap debian %s --mirror URL", suite);
 }
 
 /* ---- running it ---- */
@@ -188,7 +193,7 @@ static int sources(int root, const struct boot *b, struct err *e)
 
 	buf_printf(&t, "deb %s %s main\n", b->mirror, b->suite);
 	if (!rolling && str_ends(b->mirror, "/debian")) {
-		/* the mirror's sister, where there is one: deb.debian.org and most of the world */
+		/* the mirror's sister: a folder beside it, as most of the world has it */
 		buf_printf(&t, "deb %s %s-updates main\n", b->mirror, b->suite);
 		buf_printf(&t, "deb %s-security %s-security main\n", b->mirror, b->suite);
 	}
@@ -284,9 +289,9 @@ int image_bootstrap(struct ctx *c, struct state *st, struct store *s, const char
 		return err_set(e, EINVAL, "\"%.100s\" is not a mirror", mirror);
 	if (mirror)
 		strcpy(bt.mirror, mirror);
-	else
-		host_mirror(bt.suite, bt.mirror);
-	r = dir_make(c->node.log, 0700, e);
+	r = mirror ? 0 : host_mirror(bt.suite, bt.mirror, e);
+	if (r == 0)
+		r = dir_make(c->node.log, 0700, e);
 	if (r < 0)
 		return r;
 	snprintf(bt.log, sizeof bt.log, "%s/bootstrap.log", c->node.log);
