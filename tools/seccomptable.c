@@ -51,7 +51,7 @@ static void arguments(void)
 		for (size_t k = 0; k < a[i].n; k++) {
 			static const char *const say[] = {[SECCOMP_EQ_OK] = "allowed:", [SECCOMP_EQ_DENY] = "denied:",
 				[SECCOMP_SET_DENY] = "denied where set:", [SECCOMP_TYPE] = "denied but for the next:",
-				[SECCOMP_NR] = "allowed:", [SECCOMP_ELSE_DENY] = "denied:"};
+				[SECCOMP_CMD] = "allowed:", [SECCOMP_ELSE_DENY] = "denied:"};
 
 			printf(".br\n%s\n", say[a[i].tests[k].test]);
 			mdoc_text(a[i].tests[k].what);

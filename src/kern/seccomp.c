@@ -26,7 +26,7 @@
 #include "base/own.h"
 #include "base/str.h"
 
-#define FORMAT 2       /* of the program that is made from the table; counts into the cache's name */
+#define FORMAT 3       /* of the program that is made from the table; counts into the cache's name */
 #define NR_MAX 1024    /* numbers of calls are below; the rest is ENOSYS */
 #define X32    0x40000000u
 
@@ -124,14 +124,13 @@ static int arg_piece(struct buf *b, const struct seccomp_arg *a, struct err *e)
 			RET(b, ERRNO(a->error));
 			return 0;
 		case SECCOMP_TYPE:
-			while (i + 1 + nrs < a->n && a->tests[i + 1 + nrs].test == SECCOMP_NR)
+			while (i + 1 + nrs < a->n && a->tests[i + 1 + nrs].test == SECCOMP_CMD)
 				nrs++;
 			if (nrs > 240)
 				return err_set(e, E2BIG, "system call table: %s: %s has too many numbers", a->name, t->what);
 			op(b, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
-			op(b, BPF_JMP | BPF_JEQ | BPF_K, t->value << 8, 0, nrs + 4);
+			op(b, BPF_JMP | BPF_JEQ | BPF_K, t->value << 8, 0, nrs + 3);
 			LD(b, off);
-			op(b, BPF_ALU | BPF_AND | BPF_K, 0xff, 0, 0);
 			for (size_t j = 0; j < nrs; j++)
 				op(b, BPF_JMP | BPF_JEQ | BPF_K, a->tests[i + 1 + j].value, nrs - j, 0);
 			RET(b, ERRNO(a->type_error));
@@ -139,7 +138,7 @@ static int arg_piece(struct buf *b, const struct seccomp_arg *a, struct err *e)
 			LD(b, off); /* for tests behind */
 			i += nrs;
 			break;
-		case SECCOMP_NR:
+		case SECCOMP_CMD:
 			return err_set(e, EINVAL, "system call table: %s: %s stands alone", a->name, t->what);
 		}
 	}

@@ -50,8 +50,8 @@ const struct seccomp_row *seccomp_rows(size_t *n);
 enum seccomp_test {
 	SECCOMP_EQ_OK, SECCOMP_EQ_DENY, /* a == v */
 	SECCOMP_SET_DENY,               /* a & v */
-	SECCOMP_TYPE,   /* bits 8..15 are v: decided by the SECCOMP_NR tests that follow; a call of another type goes behind them */
-	SECCOMP_NR,     /* bits 0..7 are v: fine */
+	SECCOMP_TYPE,   /* bits 8..15 are v: decided by the SECCOMP_CMD tests that follow; a call of another type goes behind them */
+	SECCOMP_CMD,    /* a == v: fine */
 	SECCOMP_ELSE_DENY, /* the last one; without it the rest is fine */
 };
 struct seccomp_arg_test {

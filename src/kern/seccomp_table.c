@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/btrfs.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/personality.h>
@@ -147,26 +148,28 @@ static const struct seccomp_arg_test socketcall[] = {
 };
 /*
  * Of btrfs's ioctls only those that work on a file, or tell about one's own filesystem. The rest answers ENOTTY, not
- * EPERM: so a filesystem without subvolumes answers, and systemd-tmpfiles and others then make a directory instead.
+ * EPERM: so a filesystem without subvolumes answers, and systemd-tmpfiles and others then make a directory instead. By the
+ * whole command: START_SYNC and SUBVOL_CREATE_V2 have the same number and differ in the direction alone.
  */
 static const struct seccomp_arg_test ioctls[] = {
 	{SECCOMP_EQ_DENY, 0x5412, "TIOCSTI"},
 	{SECCOMP_EQ_DENY, 0x541c, "TIOCLINUX"},
 	{SECCOMP_TYPE, BTRFS_IOCTL_MAGIC, "btrfs (type 0x94)"},
-	{SECCOMP_NR, 2, "BTRFS_IOC_DEFRAG"},
-	{SECCOMP_NR, 8, "BTRFS_IOC_SYNC"},
-	{SECCOMP_NR, 9, "FICLONE"},
-	{SECCOMP_NR, 13, "FICLONERANGE"},
-	{SECCOMP_NR, 16, "BTRFS_IOC_DEFRAG_RANGE"},
-	{SECCOMP_NR, 18, "BTRFS_IOC_INO_LOOKUP"},
-	{SECCOMP_NR, 20, "BTRFS_IOC_SPACE_INFO"},
-	{SECCOMP_NR, 22, "BTRFS_IOC_WAIT_SYNC"},
-	{SECCOMP_NR, 24, "BTRFS_IOC_START_SYNC"},
-	{SECCOMP_NR, 31, "BTRFS_IOC_FS_INFO"},
-	{SECCOMP_NR, 49, "FS_IOC_GETFSLABEL"},
-	{SECCOMP_NR, 54, "FIDEDUPERANGE"},
-	{SECCOMP_NR, 57, "BTRFS_IOC_GET_FEATURES"},
-	{SECCOMP_NR, 60, "BTRFS_IOC_GET_SUBVOL_INFO"},
+	{SECCOMP_CMD, BTRFS_IOC_DEFRAG, "BTRFS_IOC_DEFRAG"},
+	{SECCOMP_CMD, BTRFS_IOC_SYNC, "BTRFS_IOC_SYNC"},
+	{SECCOMP_CMD, FICLONE, "FICLONE"},
+	{SECCOMP_CMD, FICLONERANGE, "FICLONERANGE"},
+	{SECCOMP_CMD, BTRFS_IOC_DEFRAG_RANGE, "BTRFS_IOC_DEFRAG_RANGE"},
+	{SECCOMP_CMD, BTRFS_IOC_INO_LOOKUP, "BTRFS_IOC_INO_LOOKUP"},
+	{SECCOMP_CMD, BTRFS_IOC_SPACE_INFO, "BTRFS_IOC_SPACE_INFO"},
+	{SECCOMP_CMD, BTRFS_IOC_WAIT_SYNC, "BTRFS_IOC_WAIT_SYNC"},
+	{SECCOMP_CMD, BTRFS_IOC_START_SYNC, "BTRFS_IOC_START_SYNC"},
+	{SECCOMP_CMD, BTRFS_IOC_FS_INFO, "BTRFS_IOC_FS_INFO"},
+	{SECCOMP_CMD, FS_IOC_GETFSLABEL, "FS_IOC_GETFSLABEL"},
+	{SECCOMP_CMD, FIDEDUPERANGE, "FIDEDUPERANGE"},
+	{SECCOMP_CMD, BTRFS_IOC_GET_FEATURES, "BTRFS_IOC_GET_FEATURES"},
+	{SECCOMP_CMD, BTRFS_IOC_GET_SUPPORTED_FEATURES, "BTRFS_IOC_GET_SUPPORTED_FEATURES"},
+	{SECCOMP_CMD, BTRFS_IOC_GET_SUBVOL_INFO, "BTRFS_IOC_GET_SUBVOL_INFO"},
 };
 static const struct seccomp_arg_test personalities[] = {
 	{SECCOMP_EQ_OK, 0xffffffff, "the query"},

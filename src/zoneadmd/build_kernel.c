@@ -238,7 +238,7 @@ static int masks(struct boot *b, struct err *e)
 	static const char *const in_proc[] = {
 		"acpi",	     "asound",	  "cmdline", "config.gz", "consoles",	 "driver", "interrupts",    "iomem",	 "ioports",
 		"kallsyms",  "kcore",	  "key-users", "keys",	  "kmsg",	 "latency_stats", "mtrr",   "sched_debug",
-		"scsi",	     "sysrq-trigger", "timer_list",
+		"pressure",  "scsi",	  "sysrq-trigger", "timer_list",
 	};
 	static const char *const in_sys[] = {
 		"firmware",	  "fs/bpf", "fs/pstore", "kernel/debug", "kernel/tracing", "kernel/security", "kernel/boot_params",
@@ -255,6 +255,9 @@ static int masks(struct boot *b, struct err *e)
 	/* The network namespace is the zone's own, and so are its switches; the rest of /proc/sys stays closed. */
 	if (r == 0)
 		r = rebind(b->proc, "sys/net", 0, MOUNT_ATTR_RDONLY, e);
+	/* but this one, which every network namespace shows and that is one for the host (Linux 5.15 to date) */
+	if (r == 0)
+		r = rebind(b->proc, "sys/net/netfilter/nf_hooks_lwtunnel", MOUNT_ATTR_RDONLY, 0, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_proc); i++)
 		r = mask(b, b->proc, in_proc[i], e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_sys); i++)
