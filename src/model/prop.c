@@ -33,6 +33,7 @@
 
 #define N_NET       "the virtual network"
 #define N_HVM       "hardware virtual machines"
+#define N_METADATA  "the metadata service"
 #define N_LIMITS    "limits to come"
 #define N_DELEGATED "delegated datasets"
 #define N_ZFS       "a pool that can do it (ZFS)"

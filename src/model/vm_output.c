@@ -208,6 +208,24 @@ static bool asks(const struct prop *p, const json_t *v)
 	return !dflt || !json_equal(v, dflt);
 }
 
+/* Other metadata is data; these keys are what the zone is to do at its boot. */
+static int metadata_available(const json_t *rec, struct err *e)
+{
+	static const struct {
+		const char *list, *key;
+	} acts[] = {
+		{"customer_metadata", "user-script"},
+		{"customer_metadata", "root_authorized_keys"},
+		{"internal_metadata", "operator-script"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
+		if (json_object_get(json_object_get(rec, acts[i].list), acts[i].key))
+			return err_set(e, ENOTSUP, "%s.%s is not available yet: it needs the metadata service", acts[i].list,
+				       acts[i].key);
+	return 0;
+}
+
 int vm_available(const json_t *rec, struct err *e)
 {
 	const char *brand = vm_str(rec, "brand"), *words = vm_str(rec, "limit_priv");
@@ -236,6 +254,8 @@ int vm_available(const json_t *rec, struct err *e)
 				return err_set(e, ENOTSUP, "%s is not available yet: it needs %s", p[i].name, p[i].needs);
 		}
 	}
+	if (metadata_available(rec, e) < 0)
+		return -ENOTSUP;
 	return words && caps_from_limit_priv(&words, 1, &caps, &seccomp, e) < 0 ? -ENOTSUP : 0;
 }
 

@@ -49,6 +49,8 @@ static json_t *limit_part(const struct cg_usage *u)
 		put(o, "cpu_cap", u->cpu_cap);
 	if (u->mem_limit)
 		put(o, "memory_bytes", u->mem_limit);
+	if (u->swap_limit)
+		put(o, "memory_and_swap_bytes", u->swap_limit);
 	if (u->pids_limit)
 		put(o, "processes", u->pids_limit);
 	return o;

@@ -34,10 +34,17 @@ static int open_snap(struct ctx *c, const char *word, const char *name, bool mus
 	return 0;
 }
 
+/* One step each: its time is the operation's. */
+static void done_in(const struct vm *v, const char *what, uint64_t since)
+{
+	ctx_log(v->c, LOG_INFO, "%s %s: done in %.3f ms", what, v->uuid, (double)(clock_mono_ns() - since) / 1e6);
+}
+
 int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
 	_free_ char *snap = NULL, *root = NULL;
+	uint64_t begin = clock_mono_ns();
 	int r = open_snap(c, word, name, false, &v, &snap, e);
 
 	if (r < 0)
@@ -53,6 +60,7 @@ int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct
 		if (r < 0)
 			ctx_log(c, LOG_WARN, "the snapshot is made, but %s", e->msg);
 	}
+	done_in(&v, "create-snapshot", begin);
 	state_event(v.st, "create-snapshot", v.uuid, NULL, NULL);
 	return 0;
 }
@@ -61,6 +69,7 @@ int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct
 {
 	_vm_ struct vm v = VM_INIT;
 	_free_ char *snap = NULL;
+	uint64_t begin = clock_mono_ns();
 	int r = open_snap(c, word, name, true, &v, &snap, e);
 
 	if (r < 0)
@@ -71,6 +80,7 @@ int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct
 		r = store_destroy(v.store, snap, e);
 	if (r < 0)
 		return err_add(e, "delete snapshot %s of VM %s", name, v.uuid);
+	done_in(&v, "delete-snapshot", begin);
 	state_event(v.st, "delete-snapshot", v.uuid, NULL, NULL);
 	return 0;
 }

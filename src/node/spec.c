@@ -88,7 +88,8 @@ static void kernel_limits(const struct vm *v, struct zspec *z)
 	put_sysctl(z, "kernel/sem", xprintf("32000 1024000000 500 %lld", (long long)vm_int(v->rec, "max_sem_ids", 4096)));
 	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
 		put_sysctl(z, namespaces[i].name, xprintf("%u", namespaces[i].max));
-	z->memlock = (uint64_t)vm_int(v->rec, "max_locked_memory", 0) * MIB;
+	/* 0 would be "as the host has it" to the spec; less than a page is what the property's 0 means */
+	z->memlock = (uint64_t)vm_int(v->rec, "max_locked_memory", 0) * MIB ?: 1;
 	z->nofile = ZONE_FILES;
 	z->ptys = ZONE_PTYS;
 }
@@ -200,7 +201,7 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 	z->id_base = v->id_base;
 	z->run_dir = xprintf("%s/%s", v->c->node.run, v->uuid);
 	z->log_dir = xprintf("%s/vms/%s", v->c->node.log, v->uuid);
-	z->log_max = (uint64_t)vm_int(v->rec, "zlog_max_size", LOG_MAX);
+	z->log_max = (uint64_t)vm_int(v->rec, "zlog_max_size", 0) ?: LOG_MAX;
 	z->bootid = xstrdup(v->c->bootid);
 	z->cloister = xstrdup(v->c->self);
 	z->node = xstrdup(v->c->node.name);

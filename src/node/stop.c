@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <fcntl.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/steps.h"
@@ -77,8 +78,23 @@ static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
 	return r;
 }
 
+/* As steps_run() has it, for what is no list of steps because nothing of it can be undone. Returns the time now. */
+static uint64_t took(const struct vm *v, const char *what, const char *step, uint64_t since)
+{
+	uint64_t now = clock_mono_ns();
+
+	ctx_log(v->c, LOG_DEBUG, "%s %s: %-16s %8.3f ms", what, v->uuid, step, (double)(now - since) / 1e6);
+	return now;
+}
+
+static void done_in(const struct vm *v, const char *what, uint64_t since)
+{
+	ctx_log(v->c, LOG_INFO, "%s %s: done in %.3f ms", what, v->uuid, (double)(clock_mono_ns() - since) / 1e6);
+}
+
 int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err *e)
 {
+	uint64_t t = clock_mono_ns();
 	int r = zone_mark_halting(v->c, v->uuid, true, e);
 
 	if (r == 0 && !force && vm_bool(v->rec, "docker", false))
@@ -90,6 +106,7 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 		struct zone_run now = {0};
 		bool killed = false;
 
+		t = took(v, "halt", "halt-ask", t);
 		/* it writes down how init ended, and ends; or the kill below is the end */
 		if (keeper >= 0 && zone_status(v->c, v->uuid, &now, NULL) == 0 && !now.running)
 			pidfd_wait(keeper, KEEPER_MS);
@@ -98,7 +115,9 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 			if (!killed)
 				exit_save(v->c, v->uuid, &now, NULL);
 		}
+		t = took(v, "halt", "halt-end", t);
 		r = vm_halt_zone(v, e);
+		took(v, "halt", "halt-zone", t);
 		/* afterwards: with it the zone's file systems would have something to write out when they end */
 		if (killed) {
 			now.ended = ZONE_END_SIGNAL;
@@ -150,6 +169,7 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 {
 	_vm_ struct vm v = VM_INIT;
 	struct commit m = {0};
+	uint64_t begin = clock_mono_ns();
 	int rs, r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 
 	if (r < 0)
@@ -173,6 +193,7 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 	r = r < 0 ? r : rs;
 	if (r < 0)
 		return err_add(e, "stop VM %s", v.uuid);
+	done_in(&v, "stop", begin);
 	state_event(v.st, "stop", v.uuid, NULL, NULL);
 	return 0;
 }
@@ -180,6 +201,7 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
+	uint64_t begin = clock_mono_ns();
 	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 
 	if (r < 0)
@@ -193,6 +215,7 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		r = vm_boot_zone(&v, 0, e);
 	if (r < 0)
 		return err_add(e, "reboot VM %s", v.uuid);
+	done_in(&v, "reboot", begin);
 	state_event(v.st, "reboot", v.uuid, NULL, NULL);
 	return 0;
 }

@@ -143,10 +143,14 @@ static int undo_store(struct ctx *c, void *op, struct err *e)
 	return state_vm_replace(u->v->st, u->old, e);
 }
 
-/* Last of the changes to what runs: a limit that was lowered can't always be raised again by an undo. */
-static int locked(struct update *u, const json_t *rec, struct err *e)
+/*
+ * Last of the changes to what runs: a limit that was lowered can't always be raised again by an undo. Logins to come
+ * take theirs from the zone's spec, which goes first: none that begins meanwhile may bring the old one.
+ */
+static int locked(struct update *u, const json_t *from, const json_t *to, struct err *e)
 {
 	static const char *const names[] = {"max_locked_memory", NULL};
+	uint64_t bytes = (uint64_t)vm_int(to, "max_locked_memory", 0) << 20;
 	int r;
 
 	if (!u->v->run.running || !touched(u, names))
@@ -154,23 +158,27 @@ static int locked(struct update *u, const json_t *rec, struct err *e)
 	r = vm_need_cg(u->v, e);
 	if (r < 0)
 		return r;
-	r = limits_locked_live(&u->v->cg, u->v->uuid, (uint64_t)vm_int(rec, "max_locked_memory", 0) << 20, e);
+	r = zone_spec_memlock(u->v->c, u->v->uuid, bytes, e);
+	if (r == 0)
+		r = limits_locked_live(&u->v->cg, u->v->uuid, bytes, e);
 	u->locked_later = r == -EPERM;
-	return u->locked_later ? 0 : r;
+	if (u->locked_later)
+		r = zone_spec_memlock(u->v->c, u->v->uuid, (uint64_t)vm_int(from, "max_locked_memory", 0) << 20, e);
+	return r;
 }
 
 static int do_locked(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return locked(u, u->rec, e);
+	return locked(u, u->old, u->rec, e);
 }
 
 static int undo_locked(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return locked(u, u->old, e);
+	return locked(u, u->rec, u->old, e);
 }
 
 static const struct step update_steps[] = {

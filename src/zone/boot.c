@@ -83,6 +83,24 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct
 	return rc;
 }
 
+int zone_spec_memlock(const struct ctx *c, const char *uuid, uint64_t bytes, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/spec", c->node.run, uuid);
+	_buf_ struct buf old = BUF_INIT, text = BUF_INIT;
+	struct zspec z = {0};
+	int r = file_read(AT_FDCWD, path, 1 << 20, &old, e);
+
+	if (r == 0)
+		r = zspec_parse(buf_str(&old), old.len, &z, e);
+	if (r == 0 && z.memlock != (bytes ?: 1)) {
+		z.memlock = bytes ?: 1; /* 0 would be "as the host has it" */
+		zspec_write(&z, &text);
+		r = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
+	}
+	zspec_done(&z);
+	return r;
+}
+
 int zone_adopt(struct ctx *c, const char *uuid, struct err *e)
 {
 	_free_ char *dir = xprintf("%s/%s", c->node.run, uuid), *path = xprintf("%s/spec", dir);

@@ -392,13 +392,16 @@ static void not_yet(void **s)
 		"\"io_write_iops\":1", "\"zfs_io_priority\":50", "\"zfs_root_compression\":\"lz4\"", "\"zfs_root_recsize\":4096",
 		"\"zfs_data_compression\":\"off\"", "\"zfs_snapshot_limit\":0", "\"zpool\":\"tank\"", "\"archive_on_delete\":true",
 		"\"mdata_exec_timeout\":0", "\"filesystems\":[{\"type\":\"ext4\",\"source\":\"/dev/x\",\"raw\":\"/dev/x\",\"target\":\"/d\"}]",
-		"\"nics\":[{\"nic_tag\":\"admin\"}]",
+		"\"nics\":[{\"nic_tag\":\"admin\"}]", "\"cpu_view\":\"capped\"", "\"internal_metadata_namespaces\":[\"x\"]",
+		"\"customer_metadata\":{\"user-script\":\"true\"}", "\"customer_metadata\":{\"root_authorized_keys\":\"k\"}",
+		"\"internal_metadata\":{\"operator-script\":\"true\"}",
 	};
 	static const char *const fine[] = {
 		"\"firewall_enabled\":false", "\"resolvers\":[]", "\"routes\":{}", "\"maintain_resolvers\":false", "\"nics\":[]",
 		"\"zfs_io_priority\":100", "\"zpool\":\"zones\"", "\"archive_on_delete\":0", "\"filesystems\":[]",
 		"\"cpu_view\":\"host\"", "\"image_sharing\":\"private\"", "\"cpu_cap\":10", "\"zlog_max_size\":100000",
-		"\"init_name\":\"/sbin/init\"", "\"restart_init\":false", "\"internal_metadata_namespaces\":[\"x\"]",
+		"\"init_name\":\"/sbin/init\"", "\"restart_init\":false", "\"internal_metadata_namespaces\":[]",
+		"\"customer_metadata\":{\"user-data\":\"x\"}",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(members) + ARRAY_LEN(fine); i++) {

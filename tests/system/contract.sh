@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 120
+# What an operator's scripts count on: messages, exit statuses, limits that hold for logins too, and no property that is
+# stored and has no effect.
+. "$(dirname "$0")/lib.sh"
+need_root
+node contract
+pool
+
+said() { # pattern command…: on standard error, with nothing on standard output
+	local pat=$1 out
+	shift
+	out=$("$@" 2>"$T_TMP/err")
+	eq "nothing on standard output: ${*:1:3}" "$out" ''
+	like "message on standard error: ${*:1:3}" "$(cat "$T_TMP/err")" "$pat"
+}
+create() { vmadm create <<<"$1"; }
+update() { vmadm update "$1" <<<"$2"; }
+
+# ---- nothing stored and ignored ----
+refused() { # what json-member
+	fails 1 "$1 is not available yet" create "{\"brand\":\"joyent-minimal\",$2}"
+}
+refused cpu_view '"cpu_cap":100,"cpu_view":"capped"'
+refused internal_metadata_namespaces '"internal_metadata_namespaces":["x"]'
+refused mdata_exec_timeout '"mdata_exec_timeout":5'
+refused customer_metadata.user-script '"customer_metadata":{"user-script":"true"}'
+refused customer_metadata.root_authorized_keys '"customer_metadata":{"root_authorized_keys":"ssh-rsa A"}'
+refused internal_metadata.operator-script '"internal_metadata":{"operator-script":"true"}'
+refused archive_on_delete '"archive_on_delete":true'
+refused zfs_io_priority '"zfs_io_priority":5'
+eq "none of them left a VM" "$(vmadm list -H)" ''
+
+# ---- locked memory: of init, of logins, also after a live change, also none ----
+mkzone z a1 '"max_locked_memory":4' || exit 1
+memlock() { awk '/^Max locked memory/ {print $4}' "/proc/$(vmadm get "$z" | jq .pid)/limits"; }
+eq "init's locked memory" "$(memlock)" 4194304
+eq "a login's" "$(zlogin "$z" ulimit -l)" 4096
+check "lower it live" vmadm update a1 max_locked_memory=2
+eq "init's is lowered" "$(memlock)" 2097152
+eq "a later login's too" "$(zlogin "$z" ulimit -l)" 2048
+eq "prctl reads the same" "$(prctl -P -t privileged -n zone.max-locked-memory -i zone "$z" | awk '{print $3}' | tail -1)" 2097152
+check "and to nothing" vmadm update a1 max_locked_memory=0
+eq "a login can lock nothing" "$(zlogin "$z" ulimit -l)" 0
+check "reboot" vmadm reboot a1
+eq "nor after a boot" "$(zlogin "$z" ulimit -l)" 0
+
+# ---- messages, and the times of steps ----
+said "^Successfully completed stop for VM $z\$" vmadm stop a1
+said "^VM $z is already stopped\$" vmadm stop a1
+said "^Successfully started VM $z\$" vmadm start a1
+said "^VM $z is already running\$" vmadm start a1
+said "^Created snapshot s1 for VM $z\$" vmadm create-snapshot a1 s1
+said "^Deleted snapshot s1 for VM $z\$" vmadm delete-snapshot a1 s1
+said "^Successfully updated VM $z\$" vmadm update a1 max_lwps=50
+said "^zoneadm: 00000000-0000-0000-0000-000000000001: No such zone configured\$" vmadm get 00000000-0000-0000-0000-000000000001
+fails 1 'is for docker' vmadm stop -t 5 a1
+check "stop, with its times" vmadm -v stop a1
+like "each step's" "$OUT" 'halt-zone +[0-9.]+ ms'
+like "and the whole" "$OUT" 'stop .*: done in [0-9.]+ ms'
+check "a snapshot, with its time" vmadm -v create-snapshot a1 s2
+like "its time" "$OUT" 'create-snapshot .*: done in [0-9.]+ ms'
+like "the operation log has them" "$(cat "$NODE_LOG/operation.log")" "stop $z: done in"
+fails 1 'is not running' vmadm reboot a1
+
+# ---- get | edit | update ----
+vmadm get a1 | vmadm update a1 >/dev/null 2>"$T_TMP/err"
+eq "what get prints can be given to update" "$?" 0
+vmadm get a1 | jq '.ram = 512 | .alias = "a2"' >"$T_TMP/edited"
+check "and edited" vmadm update a1 -f "$T_TMP/edited"
+eq "it is so" "$(vmadm get a2 | jq -c '[.ram, .max_physical_memory, .max_swap, .tmpfs]')" '[512,512,512,512]'
