@@ -45,6 +45,8 @@ int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, st
 int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, struct err *e);
 int cg_zone_kill(const struct cg_host *h, const char *uuid, struct err *e);  /* SIGKILL to all, also frozen ones */
 int cg_zone_freeze(const struct cg_host *h, const char *uuid, bool on, struct err *e);
+/* Waits until no keeper, worker or other helper of this node is left; -ETIME after ms. */
+int cg_sup_wait(const struct cg_host *h, int ms);
 /* 1 if any process is in it, 0 if not or no such cgroup. */
 int cg_zone_populated(const struct cg_host *h, const char *uuid);
 /* Is this process in the zone, now? */

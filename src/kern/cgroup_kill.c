@@ -65,6 +65,14 @@ int cg_zone_populated(const struct cg_host *h, const char *uuid)
 	return cgi_keyed(cgi_path(h, -1, uuid, "cgroup.events", p), "populated", &v) == 0 && v == 1;
 }
 
+int cg_sup_wait(const struct cg_host *h, int ms)
+{
+	char p[CGI_PATH];
+	int r = cgi_wait(cgi_path(h, -1, "_sup", "cgroup.events", p), "populated", 0, ms);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid)
 {
 	char p[64], text[4096], path[256];

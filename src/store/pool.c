@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,7 +17,12 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
+#include "kern/cgroup.h"
 #include "store/pool.h"
+
+#define END_MS   3000 /* for the processes of zones that have just ended */
+#define RETRY_MS 20
+#define RETRIES  10
 
 int pool_lock(struct ctx *c, struct err *e)
 {
@@ -59,26 +65,53 @@ int pool_attach_now(struct ctx *c, const struct pool_conf *p, struct err *e)
 	return store_driver(p->driver)->mount(c, p, e);
 }
 
+/*
+ * A zone that has just ended may still be on its way out: its keeper lets go of mounts, a clone is being made ready.
+ * Waits for those processes; then the kernel's own end of it, of which nobody is told, a few times.
+ */
+static void wait_for_ends(struct ctx *c, int round)
+{
+	struct cg_host h;
+
+	if (round == 0 && cg_host_find(c, &h, NULL) == 0)
+		cg_sup_wait(&h, END_MS);
+	else
+		poll(NULL, 0, RETRY_MS);
+}
+
+static int unmount(struct ctx *c, const struct pool_conf *p)
+{
+	while (pool_is_attached(c, p, p->state == POOL_ONLINE))
+		if (umount2(c->node.pool, UMOUNT_NOFOLLOW) < 0)
+			return -errno;
+	return 0;
+}
+
 int pool_detach_now(struct ctx *c, const struct pool_conf *p, struct err *e)
 {
 	const struct store_ops *ops = store_driver(p->driver);
+	bool busy = false;
+	int r = 0;
 
-	while (pool_is_attached(c, p, p->state == POOL_ONLINE)) {
-		if (umount2(c->node.pool, UMOUNT_NOFOLLOW) < 0) {
-			int code = errno;
-
-			err_sys(e, code, "unmount %s", c->node.pool);
-			if (code == EBUSY)
-				err_hint(e, "something works below %s: stop the VMs, leave the folder", c->node.pool);
-			return -code;
-		}
+	for (int round = 0; round <= RETRIES; round++) {
+		r = unmount(c, p);
+		busy = r == 0 && p->kind != POOL_FOLDER && ops->busy(p->fsid);
+		if (r != -EBUSY && !busy)
+			break;
+		if (round < RETRIES)
+			wait_for_ends(c, round);
 	}
-	if (p->kind != POOL_FOLDER && ops->busy(p->fsid)) {
+	if (r < 0) {
+		err_sys(e, r, "unmount %s", c->node.pool);
+		if (r == -EBUSY)
+			err_hint(e, "something works below %s: stop the VMs, leave the folder", c->node.pool);
+		return r;
+	}
+	if (busy) {
 		/* gone here, but alive in the mount namespace of a zone: nothing may be taken from under it */
 		pool_attach_now(c, p, NULL);
 		err_set(e, EBUSY, "the pool is still in use by a zone");
-		err_hint(e, "stop the VMs first");
-		return -EBUSY;
+		return err_hint(e, "stop the VMs first");
 	}
 	return 0;
 }
