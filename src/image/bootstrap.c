@@ -24,6 +24,8 @@
 
 #define BASE "systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,netbase,procps,ca-certificates,less"
 
+#define OTHERS_MAX 32
+
 struct boot {
 	const struct import_opts *o;
 	const char *suite, *include;
@@ -79,12 +81,47 @@ static int host_mirror(const char *suite, char out[512], struct err *e)
 
 /* ---- running it ---- */
 
+/* A mount namespace of its own for a minute or two: what debootstrap writes into, and what it must not hold meanwhile. */
+struct apart {
+	const char *root;
+	char *other[OTHERS_MAX]; /* mount points of other nodes' pools; owned */
+	size_t n;
+};
+
+static void apart_done(struct apart *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->other[i]);
+}
+
+/* A copy of another node's pool in that namespace would keep it from being detached. */
+static void apart_others(const struct ctx *c, struct apart *a)
+{
+	_buf_ struct buf b = BUF_INIT;
+	char *save = NULL;
+
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", 8 << 20, &b, NULL) < 0)
+		return;
+	for (char *l = strtok_r(b.p, "\n", &save); l && a->n < OTHERS_MAX; l = strtok_r(NULL, "\n", &save)) {
+		char at[512];
+		_free_ char *marker = NULL;
+
+		if (sscanf(l, "%*s %*s %*s %*s %511s", at) != 1 || !strcmp(at, c->node.pool))
+			continue;
+		marker = xprintf("%s/.cloister/pool.conf", at);
+		if (access(marker, F_OK) == 0)
+			a->other[a->n++] = xstrdup(at);
+	}
+}
+
 /* The pool is mounted nodev and nosuid; maintainer scripts need both for a moment, in this mount namespace alone. */
 static int open_up(const void *arg)
 {
-	const char *root = arg;
+	const struct apart *a = arg;
 
-	if (mount(root, root, NULL, MS_BIND, NULL) < 0 || mount(NULL, root, NULL, MS_REMOUNT | MS_BIND, NULL) < 0)
+	for (size_t i = 0; i < a->n; i++)
+		umount2(a->other[i], MNT_DETACH);
+	if (mount(a->root, a->root, NULL, MS_BIND, NULL) < 0 || mount(NULL, a->root, NULL, MS_REMOUNT | MS_BIND, NULL) < 0)
 		return -errno;
 	return 0;
 }
@@ -119,6 +156,7 @@ static void out_line(char *line, void *arg)
 
 static int run(struct ctx *c, const struct boot *b, const char *root, struct err *e)
 {
+	_clean_(apart_done) struct apart apart = {.root = root};
 	_clean_(child_end) struct child k = CHILD_INIT;
 	_free_ char *prog = child_find("debootstrap"),
 		    *include = xprintf("--include=%s%s%s", BASE, b->include ? "," : "", b->include ?: "");
@@ -141,7 +179,8 @@ static int run(struct ctx *c, const struct boot *b, const char *root, struct err
 	fds[1] = fds[2] = pipefd[1];
 	if (c->progress)
 		c->progress(c, "bootstrap", 0, 0);
-	r = child_start_apart(&k, argv, NULL, fds, 3, open_up, root, e);
+	apart_others(c, &apart);
+	r = child_start_apart(&k, argv, NULL, fds, 3, open_up, &apart, e);
 	close(pipefd[1]);
 	if (r == 0)
 		r = child_listen(c, rd, &lines, e);
