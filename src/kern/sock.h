@@ -13,5 +13,8 @@ int sock_listen(int dir, const char *name, struct err *e);
 /* A datagram socket at name below dir, for the owner uid alone; nonblocking. For what a zone's init has to say. */
 int sock_hear(int dir, const char *name, uid_t uid, struct err *e);
 int sock_connect(const char *path, struct err *e);
+/* One letter with a descriptor, and its other end: the letter, or negative errno (a closed socket is -EPIPE). */
+int sock_send_fd(int sock, char c, int fd);
+int sock_recv_fd(int sock, int *fd);
 
 #endif

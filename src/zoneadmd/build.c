@@ -35,6 +35,7 @@
 #include "kern/ns.h"
 #include "kern/owner.h"
 #include "kern/pidfd.h"
+#include "kern/sock.h"
 #include "zoneadmd/zoneadmd.h"
 
 void step_done(struct boot *b, const char *name)
@@ -155,7 +156,12 @@ static int stage_ids(struct boot *b, struct err *e)
 		return b->userns;
 	if (setns(b->host_time, CLONE_NEWTIME) < 0)
 		return err_sys(e, errno, "leave the time namespace");
-	return say(b, 'g', e);
+	r = build_proc(b, e);
+	if (r < 0)
+		return r;
+	if (sock_send_fd(b->sock, 'g', b->proc) < 0)
+		return err_sys(e, errno, "init of the zone ended while it was being made");
+	return 0;
 }
 
 static int stage_kernel(struct boot *b, struct err *e)

@@ -59,20 +59,20 @@ static bool same_words(const char *a, const char *b)
 	}
 }
 
-int sysctls_set(const struct zspec *z, bool user, struct err *e)
+int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e)
 {
 	for (unsigned i = 0; i < z->nsysctls; i++) {
 		const struct zsysctl *s = &z->sysctls[i];
-		_free_ char *path = xprintf("/proc/sys/%s", s->name);
+		_free_ char *path = xprintf("sys/%s", s->name);
 		_buf_ struct buf now = BUF_INIT;
 		int r = strstr(s->name, "..") ? err_set(e, EINVAL, "sysctl %s", s->name) : 0;
 
 		if (!strncmp(s->name, "user/", 5) != user)
 			continue;
 		if (r == 0)
-			r = file_write(AT_FDCWD, path, s->value, e);
+			r = file_write(proc, path, s->value, e);
 		if (r == 0)
-			r = file_read(AT_FDCWD, path, 4096, &now, e);
+			r = file_read(proc, path, 4096, &now, e);
 		if (r < 0)
 			return r;
 		if (!same_words(buf_str(&now), s->value))
@@ -93,7 +93,7 @@ static int ipc_sysctls(struct boot *b, struct err *e)
 		return 0;
 	if (seteuid(b->z.id_base) < 0)
 		return err_sys(e, errno, "become the zone's root");
-	r = sysctls_set(&b->z, false, e);
+	r = sysctls_set(&b->z, b->proc, false, e);
 	if (seteuid(0) < 0)
 		return err_sys(e, errno, "become root again");
 	return r;
@@ -154,6 +154,16 @@ static int proc_by_child(struct boot *b, struct err *e)
 	return st < 0 ? err_sys(e, errno, "mount proc") : st;
 }
 
+int build_proc(struct boot *b, struct err *e)
+{
+	b->proc = proc_of_namespace(b);
+	if (b->proc == -EINVAL)
+		b->proc = proc_by_child(b, e);
+	else if (b->proc < 0)
+		err_sys(e, b->proc, "mount proc");
+	return b->proc < 0 ? b->proc : 0;
+}
+
 static int plain_folder(struct boot *b, const char *name, struct err *e)
 {
 	int fd = path_open_nolink(b->root, name, O_PATH | O_DIRECTORY, 0, NULL);
@@ -171,14 +181,8 @@ static int filesystems(struct boot *b, struct err *e)
 	_fd_ int s = p < 0 ? -1 : plain_folder(b, "/sys", e);
 	int r = p < 0 || s < 0 ? -e->code : 0;
 
-	if (r == 0) {
-		b->proc = proc_of_namespace(b);
-		if (b->proc == -EINVAL)
-			b->proc = proc_by_child(b, e);
-		else if (b->proc < 0)
-			err_sys(e, b->proc, "mount proc");
-		r = b->proc < 0 ? b->proc : mnt_attach(b->proc, p, e);
-	}
+	if (r == 0)
+		r = mnt_attach(b->proc, p, e);
 	if (r == 0) {
 		b->sys = mnt_new("sysfs", NULL, NULL, false, SAFE | MOUNT_ATTR_RDONLY, e);
 		r = b->sys < 0 ? b->sys : mnt_attach(b->sys, s, e);
@@ -271,11 +275,11 @@ int build_kernel(struct boot *b, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = ipc_sysctls(b, e);
-	if (r == 0)
-		r = ns_lo_up(e);
+	r = ns_lo_up(e);
 	if (r == 0)
 		r = filesystems(b, e);
+	if (r == 0)
+		r = ipc_sysctls(b, e);
 	back = leave(b, r == 0 ? e : NULL);
 	if (r == 0)
 		r = back;

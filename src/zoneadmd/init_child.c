@@ -25,6 +25,7 @@
 
 #include "base/own.h"
 #include "kern/mount.h"
+#include "kern/sock.h"
 #include "kern/sig.h"
 #include "zoneadmd/zoneadmd.h"
 
@@ -78,13 +79,13 @@ static int settle(const struct boot *b, int sock, struct err *e)
 }
 
 /* Limits of the user namespace can be set by its root with CAP_SYS_RESOURCE, which is about to go for good. */
-static int become_root(const struct zspec *z, struct err *e)
+static int become_root(const struct zspec *z, int proc, struct err *e)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(e, errno, "become the zone's root");
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, errno, "new cgroup namespace");
-	return sysctls_set(z, true, e);
+	return sysctls_set(z, proc, true, e);
 }
 
 static int names(const struct zspec *z, struct err *e)
@@ -243,10 +244,12 @@ static int inside(struct boot *b, struct err *e)
 void init_child(struct boot *b, int sock)
 {
 	struct err e = ERR_INIT;
+	int proc = -1;
 	char go;
 
-	if (settle(b, sock, &e) < 0 || hear() != 'g' || become_root(&b->z, &e) < 0)
+	if (settle(b, sock, &e) < 0 || sock_recv_fd(SOCK, &proc) != 'g' || become_root(&b->z, proc, &e) < 0)
 		fail(&e);
+	own_fd(&proc);
 	done();
 	go = hear();
 	if (go != 'm' && go != 'l')

@@ -63,8 +63,14 @@ int build_dev(struct boot *b, struct err *e);
 int dev_make(int dev, const struct zdev *d, uint32_t id_base, struct err *e);
 /* build_kernel.c: proc, sysfs, cgroup2, mqueue, made inside init's namespaces; sysctls, lo, masks. */
 int build_kernel(struct boot *b, struct err *e);
-/* Those of the spec, read back. user: the ones of the caller's user namespace ("user/…"), else the others. */
-int sysctls_set(const struct zspec *z, bool user, struct err *e);
+/* The zone's proc, not yet attached; b->proc. */
+int build_proc(struct boot *b, struct err *e);
+/*
+ * Those of the spec, read back. user: the ones of the caller's user namespace ("user/…"), else the others. proc is the
+ * zone's: in the host's each zone would leave names that all hash alike, and every zone that starts would look through
+ * those of all.
+ */
+int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e);
 /* build_mount.c: what the spec lists, and /.zonecontrol. */
 int build_mounts(struct boot *b, struct err *e);
 int build_live(struct boot *b, struct err *e);
