@@ -68,7 +68,7 @@ static int each_vm(const struct vm_row *vm, void *arg)
 	struct row *x = row_new(r);
 
 	x->uuid = xstrdup(vm->uuid);
-	x->name = xstrdup(vm->uuid); /* zonename: a VM's is its uuid */
+	x->name = xstrdup(vm->zonename ?: vm->uuid);
 	x->state = xstrdup(zone_state(vm->state));
 	x->path = xprintf("%s/%s", r->c->node.pool, vm->uuid);
 	x->brand = xstrdup(vm->brand);

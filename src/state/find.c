@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Which VM a word means: a whole uuid, an alias, or the beginning of a uuid. */
+/* Which VM a word means: a whole uuid, an alias, the name of its zone, or the beginning of a uuid. */
 #include <errno.h>
 #include <string.h>
 

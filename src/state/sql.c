@@ -31,7 +31,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_VM_EACH_SLIM] = "SELECT uuid, alias, type, state, state_ns, ram, autoboot, id_base FROM vm ORDER BY uuid",
 	[SQL_VM_EACH_RECORD] = "SELECT " VM_COLUMNS ", r.text FROM vm v LEFT JOIN record r ON r.uuid=v.uuid ORDER BY v.uuid",
 	[SQL_VM_HAS] = "SELECT 1 FROM vm WHERE uuid=?1",
-	[SQL_VM_ALIAS] = "SELECT uuid, alias FROM vm WHERE alias=?1 ORDER BY uuid LIMIT 12",
+	[SQL_VM_ALIAS] = "SELECT uuid, alias FROM vm WHERE alias=?1 OR zonename=?1 ORDER BY uuid LIMIT 12",
 	[SQL_VM_PREFIX] = "SELECT uuid, alias FROM vm WHERE uuid >= ?1 AND uuid < ?1 || 'g' ORDER BY uuid LIMIT 12",
 	[SQL_VM_ZONENAME] = "SELECT uuid FROM vm WHERE zonename=?1 AND uuid<>?2",
 

@@ -68,7 +68,8 @@ int state_vm_delete(struct state *s, const char *uuid, struct err *e);
 enum { STATE_RECORD = 1, STATE_SLIM = 2 };
 int state_vm_each(struct state *s, int want, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
 /*
- * A uuid, an alias, or a uuid prefix of at least 8 characters → uuid[37]. -ENOENT; -ENOTUNIQ with the matches in the message.
+ * A uuid, an alias, a zonename, or a uuid prefix of at least 8 characters → uuid[37]. -ENOENT; -ENOTUNIQ with the
+ * matches in the message.
  */
 int state_vm_find(struct state *s, const char *word, char uuid[37], struct err *e);
 

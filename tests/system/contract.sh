@@ -70,3 +70,19 @@ eq "what get prints can be given to update" "$?" 0
 vmadm get a1 | jq '.ram = 512 | .alias = "a2"' >"$T_TMP/edited"
 check "and edited" vmadm update a1 -f "$T_TMP/edited"
 eq "it is so" "$(vmadm get a2 | jq -c '[.ram, .max_physical_memory, .max_swap, .tmpfs]')" '[512,512,512,512]'
+
+# ---- a zone has a name of its own where it was given one: what takes a zone takes that name ----
+mkzone y zz '"zonename":"myzone"' || exit 1
+eq "zlogin by the zone's name" "$(zlogin myzone cat /.zonecontrol/zone | head -1)" 'zonename myzone'
+like "zoneadm" "$(zoneadm -z myzone list -p)" "^[0-9]+:myzone:running:$NODE_POOL/$y:$y:joyent-minimal:excl\$"
+like "zonecfg" "$(zonecfg -z myzone info zonename)" '^zonename: myzone$'
+like "prctl" "$(prctl -n zone.cpu-shares -i zone myzone)" '^zone: [0-9]+: myzone$'
+eq "vmadm" "$(vmadm get myzone | jq -r .uuid)" "$y"
+fails 1 "zonename \"myzone\" is taken by VM $y" create '{"brand":"joyent-minimal","zonename":"myzone"}'
+
+# ---- restart_init is looked at when init ends: at once, and says so ----
+check "restart_init off" vmadm update zz restart_init=false
+unlike "holds at once" "$OUT" 'next boot'
+check "init is killed" vmadm kill -s KILL zz
+await 10 is_state zz stopped
+eq "it stays down, and says why" "$(vmadm get zz | jq -c '[.state, .exit_status, .autoboot]')" '["stopped",-9,true]'

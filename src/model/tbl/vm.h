@@ -65,7 +65,7 @@
 {.name = "docker", BOOL, CRU(B_MINIMAL | B_LX), .dflt = "false", .flags = PF_IMPLICIT, .live = 'b',
  .help = "Whether the zone is one program of a container image: it is init, and its exit status is kept."},
 {.name = "init_name", STR, CRU(B_ZONE), .check = check_file, .rule = R_PATH, .live = 'b', .help = "Path of the zone's init instead of the brand's own."},
-{.name = "restart_init", BOOL, CRU(B_ZONE), .dflt = "true", .flags = PF_IMPLICIT, .live = 'b',
+{.name = "restart_init", BOOL, CRU(B_ZONE), .dflt = "true", .flags = PF_IMPLICIT, .live = 'n',
  .help = "Whether an init that dies is started again; with false the VM stops and keeps exit_status."},
 {.name = "kernel_version", STR, CRU(B_LX), .check = check_text, .rule = R_TEXT, .live = 'b', .needs = "a kernel version of the zone's own",
  .help = "The kernel version that the zone is shown."},
