@@ -9,7 +9,10 @@
 #include "node/snapshot.h"
 #include "node/vm.h"
 
-/* A shared root's snapshot holds the upper layer alone: shown over the image, as the root itself is. */
+/*
+ * A shared root's snapshot holds the upper layer alone: shown over the image, as the root itself is. A name may have a
+ * colon in it, so that can't be what separates layers.
+ */
 static void snapshot_mount(struct vm *v, const char *name, struct zmount *m)
 {
 	bool shared = !str_eq(vm_str(v->rec, "image_sharing"), "private");
@@ -20,7 +23,7 @@ static void snapshot_mount(struct vm *v, const char *name, struct zmount *m)
 	m->source = tree;
 	if (shared) {
 		m->kind = ZM_OVERLAY;
-		m->source = xprintf("%s:%s/%s/root", tree, v->c->node.pool, v->image.dataset);
+		m->source = xprintf("%s\n%s/%s/root", tree, v->c->node.pool, v->image.dataset);
 		free(tree);
 	}
 	m->target = xprintf("/checkpoints/%s", name);

@@ -17,7 +17,7 @@ enum zmount_kind {
 	ZM_BIND,   /* source: global zone path, followed by the global zone's rules; options recursive no */
 	ZM_TMPFS,  /* options "size=…,mode=…"; owned by the zone's root */
 	ZM_FS,     /* a filesystem type of the host's (ext4, xfs, btrfs): source is a block device, data = options */
-	ZM_OVERLAY, /* read-only overlay of source: paths of the global zone with ":" between, uppermost first; idmapped */
+	ZM_OVERLAY, /* read-only overlay of source: paths of the global zone, one a line, uppermost first; idmapped */
 };
 enum { ZM_RO = 1, ZM_NODEV = 2, ZM_NOSUID = 4, ZM_NOEXEC = 8, ZM_IDMAP = 16, ZM_FILE = 32, ZM_OPTIONAL = 64, ZM_MASK = 128,
        ZM_LIVE = 256, /* attached after the zone's copy was made: flags are locked, but it can be taken away live */

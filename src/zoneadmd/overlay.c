@@ -62,7 +62,7 @@ static int overlay_over(int staging, const char *layers, uint32_t id_base, int u
 	unsigned n = 0;
 	int fd, r = 0;
 
-	for (char *p = strtok_r(list, ":", &save); p && r == 0; p = strtok_r(NULL, ":", &save))
+	for (char *p = strtok_r(list, "\n", &save); p && r == 0; p = strtok_r(NULL, "\n", &save))
 		r = add_layer(staging, p, n++, userns, &lower, e);
 	if (r == 0 && fchdir(staging) < 0)
 		r = err_sys(e, errno, "staging");

@@ -86,3 +86,21 @@ unlike "holds at once" "$OUT" 'next boot'
 check "init is killed" vmadm kill -s KILL zz
 await 10 is_state zz stopped
 eq "it stays down, and says why" "$(vmadm get zz | jq -c '[.state, .exit_status, .autoboot]')" '["stopped",-9,true]'
+
+# ---- every name that a snapshot may have, seen inside at once and after a boot ----
+mkzone s snap || exit 1
+long=$(printf 'a%.0s' {1..64})
+for n in 'A:%_.-1' : % "$long" -; do
+	check "snapshot $n" vmadm create-snapshot snap -- "$n"
+	unlike "without a warning" "$OUT" warning
+done
+fails 1 'use 1 to 64' vmadm create-snapshot snap "a$long"
+fails 1 'use 1 to 64' vmadm create-snapshot snap ..
+all=$(zlogin "$s" ls -A /checkpoints)
+eq "all are seen" "$(wc -l <<<"$all")" 5
+check "reboot" vmadm reboot snap
+eq "and after a boot" "$(zlogin "$s" ls -A /checkpoints)" "$all"
+check "one is looked into" zlogin "$s" 'test -d "/checkpoints/A:%_.-1/etc"'
+check "rolled back to" vmadm rollback-snapshot snap 'A:%_.-1'
+check "and taken away" vmadm delete-snapshot snap 'A:%_.-1'
+eq "inside too" "$(zlogin "$s" ls -A /checkpoints | wc -l)" 4
