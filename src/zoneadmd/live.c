@@ -163,6 +163,20 @@ static int keeps_copy(struct live *l, const char *before, int id, struct err *e)
 	return mountinfo_tree(buf_str(&theirs), before, id) > mountinfo_tree(buf_str(&ours), before, id);
 }
 
+/* A folder that we made for a snapshot goes with it; if the zone has put something of its own there, that stays. */
+static void checkpoint_gone(struct live *l)
+{
+	static const char dir[] = "/checkpoints";
+	size_t n = sizeof dir - 1;
+	_fd_ int fd = -1;
+
+	if (strncmp(l->name, dir, n) || l->name[n] != '/' || !l->name[n + 1] || strchr(l->name + n + 1, '/'))
+		return;
+	fd = path_open_nolink(l->root, dir, O_PATH | O_DIRECTORY, 0, NULL);
+	if (fd >= 0)
+		unlinkat(fd, l->name + n + 1, AT_REMOVEDIR);
+}
+
 static int remove_mount(struct live *l, struct err *e)
 {
 	_buf_ struct buf before = BUF_INIT;
@@ -191,6 +205,8 @@ static int remove_mount(struct live *l, struct err *e)
 		err_set(e, EBUSY, "the running zone keeps a copy of the mount at %s", l->name);
 		return err_hint(e, "It goes with the next reboot of the zone.");
 	}
+	if (r == 0)
+		checkpoint_gone(l);
 	return r < 0 ? r : mounts_forget(l->run_dir, l->name, e);
 }
 
