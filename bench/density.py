@@ -115,12 +115,6 @@ def empty(made):
     print("  delete of all: %.2f ms each" % ((time.perf_counter() - t) * 1e3 / len(made)))
 
 
-def file_pages():
-    """Bytes of page cache (Cached less Shmem) and of file pages that are mapped."""
-    m = meminfo()
-    return (m["Cached"] - m["Shmem"] - 0) / 1024
-
-
 def idle_systemd(figures, bars, image, n=100):
     """File pages of the image: what mincore(2) finds resident of the image's files, with one zone (one copy) and with all,
     and to the latter what is resident in the zones' own layers of files that the image has too (copied up). Files that
@@ -128,18 +122,17 @@ def idle_systemd(figures, bars, image, n=100):
     tree = "%s/images/%s/root" % (lib.POOL, image)
     drop()
     settle()
-    m0, c0 = meminfo()["MemAvailable"], file_pages()
+    m0 = meminfo()["MemAvailable"]
     made = [lib.create(brand="lx", image_uuid=image, max_physical_memory=512)]
     settle()
-    c1, one = file_pages(), resident([tree])
+    one = resident([tree])
     for _ in range(n - 1):
         made.append(lib.create(brand="lx", image_uuid=image, max_physical_memory=512))
     settle()
     up = alive(made)
-    c2, m2 = file_pages(), meminfo()["MemAvailable"]
+    m2 = meminfo()["MemAvailable"]
     own = sum(private(zone_pids(u)) for u in made[:10]) / 10
     print("\n%d idle Debian zones with systemd, of one image; %d running" % (n, up))
-    print("  page cache: %.1f MiB with the first, %.1f MiB with all (what all have written themselves included)" % (c1 - c0, c2 - c0))
     every, copied, written = resident([tree]), resident(made_trees(made), tree, True), resident(made_trees(made), tree, False)
     print("  of the image's files resident: %.1f MiB with one, %.1f MiB with all; copied up into the zones' layers %.1f MiB; "
           "written by the zones themselves (journals) %.1f MiB" % (one, every, copied, written))
