@@ -126,7 +126,7 @@ static int create(struct ctx *c, int argc, char **argv)
 	json_decref(over);
 	if (r < 0)
 		return cmd_fail(c, &e);
-	printf("Created image %s\n", uuid);
+	cmd_say("Created image %s", uuid);
 	return 0;
 }
 

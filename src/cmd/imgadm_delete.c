@@ -28,7 +28,7 @@ static int del(struct ctx *c, int argc, char **argv)
 	imgadm_close(&im);
 	if (r < 0)
 		return imgadm_fail(c, &e);
-	printf("Deleted image %s\n", uuid);
+	cmd_say("Deleted image %s", uuid);
 	return 0;
 }
 
@@ -68,8 +68,10 @@ static int sweep(struct ctx *c, struct imgadm *im, bool dry, struct err *e)
 		if (r >= 0 && state_image_users(im->st, v.uuid[i], &ue) == 0) {
 			if (!dry)
 				r = image_delete(c, im->st, im->s, v.uuid[i], e);
-			if (r >= 0)
-				printf("%s image %s (%s)\n", dry ? "Would delete" : "Deleted", v.uuid[i], v.name[i]);
+			if (r >= 0 && dry)
+				printf("Would delete image %s (%s)\n", v.uuid[i], v.name[i]);
+			else if (r >= 0)
+				cmd_say("Deleted image %s (%s)", v.uuid[i], v.name[i]);
 			n++;
 		}
 		free(v.name[i]);

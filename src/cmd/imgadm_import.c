@@ -99,7 +99,7 @@ static int done(struct ctx *c, struct imgadm *im, const struct opts *p, int r, c
 	if (r == 0)
 		r = image_get(c, im->st, uuid, NULL, &i, e);
 	if (r == 0 && !p->quiet)
-		printf("%s image %s (%s@%s)\n", verb, uuid, json_string_value(json_object_get(i.manifest, "name")),
+		cmd_say("%s image %s (%s@%s)", verb, uuid, json_string_value(json_object_get(i.manifest, "name")),
 		       json_string_value(json_object_get(i.manifest, "version")));
 	image_done(&i);
 	imgadm_close(im);

@@ -104,3 +104,8 @@ check "one is looked into" zlogin "$s" 'test -d "/checkpoints/A:%_.-1/etc"'
 check "rolled back to" vmadm rollback-snapshot snap 'A:%_.-1'
 check "and taken away" vmadm delete-snapshot snap 'A:%_.-1'
 eq "inside too" "$(zlogin "$s" ls -A /checkpoints | wc -l)" 4
+
+# ---- imgadm: messages too ----
+vmadm stop snap 2>/dev/null
+said '^Created image [0-9a-f-]{36}$' imgadm create snap name=mine version=1
+said '^Deleted image [0-9a-f-]{36}$' imgadm delete "$(imgadm list -Ho uuid name=mine)"
