@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 240
+# alone
 # Pools and datasets on the real kernel: file, devices, folder; quotas; a full pool; kills; import.
 . "$(dirname "$0")/lib.sh"
 need_root

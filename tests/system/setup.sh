@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 600
+# alone
 # From plan to purge, below a folder of its own and on a node of its own: the same scripts that a user runs.
 . "$(dirname "$0")/lib.sh"
 need_root
