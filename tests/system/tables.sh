@@ -24,7 +24,7 @@ take() {
 	local what=$1 max=$2 free got
 	: >got
 	free=$(host_mem)
-	exec {hold}> >(exec zlogin "$z" "exec /root/exhaust $what $max" >got 2>&1)
+	exec {hold}> >(exec zlogin "$z" "exec /root/exhaust $what $max" >got 2>/dev/null)
 	await 60 bash -c 'grep -q . got || ! kill -0 "$1"' - $!
 	got=$(cat got)
 	if [ -z "$got" ]; then
@@ -39,7 +39,7 @@ take() {
 	fi
 	le "S13 $what: no more of the host's memory than it may have" $((free - $(host_mem))) $((512 + 128 + 512))
 	check "S13 $what: the neighbour gets one" timeout 20 zlogin "$y" "/root/exhaust $what 1"
-	[ "$what" = neigh ] || check "S13 $what: so does the host" timeout 20 unshare -mi "$exhaust" "$what" 1
+	[ "$what" = neigh ] || check "S13 $what: so does the host" timeout 20 unshare -mi sh -c "mount -t tmpfs t /tmp && exec $exhaust $what 1"
 	check "S13 $what: one can still log in" timeout 20 zlogin -S "$z" true
 	exec {hold}>&-
 	await 20 bash -c '! kill -0 "$1"' - $!
