@@ -28,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -130,6 +131,7 @@ static int spaces(int flag)
 	if (pipe(p) < 0)
 		return -1;
 	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		errno = 0;
 		if (unshare(flag) < 0)
 			r = -errno;
@@ -365,9 +367,11 @@ static int forks(long i)
 {
 	pid_t p = fork();
 
-	if (p == 0)
+	if (p == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	return p < 0 ? -1 : 0;
 }
 
@@ -418,9 +422,5 @@ int main(int argc, char **argv)
 		return n != 1; /* what it made by name is in a mount and an IPC namespace of the caller's */
 	while (read(0, &c, 1) > 0)
 		;
-	if (one == forks || one == pidns) {
-		signal(SIGTERM, SIG_IGN);
-		kill(0, SIGTERM);
-	}
 	return 0;
 }
