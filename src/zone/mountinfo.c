@@ -43,6 +43,11 @@ unsigned mountinfo_tree(const char *info, const char *other, int id)
 	return count;
 }
 
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* In a line of mountinfo "36 35 98:0 / /mnt\\040x rw…": the fifth word, with its octal escapes undone. */
 static bool point_of(const char *line, char *out, size_t size)
 {
@@ -54,10 +59,9 @@ static bool point_of(const char *line, char *out, size_t size)
 			return false;
 	}
 	for (; *line && *line != ' ' && n + 1 < size; n++) {
-		unsigned c;
-
-		if (*line == '\\' && sscanf(line + 1, "%3o", &c) == 1) {
-			out[n] = (char)c;
+		/* three digits, each looked at before the next: the text may end anywhere */
+		if (*line == '\\' && is_octal(line[1]) && is_octal(line[2]) && is_octal(line[3])) {
+			out[n] = (char)((line[1] - '0') * 64 + (line[2] - '0') * 8 + (line[3] - '0'));
 			line += 4;
 		} else {
 			out[n] = *line++;
