@@ -212,12 +212,16 @@ int state_vm_set_state(struct state *s, const char *uuid, const char *vmstate, s
 static int load(const char *uuid, const char *alias, const char *text, json_t **rec, struct err *e)
 {
 	json_error_t je = {.line = 0};
+	const char *own;
 
 	*rec = text ? json_loads(text, JSON_REJECT_DUPLICATES, &je) : NULL;
-	if (json_is_object(*rec))
+	own = json_string_value(json_object_get(*rec, "uuid"));
+	if (own && !strcmp(own, uuid))
 		return 0;
 	if (!text)
 		strcpy(je.text, "it is not there");
+	else if (json_is_object(*rec))
+		strcpy(je.text, "it is of another VM");
 	else if (*rec)
 		strcpy(je.text, "it is not an object");
 	json_decref(*rec);

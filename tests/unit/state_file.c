@@ -170,7 +170,7 @@ static void empty_or_cut(void **p)
 	assert_int_equal(r, -EUCLEAN);
 }
 
-/* A record that is no JSON fails get by name; its neighbours and the list are there. */
+/* A record that is no JSON, or another VM's, fails get by name; its neighbours and the list are there. */
 static int count(const struct vm_row *r, void *arg)
 {
 	++*(int *)arg;
@@ -191,6 +191,11 @@ static void bad_record(void **p)
 	assert_int_equal(db_exec(s, "UPDATE record SET text='{\"a\":' WHERE uuid LIKE 'aaaa%'", &e), 0);
 	assert_int_equal(state_vm_get(s, "aaaaaaaa-0000-4000-8000-000000000001", &rec, NULL, NULL, &e), -EUCLEAN);
 	assert_non_null(strstr(e.msg, "(bad) is damaged"));
+	assert_null(rec);
+	/* whole, but another VM's: what is read by a uuid must be of that uuid */
+	assert_int_equal(db_exec(s, "UPDATE record SET text='{\"uuid\":\"bbbbbbbb-0000-4000-8000-000000000001\"}' WHERE uuid LIKE 'aaaa%'", &e), 0);
+	assert_int_equal(state_vm_get(s, "aaaaaaaa-0000-4000-8000-000000000001", &rec, NULL, NULL, &e), -EUCLEAN);
+	assert_non_null(strstr(e.msg, "of another VM"));
 	assert_null(rec);
 	assert_int_equal(db_exec(s, "DELETE FROM record WHERE uuid LIKE 'aaaa%'", &e), 0);
 	assert_int_equal(state_vm_get(s, "aaaaaaaa-0000-4000-8000-000000000001", &rec, NULL, NULL, &e), -EUCLEAN);
