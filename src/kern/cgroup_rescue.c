@@ -22,10 +22,11 @@
 #include "base/own.h"
 #include "kern/cgroup_io.h"
 
-#define RESCUE_MEMORY (64u << 20)
-#define RESCUE_PIDS   64u
-#define ROOM_MEMORY   (16u << 20) /* less than this, even after dropping clean cache, is "used up" */
-#define ROOM_PIDS     8u
+#define RESCUE_MEMORY  (64u << 20)
+#define RESCUE_SOCKETS (16u << 20)
+#define RESCUE_PIDS    64u
+#define ROOM_MEMORY    (16u << 20) /* less than this, even after dropping clean cache, is "used up" */
+#define ROOM_PIDS      8u
 
 static bool memory_full(const struct cg_host *h, const char *uuid)
 {
@@ -54,13 +55,50 @@ static bool pids_full(const struct cg_host *h, const char *uuid)
 	       cgi_number(cgi_path(h, CG_PIDS, uuid, "pids.current", p), &now) == 0 && now + ROOM_PIDS > max;
 }
 
+static int limit_to(const char *p, uint64_t limit, struct err *e)
+{
+	char text[32];
+	uint64_t now;
+	int r = cgi_number(p, &now);
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)limit);
+	if (r == 0 && now != limit)
+		r = cgi_write(p, text);
+	if (r == 0)
+		r = cgi_number(p, &now);
+	if (r == 0 && now != limit)
+		r = -EIO;
+	return r < 0 ? err_sys(e, r, "write %s to %s", text, p) : 0;
+}
+
+/* Swap and the buffers of sockets are numbers of their own on v1: without a limit this would be the way round the zone's. */
+static int bound_memory(const struct cg_host *h, const char *sub, struct err *e)
+{
+	static const struct {
+		const char *file;
+		uint64_t limit;
+		bool must;
+	} to[] = {
+		{"memory.limit_in_bytes", RESCUE_MEMORY, true},
+		{"memory.memsw.limit_in_bytes", RESCUE_MEMORY, false},
+		{"memory.kmem.tcp.limit_in_bytes", RESCUE_SOCKETS, false},
+	};
+	char p[CGI_PATH];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(to); i++) {
+		cgi_path(h, CG_MEMORY, sub, to[i].file, p);
+		if (to[i].must || access(p, F_OK) == 0) /* not every kernel counts them */
+			r = limit_to(p, to[i].limit, e);
+	}
+	return r;
+}
+
 /* Makes the place, sets its limit, and puts its tasks file where the zone's stood in path[]. */
 static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, char path[CG_JOIN_MAX][256], int n,
 		  struct err *e)
 {
-	const char *file = ctl == CG_MEMORY ? "memory.limit_in_bytes" : "pids.max";
-	uint64_t limit = ctl == CG_MEMORY ? RESCUE_MEMORY : RESCUE_PIDS, now;
-	char zone[CGI_PATH], p[CGI_PATH], text[32];
+	char zone[CGI_PATH], p[CGI_PATH];
 	_free_ char *sub = xprintf("_rescue/%s", uuid);
 	int r;
 
@@ -68,17 +106,12 @@ static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, ch
 	if ((mkdir(cgi_path(h, ctl, "_rescue", NULL, p), 0755) < 0 && errno != EEXIST) ||
 	    (mkdir(cgi_path(h, ctl, sub, NULL, p), 0755) < 0 && errno != EEXIST))
 		return err_sys(e, errno, "mkdir %s", p);
-	snprintf(text, sizeof text, "%llu", (unsigned long long)limit);
-	cgi_path(h, ctl, sub, file, p);
-	r = cgi_number(p, &now);
-	if (r == 0 && now != limit)
-		r = cgi_write(p, text);
-	if (r == 0)
-		r = cgi_number(p, &now);
-	if (r == 0 && now != limit)
-		r = -EIO;
+	if (ctl == CG_MEMORY)
+		r = bound_memory(h, sub, e);
+	else
+		r = limit_to(cgi_path(h, ctl, sub, "pids.max", p), RESCUE_PIDS, e);
 	if (r < 0)
-		return err_sys(e, r, "write %s to %s", text, p);
+		return r;
 	for (int i = 0; i < n; i++)
 		if (!strcmp(path[i], zone))
 			snprintf(path[i], sizeof path[i], "%s", cgi_path(h, ctl, sub, "tasks", p));
