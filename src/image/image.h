@@ -30,8 +30,8 @@ int image_get(struct ctx *c, struct state *st, const char *uuid, const char *bra
 /* Makes IMAGE_PLATFORM if it is not installed, or remakes it when the host's base files changed. */
 int image_platform(struct ctx *c, struct state *st, struct store *s, struct err *e);
 /*
- * The dataset of a shared root, with its empty folders upper/ and work/, as dst: its inode numbers are none of the
- * image's (upper.c says why that matters).
+ * The dataset of a shared root as dst, with its folders upper/ (in it the image's native folders, kern/overlay.h) and
+ * work/: its inode numbers are none of the image's (upper.c says why that matters).
  */
 int image_upper(struct store *s, const struct image *i, const char *dst, uint64_t quota_id, struct err *e);
 /*

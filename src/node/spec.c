@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/caps.h"
+#include "kern/overlay.h"
 #include "kern/seccomp.h"
 #include "model/vm.h"
 #include "node/snapshot.h"
@@ -154,25 +155,42 @@ bool vm_restart_init(const json_t *rec)
 	return vm_bool(rec, "restart_init", !vm_bool(rec, "docker", false));
 }
 
-/*
- * What is mounted for a zone is locked in it: systemd must not try to unmount it at the end, and fail on the console.
- * Unit names as systemd.unit(5) has them.
- */
+/* Name of the unit for a mount point, as systemd.unit(5) has it. */
+static void systemd_unit(struct buf *b, const char *target)
+{
+	for (const char *p = target + 1; *p; p++) {
+		if (*p == '/')
+			buf_puts(b, "-");
+		else if (strchr(":_.", *p) ? p > target + 1 || *p != '.' : isalnum((unsigned char)*p))
+			buf_printf(b, "%c", *p);
+		else
+			buf_printf(b, "\\x%02x", (unsigned char)*p);
+	}
+	buf_puts(b, ".mount");
+}
+
+/* What is mounted for a zone is locked in it: systemd must not try to unmount it at the end, and fail on the console. */
 static void systemd_mount(struct zspec *z, const char *target)
 {
 	_buf_ struct buf b = BUF_INIT;
 
 	buf_puts(&b, "/run/systemd/system/");
-	for (const char *p = target + 1; *p; p++) {
-		if (*p == '/')
-			buf_puts(&b, "-");
-		else if (strchr(":_.", *p) ? p > target + 1 || *p != '.' : isalnum((unsigned char)*p))
-			buf_printf(&b, "%c", *p);
-		else
-			buf_printf(&b, "\\x%02x", (unsigned char)*p);
-	}
-	buf_puts(&b, ".mount.d/zone.conf");
+	systemd_unit(&b, target);
+	buf_puts(&b, ".d/zone.conf");
 	put_file(z, buf_str(&b), 0644, xstrdup("[Unit]\nDefaultDependencies=no\n"));
+}
+
+/*
+ * A mount that services ask for (PrivateTmp=: /tmp and /var/tmp) may be looked for before systemd has read that far in
+ * mountinfo; without a file it is then "not found", and when it turns up its drop-ins are not looked for again.
+ */
+static void systemd_mount_known(struct zspec *z, const char *target)
+{
+	_buf_ struct buf b = BUF_INIT;
+
+	buf_puts(&b, "/run/systemd/system/");
+	systemd_unit(&b, target);
+	put_file(z, buf_str(&b), 0644, xprintf("[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=zone\nWhere=%s\n", target));
 }
 
 static void systemd_mounts(struct zspec *z)
@@ -181,6 +199,14 @@ static void systemd_mounts(struct zspec *z)
 		if (!(z->mounts[i].flags & ZM_LIVE) && !str_starts(z->mounts[i].target, "/run") &&
 		    !str_starts(z->mounts[i].target, "/dev"))
 			systemd_mount(z, z->mounts[i].target);
+	for (const char *const *n = overlay_natives; *n; n++) {
+		_free_ char *target = xprintf("/%s", *n);
+
+		if (z->shared && !zspec_covers(z, *n))
+			systemd_mount(z, target);
+		if (z->shared || zspec_covers(z, *n))
+			systemd_mount_known(z, target);
+	}
 	systemd_mount(z, "/.zonecontrol");
 	systemd_mount(z, "/.zonecontrol/native");
 }

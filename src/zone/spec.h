@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -80,5 +81,14 @@ void zspec_done(struct zspec *z); /* frees all; z itself is the caller's */
 /* Text form; parse takes hostile-sized input (max 1 MiB) but only ever sees our own. */
 void zspec_write(const struct zspec *z, struct buf *out);
 int zspec_parse(const char *text, size_t n, struct zspec *out, struct err *e);
+
+/* Whether a mount of the zone, for as long as it runs, is on that folder of its root. */
+static inline bool zspec_covers(const struct zspec *z, const char *name)
+{
+	for (unsigned i = 0; i < z->nmounts; i++)
+		if (!(z->mounts[i].flags & ZM_LIVE) && z->mounts[i].target[0] == '/' && !strcmp(z->mounts[i].target + 1, name))
+			return true;
+	return false;
+}
 
 #endif

@@ -6,6 +6,7 @@
  *	shared:  staging tmpfs ── 0, 1, …  the image's layers, idmapped, read-only
  *	                       ├─ u        the zone's own dataset, idmapped (upper and work are in it)
  *	                       └─ r        the overlay over them
+ *	                          └─ var … the upper's native folders, bound over themselves (kern/overlay.h)
  *
  * Overlay itself can't be idmapped, its layers can. The pool is mounted nosuid; here alone that is lifted.
  */
@@ -19,6 +20,7 @@
 
 #include "base/own.h"
 #include "kern/mount.h"
+#include "kern/overlay.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define LAYERS_MAX 64 /* fsconfig(2) takes 255 bytes of "0:1:2:…" */
@@ -71,6 +73,29 @@ static int overlay(struct boot *b, const char *opts, struct err *e)
 	return 0;
 }
 
+static int natives(struct boot *b, int staging, const char *up, struct err *e)
+{
+	_free_ char *path = xprintf("u/%s", up);
+	_fd_ int upper = openat(staging, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = 0;
+
+	if (upper < 0)
+		return err_sys(e, errno, "%s", b->z.upper);
+	for (const char *const *n = overlay_natives; *n && r == 0; n++) {
+		_fd_ int fd = zspec_covers(&b->z, *n) ? -1 : overlay_native_open(upper, *n), m = -1;
+		char at[16];
+
+		if (fd < 0)
+			continue;
+		m = mnt_clone(fd, "", e);
+		snprintf(at, sizeof at, "r/%s", *n);
+		r = m < 0 ? m : b->z.root_ro ? mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e) : 0;
+		if (r == 0)
+			r = mnt_attach_at(m, staging, at, e);
+	}
+	return r;
+}
+
 static int shared_root(struct boot *b, struct err *e)
 {
 	const struct zspec *z = &b->z;
@@ -106,6 +131,8 @@ static int shared_root(struct boot *b, struct err *e)
 	if (r < 0)
 		return r;
 	r = mnt_attach_at(b->root, staging, "r", e);
+	if (r == 0)
+		r = natives(b, staging, up, e);
 	if (r == 0 && chdir("/") < 0)
 		r = err_sys(e, errno, "chdir /");
 	return r;
