@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A small HTTP server, and a client that loads it, for the comparison of zones with plain processes.
+ * A small HTTP server, and a client that loads many, for the comparison of zones with plain processes.
  *
- *	http serve PORT                   keep-alive, one thread, epoll; as an init it also reaps
- *	http load PORT START SECONDS OUT  one connection, one request after the other, from START (unix time) on; writes to
- *	                                  OUT (- = stdout) the number of requests and the histogram of their times
+ *	http serve PORT          keep-alive, one thread, epoll; as an init it also reaps
+ *	http load SECONDS        standard input: a line "PID PORT" for each server, 0 or a process in whose network namespace
+ *	                         it listens on the loopback. One connection to each, on each one request after the other;
+ *	                         after a quarter of a second counts: prints requests a second, median and p99 in ms
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +22,14 @@
 #include <unistd.h>
 
 #define BODY    512
-#define BUCKETS 4096 /* of 10 us */
+#define BUCKETS 400000 /* of 10 us */
+#define SERVERS 4096
 
 static double now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -65,47 +68,92 @@ static int serve(int port)
 	}
 }
 
-static int load(int port, double start, double seconds, const char *out)
+/* A connection to a port of the loopback in that process's network namespace, which it keeps. */
+static int dial(int pid, int port, int home)
+{
+	struct sockaddr_in a = local(port);
+	char path[32];
+	int one = 1, s, ns = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+	if (pid && ((ns = open(path, O_RDONLY | O_CLOEXEC)) < 0 || setns(ns, CLONE_NEWNET) < 0))
+		return -1;
+	s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
+		return -1;
+	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (pid && (close(ns), setns(home, CLONE_NEWNET) < 0))
+		return -1;
+	return s;
+}
+
+static double percentile(const unsigned *hist, unsigned long n, double part)
+{
+	unsigned long seen = 0;
+
+	for (int i = 0; i < BUCKETS; i++) {
+		seen += hist[i];
+		if ((double)seen >= (double)n * part)
+			return (double)i / 100;
+	}
+	return 0;
+}
+
+static int load(double seconds)
 {
 	static const char ask[] = "GET / HTTP/1.1\r\nHost: zone\r\n\r\n";
 	static unsigned hist[BUCKETS];
-	struct sockaddr_in a = local(port);
-	int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-	struct timespec at = {(time_t)start, (long)((start - (double)(time_t)start) * 1e9)};
+	static double asked[SERVERS];
+	static int got[SERVERS], to[SERVERS];
+	struct epoll_event ev[64];
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), ep = epoll_create1(EPOLL_CLOEXEC), pid, port, m = 0;
 	unsigned long n = 0;
-	char b[4096];
-	FILE *f;
+	static char b[65536];
+	double begin, end, t;
 
-	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (connect(s, (struct sockaddr *)&a, sizeof a) < 0) {
-		perror("connect");
-		return 1;
+	for (; m < SERVERS && scanf("%d %d", &pid, &port) == 2; m++) {
+		to[m] = dial(pid, port, home);
+		ev->events = EPOLLIN;
+		ev->data.u32 = (uint32_t)m;
+		if (to[m] < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, to[m], ev) < 0) {
+			perror("connect");
+			return 1;
+		}
 	}
-	clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL);
-	for (double t = now(), end = start + seconds; t < end;) {
-		ssize_t got = 0, r;
-		double then = t;
+	for (int i = 0; i < m; i++) {
+		asked[i] = now();
+		if (write(to[i], ask, sizeof ask - 1) < 0)
+			return 1;
+	}
+	for (begin = (t = now()) + 0.25, end = begin + seconds; t < end;) {
+		int k = epoll_wait(ep, ev, 64, 1000);
 
-		if (write(s, ask, sizeof ask - 1) < 0)
-			return 1;
-		while (got < BODY && (r = read(s, b, sizeof b)) > 0)
-			got += r;
-		if (got < BODY)
-			return 1;
-		t = now();
-		r = (ssize_t)((t - then) * 1e5);
-		hist[r < BUCKETS ? r : BUCKETS - 1]++;
-		n++;
+		for (int j = 0; j < k; j++) {
+			uint32_t i = ev[j].data.u32;
+			ssize_t r = read(to[i], b, sizeof b);
+
+			if (r <= 0)
+				return 1;
+			got[i] += (int)r;
+			if (got[i] < BODY) /* the header is shorter than that, and comes with the body */
+				continue;
+			t = now();
+			if (t >= begin && t < end) {
+				int at = (int)((t - asked[i]) * 1e5);
+
+				hist[at < BUCKETS ? at : BUCKETS - 1]++;
+				n++;
+			}
+			got[i] = 0;
+			asked[i] = t;
+			if (write(to[i], ask, sizeof ask - 1) < 0)
+				return 1;
+		}
+		if (k <= 0)
+			t = now();
 	}
-	f = strcmp(out, "-") ? fopen(out, "w") : stdout;
-	if (!f)
-		return 1;
-	fprintf(f, "%lu", n);
-	for (int i = 0; i < BUCKETS; i++)
-		if (hist[i])
-			fprintf(f, " %d:%u", i, hist[i]);
-	fprintf(f, "\n");
-	return fclose(f) ? 1 : 0;
+	printf("%.1f %.2f %.2f\n", (double)n / seconds, percentile(hist, n, 0.5), percentile(hist, n, 0.99));
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -114,8 +162,8 @@ int main(int argc, char **argv)
 		return serve(80);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(atoi(argv[2]));
-	if (argc == 6 && !strcmp(argv[1], "load"))
-		return load(atoi(argv[2]), atof(argv[3]), atof(argv[4]), argv[5]);
+	if (argc == 3 && !strcmp(argv[1], "load"))
+		return load(atof(argv[2]));
 	fprintf(stderr, "usage: see the head of http.c\n");
 	return 2;
 }
