@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "node/dataset.h"
 #include "node/lock.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -108,6 +109,51 @@ static int settle(struct ctx *c, struct state *st, const char *uuid, struct err 
 	return state_vm_set_state(st, uuid, "failed", e);
 }
 
+struct half {
+	struct ctx *c;
+	struct state *st;
+	struct store *s;
+};
+
+/*
+ * A zonepath that was being made when the machine went down. Its row may be lost (then nobody has been told of a VM, and
+ * no import would take it: away with it), or the end of its making may be.
+ */
+static int settle_half(struct half *h, const char *uuid, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r;
+
+	v.c = h->c;
+	strcpy(v.uuid, uuid);
+	v.lock = lock_try(h->c, uuid, e);
+	if (v.lock < 0)
+		return 0;
+	r = state_vm_get(h->st, uuid, &v.rec, &v.vmstate, &v.id_base, e);
+	if (r == 0)
+		return !str_eq(v.vmstate, "installed") ? 0 : (r = vm_record_save(&v, e)) < 0 ? r : dataset_made(&v, e);
+	if (r != -ENOENT)
+		return r;
+	if (dataset_has_record(h->s, uuid)) {
+		ctx_log(h->c, LOG_WARN, "VM %s is not in the database: `cloister pool import` brings it back", uuid);
+		return 0;
+	}
+	r = dataset_destroy(&v, e);
+	if (r == 0)
+		ctx_log(h->c, LOG_WARN, "VM %s was being created when the machine went down: cleared away", uuid);
+	return r;
+}
+
+static int find_half(const char *uuid, void *arg)
+{
+	struct half *h = arg;
+	struct err e = ERR_INIT;
+
+	if (dataset_half_made(h->s, uuid) && settle_half(h, uuid, &e) < 0)
+		ctx_log(h->c, LOG_WARN, "VM %s was not wholly made: %s", uuid, e.msg);
+	return 0;
+}
+
 static int stale(const char *uuid, const struct zone_run *r, void *arg)
 {
 	if (!r->running)
@@ -164,11 +210,13 @@ int node_boot(struct ctx *c, struct err *e)
 		r = image_recover(c, st, store, e);
 	if (r == 0 && zone_each(c, none_running, NULL, e) == 0)
 		r = image_drop_old(store, e);
-	store_close(&store);
 	if (r == 0)
 		r = state_vm_each(st, 0, find_provisioning, &half, e);
 	for (size_t i = 0; r == 0 && i < half.n; i++)
 		r = settle(c, st, half.uuid[i], e);
+	if (r == 0)
+		r = pool_each_vm(store, find_half, &(struct half){c, st, store}, e);
+	store_close(&store);
 	if (r == 0)
 		r = state_vm_each(st, 0, find_autoboot, &t, e);
 	state_close(&st);

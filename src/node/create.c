@@ -79,7 +79,10 @@ static int undo_root(struct ctx *c, void *op, struct err *e)
 
 static int do_record(struct ctx *c, void *op, struct err *e)
 {
-	return vm_record_save(((struct create *)op)->v, e);
+	struct vm *v = ((struct create *)op)->v;
+	int r = vm_record_save(v, e);
+
+	return r < 0 ? r : dataset_made(v, e);
 }
 
 static int do_boot(struct ctx *c, void *op, struct err *e)

@@ -14,6 +14,13 @@
 
 #define GIB 1073741824ULL
 
+/*
+ * A zonepath that is being made has the sticky bit, which means nothing on a folder of root's, from its first moment on:
+ * what the machine's end leaves of a create can be told from a VM whose record was lost.
+ */
+#define MADE   0700
+#define MAKING (S_ISVTX | MADE)
+
 static uint64_t quota_id(const struct vm *v)
 {
 	return store_quota_id(v->store, v->id_base);
@@ -48,13 +55,39 @@ int dataset_make(struct vm *v, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
 		_free_ char *dir = xprintf("%s%s", v->uuid, dirs[i]);
 
-		if (mkdirat(store_fd(v->store), dir, 0700) < 0)
+		if (mkdirat(store_fd(v->store), dir, i == 0 ? MAKING : MADE) < 0)
 			return err_sys(e, errno, "mkdir %s/%s", v->c->node.pool, dir);
 	}
-	r = dataset_quota(v, e);
+	/* in this order: a group that has a member is taken for no killed command's */
+	r = dataset_make_root(v, root, e);
 	if (r == 0)
-		r = dataset_make_root(v, root, e);
+		r = dataset_quota(v, e);
 	return r < 0 ? err_add(e, "root of VM %s", v->uuid) : 0;
+}
+
+int dataset_made(struct vm *v, struct err *e)
+{
+	int r = vm_need_store(v, e);
+
+	if (r == 0 && fchmodat(store_fd(v->store), v->uuid, MADE, 0) < 0)
+		r = err_sys(e, errno, "%s/%s", v->c->node.pool, v->uuid);
+	return r;
+}
+
+bool dataset_half_made(const struct store *s, const char *uuid)
+{
+	struct stat st;
+
+	return fstatat(store_fd(s), uuid, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX);
+}
+
+bool dataset_has_record(const struct store *s, const char *uuid)
+{
+	_free_ char *path = xprintf("%s/config/record.json", uuid);
+	struct stat st;
+
+	/* what can't be looked at is not said to be missing */
+	return fstatat(store_fd(s), path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 static int destroy_one(const char *name, uint64_t created_ns, void *arg)
@@ -90,6 +123,8 @@ int dataset_absent(struct vm *v, struct err *e)
 
 	if (fstatat(store_fd(v->store), v->uuid, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
+	if (dataset_half_made(v->store, v->uuid) && !dataset_has_record(v->store, v->uuid))
+		return dataset_destroy(v, e);
 	err_set(e, EEXIST, "%s/%s exists although no VM of that uuid is in the database", v->c->node.pool, v->uuid);
 	return err_hint(e, "If it is a VM from another installation, `cloister pool import` brings it back.");
 }

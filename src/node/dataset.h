@@ -5,11 +5,18 @@
 
 #include "node/vm.h"
 
-/* Zonepath, config/, cores/, quota, root (from v->image, shared or private). */
+/* Zonepath, config/, cores/, root (from v->image, shared or private), quota. It counts as half made from the first. */
 int dataset_make(struct vm *v, struct err *e);
+/* Its record is there: it is whole. */
+int dataset_made(struct vm *v, struct err *e);
+bool dataset_half_made(const struct store *s, const char *uuid);
+bool dataset_has_record(const struct store *s, const char *uuid);
 /* All of it away. The zone must not run. */
 int dataset_destroy(struct vm *v, struct err *e);
-/* -EEXIST if the zonepath is there already (a VM that is not in the database: see pool import). */
+/*
+ * For a VM that is not in the database: -EEXIST if its zonepath is there (see pool import). What a create left when the
+ * machine went down, which no import would take, is cleared.
+ */
 int dataset_absent(struct vm *v, struct err *e);
 /* Makes a root dataset called name ("<uuid>/root") from v->image. */
 int dataset_make_root(struct vm *v, const char *name, struct err *e);

@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "model/vm.h"
-#include "node/exit.h"
 #include "node/provision.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -67,9 +66,6 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e)
 	/* somebody was quicker: stopped, deleted or booted it again while we waited for the lock */
 	if (v.run.running || v.run.halting || v.run.ended == ZONE_END_NONE)
 		return 0;
-	r = exit_save(c, uuid, &v.run, e);
-	if (r < 0)
-		ctx_log(c, LOG_WARN, "exit status of VM %s: %s", uuid, e->msg);
 	r = provision_down(&v, v.run.ended == ZONE_END_HALT || (v.run.ended != ZONE_END_REBOOT && !vm_restart_init(v.rec)), e);
 	if (r < 0)
 		return r;

@@ -3,11 +3,11 @@
 #ifndef CLOISTER_NODE_EXIT_H
 #define CLOISTER_NODE_EXIT_H
 
+#include "base/buf.h"
 #include "zone/zone.h"
 
-/* From what the keeper found (r->ended). Nothing is written while nothing has ended. */
+/* What the keeper found, as the JSON object that is kept. false: nothing has ended. */
+bool exit_text(const struct zone_run *r, struct buf *out);
 int exit_save(const struct ctx *c, const char *uuid, const struct zone_run *r, struct err *e);
-/* status: exit code, or minus the signal's number; *known=0 when nobody could tell. -ENOENT before the first exit. */
-int exit_load(const struct ctx *c, const char *uuid, int *status, int *known, char when[72], struct err *e);
 
 #endif

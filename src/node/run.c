@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "model/vm.h"
+#include "node/exit.h"
 #include "node/tables.h"
 #include "node/vm.h"
 #include "zone/limits.h"
@@ -121,10 +122,21 @@ int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 
 int vm_halt_zone(struct vm *v, struct err *e)
 {
-	int r = vm_need_cg(v, e);
+	struct err we = ERR_INIT;
+	struct zone_run end;
+	int w, r = vm_need_cg(v, e);
 
 	if (r == 0)
-		r = zone_teardown(v->c, &v->cg, v->uuid, e);
+		r = zone_end(v->c, &v->cg, v->uuid, &end, e);
+	if (r < 0)
+		return r;
+	/* before the run directory goes, which knows it till then; and not while the zone's file systems have this to write out */
+	w = exit_save(v->c, v->uuid, &end, &we);
+	if (w < 0 && w != -ENOENT)
+		ctx_log(v->c, LOG_WARN, "exit status of VM %s: %s", v->uuid, we.msg);
+	r = failpoint("halt-forget", e);
+	if (r == 0)
+		r = zone_forget(v->c, v->uuid, e);
 	if (r == 0)
 		memset(&v->run, 0, sizeof v->run);
 	return r;

@@ -15,7 +15,6 @@
 #include "model/vm.h"
 #include "node/commit.h"
 #include "node/dataset.h"
-#include "node/exit.h"
 #include "node/lock.h"
 #include "node/provision.h"
 #include "node/stop.h"
@@ -104,26 +103,14 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 	if (r == 0) {
 		_fd_ int keeper = pidfd_of(v->run.keeper_pid, v->run.keeper_start, NULL);
 		struct zone_run now = {0};
-		bool killed = false;
 
 		t = took(v, "halt", "halt-ask", t);
 		/* it writes down how init ended, and ends; or the kill below is the end */
 		if (keeper >= 0 && zone_status(v->c, v->uuid, &now, NULL) == 0 && !now.running)
 			pidfd_wait(keeper, KEEPER_MS);
-		if (zone_status(v->c, v->uuid, &now, NULL) == 0) {
-			killed = now.running;
-			if (!killed)
-				exit_save(v->c, v->uuid, &now, NULL);
-		}
 		t = took(v, "halt", "halt-end", t);
 		r = vm_halt_zone(v, e);
 		took(v, "halt", "halt-zone", t);
-		/* afterwards: with it the zone's file systems would have something to write out when they end */
-		if (killed) {
-			now.ended = ZONE_END_SIGNAL;
-			now.end_status = SIGKILL;
-			exit_save(v->c, v->uuid, &now, NULL);
-		}
 	} else {
 		zone_mark_halting(v->c, v->uuid, false, NULL);
 	}

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "node/exit.h"
 #include "node/vmstate.h"
 #include "zone/spec.h"
 
@@ -30,14 +31,17 @@ static void warn(const struct ctx *c, const char *uuid, const char *what, const 
 	ctx_log(c, LOG_WARN, "VM %s: %s: %s", uuid, what, why);
 }
 
-/* How init ended last: <zonepath>/config/lastexited.json, whose members are the properties. */
-static void put_exit(const struct ctx *c, const char *uuid, json_t *o)
+/*
+ * How init ended last: <zonepath>/config/lastexited.json, whose members are the properties; or what its keeper found,
+ * while no command has put it there.
+ */
+static void put_exit(const struct ctx *c, const char *uuid, const struct zone_run *run, json_t *o)
 {
 	_free_ char *path = xprintf("%s/%s/config/lastexited.json", c->node.pool, uuid);
 	_buf_ struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
 	json_t *last, *v;
-	int r = file_read(AT_FDCWD, path, 4096, &b, &e);
+	int r = run && exit_text(run, &b) ? 0 : file_read(AT_FDCWD, path, 4096, &b, &e);
 
 	if (r == -ENOENT || r == -ENOTDIR)
 		return;
@@ -119,7 +123,7 @@ json_t *vm_live_of_row(struct ctx *c, const struct vm_facts *f, unsigned parts)
 		json_object_set_new(o, "transition_expire", json_integer((row->state_ns + VM_PROVISION_NS) / 1000000));
 	}
 	if ((parts & LIVE_EXIT) && f->store)
-		put_exit(c, row->uuid, o);
+		put_exit(c, row->uuid, f->run, o);
 	if ((parts & LIVE_RESTARTS) && (up || (f->run && f->run->keeper)))
 		put_restarts(c, row->uuid, o);
 	if ((parts & LIVE_SNAPSHOTS) && f->store)

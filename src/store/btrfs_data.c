@@ -147,21 +147,32 @@ static int quota_drop(struct store *s, uint64_t id)
 	return r < 0 ? r : btrfs_group_remove(s->fd, id);
 }
 
+static int join_once(struct store *s, uint64_t sub, uint64_t id)
+{
+	int r = btrfs_group_make(s->fd, id), in;
+
+	if (r == 0)
+		r = btrfs_group_join(s->fd, sub, id);
+	in = r < 0 ? r : btrfs_group_member(s->fd, sub, id);
+	return in < 0 ? in : in ? r : -EIO;
+}
+
+/* As create(): the group may be taken away while it is empty. */
+static int join_one(struct store *s, uint64_t sub, uint64_t id)
+{
+	int r = join_once(s, sub, id);
+
+	return r == -EIO || r == -ENOENT || r == -EINVAL ? join_once(s, sub, id) : r;
+}
+
 static int quota_join(struct store *s, int fd, uint64_t id)
 {
 	struct ids m = {.v = NULL};
-	int r = btrfs_group_make(s->fd, id), recount = 0;
+	int r = btrfs_subvol_nested(s->fd, fd, ids_add, &m), recount = 0;
 
-	if (r == 0)
-		r = btrfs_subvol_nested(s->fd, fd, ids_add, &m);
 	for (size_t i = 0; r >= 0 && i < m.n; i++) {
-		r = btrfs_group_join(s->fd, m.v[i], id);
-		if (r < 0)
-			break;
+		r = join_one(s, m.v[i], id);
 		recount |= r;
-		r = btrfs_group_member(s->fd, m.v[i], id);
-		if (r == 0)
-			r = -EIO;
 	}
 	free(m.v);
 	return r < 0 ? r : recount;
@@ -192,7 +203,7 @@ static int any_member(uint64_t id, void *arg)
 static int quota_recover(struct store *s)
 {
 	struct ids g = {.v = NULL};
-	uint64_t top, limit;
+	uint64_t top;
 	int r = btrfs_subvol_id(s->fd, &top);
 
 	if (r == 0)
@@ -201,14 +212,9 @@ static int quota_recover(struct store *s)
 		uint64_t id = g.v[i] & 0xffffffffffffULL;
 
 		if (g.v[i] >> 48 == 1) {
-			/*
-			 * One with a limit belongs to a VM that is being made; store_quota_drop() takes the limit away
-			 * before anything else.
-			 */
-			if (id < ZONE_FIRST || id > ZONE_LAST || btrfs_group_get(s->fd, g.v[i], &limit, NULL) < 0 || limit ||
-			    btrfs_group_members(s->fd, g.v[i], any_member, NULL) != 0)
-				continue;
-			btrfs_group_remove(s->fd, g.v[i]);
+			/* A VM that is being made has its limit set when its root is in the group, and finds it gone before. */
+			if (id >= ZONE_FIRST && id <= ZONE_LAST && btrfs_group_members(s->fd, g.v[i], any_member, NULL) == 0)
+				btrfs_group_remove(s->fd, g.v[i]);
 		} else if (g.v[i] >> 48 == 0 && id >= 256 && top == BTRFS_FS_TREE_OBJECTID) {
 			/* of a deleted subvolume: newer kernels do it themselves. In use still: the kernel says EBUSY. */
 			if (btrfs_search(s->fd, BTRFS_ROOT_TREE_OBJECTID, id, id, BTRFS_ROOT_ITEM_KEY, BTRFS_ROOT_ITEM_KEY, any_item,

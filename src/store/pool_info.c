@@ -83,7 +83,7 @@ int pool_status(struct ctx *c, struct pool_status *out, struct err *e)
 	return r;
 }
 
-int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *json, size_t n, void *arg), void *arg, struct err *e)
+int pool_each_vm(struct store *s, int (*each)(const char *uuid, void *arg), void *arg, struct err *e)
 {
 	_dir_ DIR *d = NULL;
 	int fd = store_dir_open(s->fd, "."), r = 0;
@@ -93,19 +93,33 @@ int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *
 	d = dir_of(fd);
 	if (!d)
 		return err_sys(e, errno, "pool");
-	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
-		_buf_ struct buf b = BUF_INIT;
-		char path[UUID_LEN + 32];
-		_fd_ int conf = -1;
-
-		if (!uuid_valid(de->d_name))
-			continue;
-		snprintf(path, sizeof path, "%.36s/config", de->d_name);
-		conf = store_dir_open(fd, path);
-		if (conf < 0 || file_read(conf, "record.json", 16 << 20, &b, NULL) < 0)
-			r = each(de->d_name, NULL, 0, arg); /* a VM without a record: the caller decides */
-		else
-			r = each(de->d_name, buf_str(&b), b.len, arg);
-	}
+	for (struct dirent *de; r >= 0 && (de = readdir(d));)
+		if (uuid_valid(de->d_name))
+			r = each(de->d_name, arg);
 	return r < 0 ? r : 0;
+}
+
+struct records {
+	struct store *s;
+	int (*each)(const char *uuid, const char *json, size_t n, void *arg);
+	void *arg;
+};
+
+static int record_of(const char *uuid, void *arg)
+{
+	struct records *a = arg;
+	_buf_ struct buf b = BUF_INIT;
+	char path[UUID_LEN + 32];
+	_fd_ int conf = -1;
+
+	snprintf(path, sizeof path, "%.36s/config", uuid);
+	conf = store_dir_open(a->s->fd, path);
+	if (conf < 0 || file_read(conf, "record.json", 16 << 20, &b, NULL) < 0)
+		return a->each(uuid, NULL, 0, a->arg); /* a VM without a record: the caller decides */
+	return a->each(uuid, buf_str(&b), b.len, a->arg);
+}
+
+int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *json, size_t n, void *arg), void *arg, struct err *e)
+{
+	return pool_each_vm(s, record_of, &(struct records){s, each, arg}, e);
 }

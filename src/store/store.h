@@ -70,6 +70,8 @@ struct pool_status {
 };
 int pool_status(struct ctx *c, struct pool_status *out, struct err *e);
 
+/* Every zonepath on the pool, whether or not a VM of that uuid is known. */
+int pool_each_vm(struct store *s, int (*each)(const char *uuid, void *arg), void *arg, struct err *e);
 /* Every <pool>/<uuid>/config/record.json, as bytes nobody has checked; json NULL: a VM without one. A negative return of
    each ends it and is returned. */
 int pool_each_record(struct store *s, int (*each)(const char *uuid, const char *json, size_t n, void *arg), void *arg, struct err *e);

@@ -43,9 +43,8 @@ static int worker_leave(const struct ctx *c, const char *uuid, struct err *e)
 	return leave(pid, start, 0, "worker", e);
 }
 
-int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e)
+int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_run *end, struct err *e)
 {
-	_free_ char *dir = xprintf("%s/%s", c->node.run, uuid);
 	struct zone_run r;
 	int rc = zone_status(c, uuid, &r, e);
 
@@ -76,12 +75,30 @@ int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, stru
 		rc = worker_leave(c, uuid, e);
 	if (rc == 0)
 		rc = cg_zone_destroy(h, uuid, DIE_MS, e);
-	if (rc == 0) {
-		_fd_ int run = open(c->node.run, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		if (run >= 0)
-			index_forget(run, uuid);
-		rc = dir_remove(AT_FDCWD, dir, e);
+	if (rc == 0)
+		rc = zone_status(c, uuid, end, e);
+	/* it was we who killed it, and no keeper has lived to say so */
+	if (rc == 0 && r.running && end->ended == ZONE_END_NONE) {
+		end->ended = ZONE_END_SIGNAL;
+		end->end_status = SIGKILL;
 	}
 	return rc;
+}
+
+int zone_forget(struct ctx *c, const char *uuid, struct err *e)
+{
+	_free_ char *dir = xprintf("%s/%s", c->node.run, uuid);
+	_fd_ int run = open(c->node.run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (run >= 0)
+		index_forget(run, uuid);
+	return dir_remove(AT_FDCWD, dir, e);
+}
+
+int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e)
+{
+	struct zone_run end;
+	int r = zone_end(c, h, uuid, &end, e);
+
+	return r < 0 ? r : zone_forget(c, uuid, e);
 }

@@ -78,6 +78,9 @@ int zone_wait(const struct ctx *c, const struct zone_run *r, int ms, struct err 
  * keeper that is the caller's parent), removes cgroups and the run directory. Idempotent.
  */
 int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e);
+/* Its two halves. All but the run directory; end: what that says now of how init ended. Then the run directory. */
+int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_run *end, struct err *e);
+int zone_forget(struct ctx *c, const char *uuid, struct err *e);
 
 /* Mounts and devices of a running zone, in the build namespace, so that their flags are locked inside. */
 int zone_mount_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zmount *m, struct err *e);

@@ -25,7 +25,7 @@ zone_mem() { echo $(($(cat "$mem/memory.usage_in_bytes" 2>/dev/null || cat "$mem
 fresh() {
 	[ "$(vmadm get "$z" | jq '.init_restarts // 1')" = 0 ] || vmadm stop "$z" -F >/dev/null 2>&1
 	vmadm start "$z" >/dev/null 2>&1
-	zlogin "$z" true || not_ok "the zone is there before it is tried again"
+	await 20 timeout 20 zlogin "$z" true || not_ok "the zone is there before it is tried again" "$(zlogin "$z" true 2>&1)"
 }
 
 # what, at most so many, "refused" = it has to be refused before that
