@@ -75,6 +75,7 @@ int btrfs_group_join(int fd, uint64_t child, uint64_t parent);
 int btrfs_group_leave(int fd, uint64_t child, uint64_t parent);
 int btrfs_group_member(int fd, uint64_t child, uint64_t parent); /* 1, 0 */
 int btrfs_group_members(int fd, uint64_t parent, int (*each)(uint64_t child, void *), void *arg);
+int btrfs_group_parents(int fd, uint64_t child, int (*each)(uint64_t parent, void *), void *arg);
 
 /* ---- devices ---- */
 struct btrfs_dev {

@@ -217,10 +217,25 @@ static int member_one(const struct btrfs_item *it, void *arg)
 	return it->offset < it->objectid ? m->each(it->offset, m->arg) : 0;
 }
 
+static int parent_each(const struct btrfs_item *it, void *arg)
+{
+	struct members *m = arg;
+
+	return it->offset > it->objectid ? m->each(it->offset, m->arg) : 0;
+}
+
 int btrfs_group_members(int fd, uint64_t parent, int (*each)(uint64_t child, void *), void *arg)
 {
 	struct members m = {.each = each, .arg = arg};
 
 	return btrfs_search(fd, BTRFS_QUOTA_TREE_OBJECTID, parent, parent, BTRFS_QGROUP_RELATION_KEY, BTRFS_QGROUP_RELATION_KEY,
 			    member_one, &m);
+}
+
+int btrfs_group_parents(int fd, uint64_t child, int (*each)(uint64_t parent, void *), void *arg)
+{
+	struct members m = {.each = each, .arg = arg};
+
+	return btrfs_search(fd, BTRFS_QUOTA_TREE_OBJECTID, child, child, BTRFS_QGROUP_RELATION_KEY, BTRFS_QGROUP_RELATION_KEY,
+			    parent_each, &m);
 }

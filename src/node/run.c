@@ -128,15 +128,15 @@ int vm_halt_zone(struct vm *v, struct err *e)
 
 	if (r == 0)
 		r = zone_end(v->c, &v->cg, v->uuid, &end, e);
+	if (r == 0)
+		r = failpoint("halt-end", e);
 	if (r < 0)
 		return r;
 	/* before the run directory goes, which knows it till then; and not while the zone's file systems have this to write out */
 	w = exit_save(v->c, v->uuid, &end, &we);
 	if (w < 0 && w != -ENOENT)
 		ctx_log(v->c, LOG_WARN, "exit status of VM %s: %s", v->uuid, we.msg);
-	r = failpoint("halt-forget", e);
-	if (r == 0)
-		r = zone_forget(v->c, v->uuid, e);
+	r = zone_forget(v->c, v->uuid, e);
 	if (r == 0)
 		memset(&v->run, 0, sizeof v->run);
 	return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Ranges of 65,536 host user ids: the lowest free one, whatever the number of zones. Ranges are handed out upwards;
- * those that came back, and those that were skipped because the host uses them, wait in id_free.
+ * those that came back, and those that were skipped because the host uses them, wait in id_free. A range that is asked
+ * for by number is the VM's if no other has it (the table's own constraint).
  */
 #include <errno.h>
 
@@ -103,9 +104,13 @@ static int from_holes(struct state *s, int64_t lo, int64_t hi, const uint32_t *s
 
 int idrange_take(struct state *s, const uint32_t *skip, size_t nskip, uint32_t *out, struct err *e)
 {
-	int64_t lo = s->c->node.id_base, hi = lo + (int64_t)s->c->node.id_count * RANGE, base = 0;
-	int r = from_freed(s, lo, hi, skip, nskip, &base, e);
+	int64_t lo = s->c->node.id_base, hi = lo + (int64_t)s->c->node.id_count * RANGE, base = *out;
+	int r = 1;
 
+	if (!base)
+		r = from_freed(s, lo, hi, skip, nskip, &base, e);
+	else if (base < lo || base >= hi || (base - lo) % RANGE)
+		return err_set(e, ERANGE, "user ids from %lld on are not a range of node %s", (long long)base, s->c->node.name);
 	if (r == 0) {
 		r = one_int(s, SQL_ID_TOP, lo, hi, &base, e);
 		if (r < 0)

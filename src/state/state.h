@@ -46,7 +46,7 @@ struct vm_row {
 /*
  * Inserts the record in state `state` and allocates a uid range: first free one of the node's, skipping ranges that
  * /etc/subuid, /etc/subgid and passwd use (given by the caller as skip[], multiples of 65536). -EEXIST names what is
- * taken (uuid, zonename; later mac, ip).
+ * taken (uuid, zonename; later mac, ip). *id_base, where it is not 0, is the range that it has to be.
  */
 int state_vm_insert(struct state *s, const json_t *rec, const char *state, const uint32_t *skip, size_t nskip,
 		    uint32_t *id_base, struct err *e);

@@ -144,7 +144,7 @@ static int insert(struct state *s, const json_t *rec, const char *vmstate, const
 int state_vm_insert(struct state *s, const json_t *rec, const char *vmstate, const uint32_t *skip, size_t nskip,
 		    uint32_t *id_base, struct err *e)
 {
-	uint32_t base = 0;
+	uint32_t base = id_base ? *id_base : 0;
 	int r = db_begin(s, false, e);
 
 	if (r < 0)

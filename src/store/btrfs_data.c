@@ -226,16 +226,36 @@ static int quota_recover(struct store *s)
 	return r == -ENOENT ? 0 : r < 0 ? r : 0;
 }
 
-static int quota_reset(struct store *s)
-{
-	struct ids g = {.v = NULL};
-	int r = btrfs_search(s->fd, BTRFS_QUOTA_TREE_OBJECTID, 0, 0, BTRFS_QGROUP_INFO_KEY, BTRFS_QGROUP_INFO_KEY, group_one, &g);
+struct leave {
+	struct store *s;
+	uint64_t sub, keep;
+	int recount;
+};
 
-	for (size_t i = 0; r >= 0 && i < g.n; i++)
-		if (g.v[i] >= BTRFS_GROUP(1, ZONE_FIRST) && g.v[i] <= BTRFS_GROUP(1, ZONE_LAST))
-			r = quota_drop(s, g.v[i]);
-	free(g.v);
-	return r;
+static int leave_one(uint64_t group, void *arg)
+{
+	struct leave *l = arg;
+	int r;
+
+	if (group == l->keep || group < BTRFS_GROUP(1, ZONE_FIRST) || group > BTRFS_GROUP(1, ZONE_LAST))
+		return 0;
+	r = btrfs_group_leave(l->s->fd, l->sub, group);
+	l->recount |= r > 0;
+	return r < 0 ? r : 0;
+}
+
+static int quota_leave(struct store *s, int fd, uint64_t keep)
+{
+	struct ids m = {.v = NULL};
+	struct leave l = {.s = s, .keep = keep};
+	int r = btrfs_subvol_nested(s->fd, fd, ids_add, &m);
+
+	for (size_t i = 0; r >= 0 && i < m.n; i++) {
+		l.sub = m.v[i];
+		r = btrfs_group_parents(s->fd, l.sub, leave_one, &l);
+	}
+	free(m.v);
+	return r < 0 ? r : l.recount;
 }
 
 const struct store_ops store_btrfs = {
@@ -266,6 +286,6 @@ const struct store_ops store_btrfs = {
 	.quota_drop = quota_drop,
 	.quota_join = quota_join,
 	.quota_recount = quota_recount,
-	.quota_reset = quota_reset,
+	.quota_leave = quota_leave,
 	.quota_recover = quota_recover,
 };

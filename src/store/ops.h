@@ -56,7 +56,7 @@ struct store_ops {
 	int (*quota_drop)(struct store *, uint64_t id);
 	int (*quota_join)(struct store *, int fd, uint64_t id); /* 1: recount */
 	int (*quota_recount)(struct store *);
-	int (*quota_reset)(struct store *);
+	int (*quota_leave)(struct store *, int fd, uint64_t keep); /* 1: recount */
 	int (*quota_recover)(struct store *);
 };
 

@@ -396,9 +396,13 @@ int store_quota_recount(struct store *s, struct err *e)
 	return r < 0 ? err_sys(e, r, "pool: count the quotas again") : 0;
 }
 
-int store_quota_reset(struct store *s, struct err *e)
+int store_quota_leave(struct store *s, const char *name, uint64_t keep, struct err *e)
 {
-	int r = s->ops->quota_reset(s);
+	_fd_ int fd = open_dataset(s, name, e);
+	int r;
 
-	return r < 0 ? err_sys(e, r, "pool: remove the quota groups") : 0;
+	if (fd < 0)
+		return fd;
+	r = s->ops->quota_leave(s, fd, keep);
+	return r < 0 ? err_sys(e, r, "dataset %s: leave the quota groups of others", name) : r;
 }

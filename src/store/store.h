@@ -127,9 +127,12 @@ int store_quota_drop(struct store *s, uint64_t quota_id, struct err *e);
  * 1: with full quotas the numbers are wrong until store_quota_recount(), which takes long; so clone directly there.
  */
 int store_quota_recount(struct store *s, struct err *e);
-/* Import: id ranges may have changed, so all groups of zones go, to be made and joined afresh. */
-int store_quota_reset(struct store *s, struct err *e);
 int store_quota_join(struct store *s, const char *name, uint64_t quota_id, struct err *e);
+/*
+ * Takes a dataset, and all nested in it, out of all zones' groups but this one (0: of all), which were those of another
+ * node or of a lost database. 1: as above.
+ */
+int store_quota_leave(struct store *s, const char *name, uint64_t keep, struct err *e);
 int store_sync(struct store *s, struct err *e);
 
 /* Clears what killed commands left: .tmp, deleted subvolumes' groups, groups without members. */

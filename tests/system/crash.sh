@@ -100,6 +100,13 @@ zlogin "$v" 'kill -TERM 1' >/dev/null 2>&1
 kill -KILL "$(vmadm get "$v" | jq .pid)" 2>/dev/null
 check "ends" await 20 eval '[ "$(vmstate "$v")" = stopped ]'
 like "adoption keeps the exit status" "$(vmadm get "$v" | jq -c .exit_status)" '^-?[0-9]+$'
+# a stop that is killed when the zone has ended has not lost how the zone ended: not before the next command, and not after it
+vmadm start "$v" >/dev/null 2>&1
+rm -f "$NODE_POOL/$v/config/lastexited.json"
+CLOISTER_FAIL=halt-end:kill vmadm stop "$v" -F >/dev/null 2>&1
+eq "a killed stop: its exit status is there" "$(vmadm get "$v" | jq .exit_status)" -9
+vmadm start "$v" >/dev/null 2>&1
+eq "a killed stop: and stays" "$(vmadm get "$v" | jq -c '[.state, .exit_status]')" '["running",-9]'
 vmadm delete "$v" >/dev/null 2>&1
 
 # ---- damaged records ----
@@ -113,7 +120,8 @@ for bad in '{' '' '[]' '{"uuid":"x"}' "$(printf '{"a":%.0s' {1..300})" 'null'; d
 	check "nor the list" vmadm list
 done
 eq "a damaged record: nothing of it was lost" "$(ls -d "$NODE_POOL/$d/root")" "$NODE_POOL/$d/root"
-sql "UPDATE record SET text = '${good//\'/\'\'}' WHERE uuid = '$d'"
+check "import takes a damaged one back from the pool" cloister pool import
+eq "as it was" "$(sql "SELECT text FROM record WHERE uuid = '$d'" | jq -cS .)" "$(jq -cS . <<<"$good")"
 check "mended, it works" vmadm start "$d"
 vmadm stop "$d" -F >/dev/null 2>&1
 echo garbage >"$NODE_POOL/$d/config/lastexited.json"
@@ -140,8 +148,20 @@ fails 1 'node.db' vmadm list
 fails 1 'node.db' vmadm create <<<'{"brand":"joyent-minimal"}'
 fails 1 'node.db' cloister boot
 rm -f "$NODE_STATE"/node.db*
+ids() { awk '$1 == 0 {print $2; exit}' "/proc/$(awk '/^init/ {print $2}' "$NODE_RUN/$1/zone")/uid_map"; }
+groups=/sys/fs/btrfs/$(findmnt -no UUID "$NODE_POOL")/qgroups
+group_of() { echo "1_$(($(ids "$1") >> 16))"; }
+limit_of() { cat "$groups/$(group_of "$1")/max_referenced"; }
+limits=$(limit_of "$a")
+while :; do limit_of "$a"; done >limits.out 2>&1 &
+watch=$!
 check "the database gone: import has all from the pool" cloister pool import
+kill "$watch"
+wait "$watch" 2>/dev/null
 eq "the same VMs in the same states" "$(states)" "$before"
+eq "what runs keeps its user ids" "$(sql "SELECT id_base FROM vm WHERE uuid = '$a'")" "$(ids "$a")"
+eq "and nobody else got them" "$(sql 'SELECT count(DISTINCT id_base) = count(*) FROM vm')" 1
+eq "and its quota held all the time" "$(sort -u limits.out)" "$limits"
 check "usable at once" vmadm update "$b" max_lwps=350
 
 # ---- a full pool ----
@@ -187,9 +207,7 @@ mkzone e echo
 vmadm update "$e" autoboot=false >/dev/null # runs, but is not to come back
 vmadm stop "$d" -F >/dev/null 2>&1
 eq "before" "$(states)" "alpha=running damaged=stopped echo=running fuller=running "
-for cg in $(node_cgroups "$NODE"); do [ ! -w "$cg/cgroup.kill" ] || echo 1 >"$cg/cgroup.kill"; done
-await 10 bash -c '! pgrep -f "zoneadmd.*'"$a"'"'
-for cg in $(node_cgroups "$NODE"); do find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null; done
+power_cut keep
 umount -l "$NODE_POOL"
 await 10 bash -c '! losetup -nO BACK-FILE | grep -q "'"$NODE_STATE"'"' || losetup -nO NAME,BACK-FILE | awk -v s="$NODE_STATE" 'index($2, s) {print $1}' | xargs -r losetup -d
 cat /proc/sys/kernel/random/uuid >bootid

@@ -223,6 +223,15 @@ node_clean() { # node
 	return 0
 }
 
+# The node's processes and cgroups go, as when the machine does; its run directory too unless told to keep it.
+power_cut() { # [keep]
+	local cg
+	for cg in $(node_cgroups "$NODE"); do [ ! -w "$cg/cgroup.kill" ] || echo 1 >"$cg/cgroup.kill"; done
+	await 10 eval '[ -z "$(for cg in $(node_cgroups "$NODE"); do find "$cg" -name cgroup.procs -exec cat {} + 2>/dev/null; done)" ]'
+	for cg in $(node_cgroups "$NODE"); do find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null; done
+	[ "${1:-}" = keep ] || rm -rf "$NODE_RUN"
+}
+
 # A pool of its own for this node, 2 GiB unless told.
 pool() { # [size]
 	run cloister pool create --size "${1:-2G}"

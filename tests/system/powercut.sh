@@ -17,15 +17,6 @@ for q in sys.argv[2:]:
 P
 forget_row() { sql "DELETE FROM vm WHERE uuid = '$1'" "DELETE FROM record WHERE uuid = '$1'"; }
 
-# What a reboot leaves of processes, cgroups and /run.
-power_cut() {
-	local cg pid
-	for cg in $(node_cgroups "$NODE"); do [ ! -w "$cg/cgroup.kill" ] || echo 1 >"$cg/cgroup.kill"; done
-	await 10 eval '[ -z "$(for cg in $(node_cgroups "$NODE"); do find "$cg" -name cgroup.procs -exec cat {} + 2>/dev/null; done)" ]'
-	for cg in $(node_cgroups "$NODE"); do find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null; done
-	rm -rf "$NODE_RUN"
-}
-
 leftovers() { # uuid
 	find /sys/fs/cgroup -maxdepth 5 -name "$1" 2>/dev/null
 	ls -d "$NODE_POOL/$1" "$NODE_RUN/$1" "$NODE_LOG/vms/$1" 2>/dev/null
@@ -118,20 +109,20 @@ rm -rf "${NODE_POOL:?}/$y"
 out=$(vmadm -v delete "$z" 2>&1)
 for s in $(sed -nE "s/^[a-z-]+ [0-9a-f-]{36}: (delete-[a-z-]+) +[0-9.]+ ms$/\1/p" <<<"$out" | sort -u); do
 	for at in "$s" "$s+"; do
-		mkzone u victim
-		CLOISTER_FAIL="$at:kill" vmadm delete "$u" >/dev/null 2>&1
+		mkzone x victim
+		CLOISTER_FAIL="$at:kill" vmadm delete "$x" >/dev/null 2>&1
 		power_cut
 		check "delete cut at $at: boot" eval 'cloister boot || true'
-		if known "$u"; then
-			like "delete cut at $at: a named state" "$(vmstate "$u")" '^(running|stopped|missing)$'
-			check "delete cut at $at: delete clears it" vmadm delete "$u"
+		if known "$x"; then
+			like "delete cut at $at: a named state" "$(vmstate "$x")" '^(running|stopped|missing)$'
+			check "delete cut at $at: delete clears it" vmadm delete "$x"
 		fi
-		eq "delete cut at $at: nothing is left" "$(leftovers "$u")" ""
+		eq "delete cut at $at: nothing is left" "$(leftovers "$x")" ""
 	done
 done
 
 # ---- nor does the pool keep anything: quota groups, clones that were being made ----
-btrfs subvolume sync "$NODE_POOL" >/dev/null
+for c in "filesystem sync" "subvolume sync" "filesystem sync"; do btrfs $c "$NODE_POOL" >/dev/null; done
 check "boot" cloister boot
 groups=/sys/fs/btrfs/$(findmnt -no UUID "$NODE_POOL")/qgroups
 check "there are quota groups" test -d "$groups"

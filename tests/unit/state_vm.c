@@ -153,7 +153,7 @@ static void taken(void **p)
 	struct fix *f = *p;
 	struct err e = ERR_INIT;
 	json_t *a = record(1, NULL), *b = record(2, NULL);
-	uint32_t base = 7;
+	uint32_t base = 0;
 
 	insert(f, a, NULL, 0);
 	assert_int_equal(state_vm_insert(db(f), a, "provisioning", NULL, 0, &base, &e), -EEXIST);
@@ -161,7 +161,7 @@ static void taken(void **p)
 	json_object_set_new(b, "zonename", json_string(uuid_of(a)));
 	assert_int_equal(state_vm_insert(db(f), b, "provisioning", NULL, 0, &base, &e), -EEXIST);
 	assert_non_null(strstr(e.msg, "zonename"));
-	assert_int_equal(base, 7);
+	assert_int_equal(base, 0);
 	json_object_del(b, "uuid");
 	assert_int_equal(state_vm_insert(db(f), b, "provisioning", NULL, 0, &base, &e), -EINVAL);
 	json_decref(a);
@@ -185,9 +185,21 @@ static void ranges(void **p)
 	assert_int_equal(insert(f, r[3], NULL, 0), BASE + 0x10000);
 	f->c.node.id_count = 4;
 	assert_int_equal(insert(f, r[0], NULL, 0), BASE + 0x20000);
-	uint32_t b;
+	uint32_t b = 0;
 	assert_int_equal(state_vm_insert(f->s, r[4], "provisioning", NULL, 0, &b, &e), -EUSERS);
 	assert_non_null(strstr(e.hint, "id_count"));
+	/* the very range that a running zone has: only if it is the node's, and no other VM's */
+	const uint32_t bad[] = {BASE + 0x10001, BASE + 0x40000, BASE - 0x10000, BASE + 0x10000};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		b = bad[i];
+		assert_true(state_vm_insert(f->s, r[4], "provisioning", NULL, 0, &b, &e) < 0);
+	}
+	assert_int_equal(state_vm_delete(f->s, uuid_of(r[3]), &e), 0);
+	b = BASE + 0x10000;
+	assert_int_equal(state_vm_insert(f->s, r[4], "provisioning", NULL, 0, &b, &e), 0);
+	assert_int_equal(b, BASE + 0x10000);
+	assert_int_equal(state_vm_delete(f->s, uuid_of(r[2]), &e), 0);
+	assert_int_equal(insert(f, r[3], NULL, 0), BASE);
 	for (unsigned i = 0; i < 5; i++)
 		json_decref(r[i]);
 }
