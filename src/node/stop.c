@@ -230,7 +230,11 @@ static int do_halt(struct ctx *c, void *op, struct err *e)
 
 static int do_datasets(struct ctx *c, void *op, struct err *e)
 {
-	return dataset_destroy(op, e);
+	struct vm *v = op;
+	int r = dataset_destroy(v, e);
+
+	/* the row goes when it is certain that a machine that goes down now does not come back with the data */
+	return r < 0 ? r : store_sync(v->store, e);
 }
 
 static int do_logs(struct ctx *c, void *op, struct err *e)
