@@ -14,7 +14,7 @@ LAYERS = [
     ['kern'],
     ['model', 'state'],
     ['store', 'image', 'brand'],
-    ['zone'],
+    ['zone', 'stat'],
     ['node'],
     ['cmd', 'zoneadmd', 'zinit', 'unpack'],
 ]

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "cmd/stat_zones.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "cmd/zone_arg.h"
+#include "state/state.h"
+#include "zone/zone.h"
+
+#define SPARE_FDS 64
+
+int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s, struct err *e)
+{
+	struct rlimit l = {.rlim_cur = 1024};
+	struct cg_host h;
+	unsigned room;
+	int r;
+
+	if (zone_inside())
+		return err_set(e, ENOTSUP, "this command works in the global zone only");
+	r = cg_host_find(c, &h, e);
+	if (r < 0)
+		return r;
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+		(void)getrlimit(RLIMIT_NOFILE, &l);
+	}
+	room = l.rlim_cur > 1 << 20 ? 1 << 20 : (unsigned)l.rlim_cur;
+	stat_init(s, &h, groups, room > SPARE_FDS ? room - SPARE_FDS : 0);
+	return 0;
+}
+
+struct round {
+	struct stat_sample *s;
+	struct err *e;
+	bool nameless;
+};
+
+static int each_zone(const char *uuid, const struct zone_run *run, void *arg)
+{
+	struct round *r = arg;
+	struct stat_zone *z;
+	int rc = run->running ? stat_take(r->s, uuid, run->zoneid, &z, r->e) : 0;
+
+	if (rc <= 0)
+		return rc;
+	z->init = run->init_pid;
+	z->boot_ns = run->boot_ns;
+	r->nameless |= !z->name;
+	return 0;
+}
+
+static int names(const struct vm_row *row, void *arg)
+{
+	struct stat_sample *s = arg;
+	struct stat_zone *z = NULL;
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int d = strcmp(s->z[mid]->uuid, row->uuid);
+
+		if (d == 0) {
+			z = s->z[mid];
+			break;
+		}
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (z && !z->name) {
+		z->name = xstrdup(row->zonename ?: row->uuid);
+		z->alias = row->alias ? xstrdup(row->alias) : NULL;
+	}
+	return 0;
+}
+
+int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct round round = {.s = s, .e = e};
+	int r = stat_begin(s, e);
+
+	if (r == 0)
+		r = zone_each(c, each_zone, &round, e);
+	if (r == 0)
+		r = stat_end(s, e);
+	if (r < 0 || !round.nameless)
+		return r;
+	r = state_open(c, STATE_READ, &st, e);
+	if (r == 0)
+		r = state_vm_each(st, 0, names, s, e);
+	/* a zone that runs and has no record is damaged, but its numbers are not */
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->z[i]->name)
+			s->z[i]->name = xstrdup(s->z[i]->uuid);
+	return r == -ENOENT ? 0 : r;
+}
+
+int stat_interval(const char *text, uint64_t *ns)
+{
+	char *end;
+	double d;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	d = strtod(text, &end);
+	if (*end || !(d >= 0.01 && d <= 86400))
+		return -EINVAL;
+	*ns = (uint64_t)(d * 1e9);
+	return 0;
+}
+
+int stat_count(const char *text, uint64_t *n)
+{
+	uint64_t v;
+
+	if (str_to_u64(text, &v) < 0 || v == 0)
+		return -EINVAL;
+	*n = v;
+	return 0;
+}
+
+int stat_sleep(uint64_t start, uint64_t ns, uint64_t round)
+{
+	uint64_t at = start + ns * round;
+	struct timespec t = {.tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000)};
+
+	return -clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Samples of all running zones and of the host, one after the other. Who runs is the caller's to say, since a zone's
+ * run time files belong to another room:
+ *
+ *	stat_begin(s);
+ *	stat_take(s, uuid, zoneid, &z) for each running zone
+ *	stat_end(s, e);                 the host; zones that were not taken are forgotten
+ *
+ * Nothing is forked and nothing is allocated for a zone that was there before.
+ */
+#ifndef CLOISTER_STAT_SAMPLE_H
+#define CLOISTER_STAT_SAMPLE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "kern/cgroup_stat.h"
+#include "kern/hoststat.h"
+
+struct stat_zone {
+	char uuid[37];
+	char *name, *alias; /* the caller's to fill when NULL; freed here. alias may stay NULL */
+	uint64_t zoneid, boot_ns;
+	pid_t init;
+	uint64_t now[CGV_COUNT], before[CGV_COUNT]; /* before is 0 for one that came since the last sample */
+	struct cg_files *files;
+	bool taken;
+};
+
+struct stat_sample {
+	struct cg_host cg;
+	unsigned groups, room;
+	struct cg_reader *reader;
+	struct stat_zone **z; /* by uuid */
+	size_t n, cap;
+	unsigned rounds;           /* samples taken */
+	uint64_t now_ns, before_ns; /* CLOCK_MONOTONIC */
+	struct host_stat host, host_before;
+};
+
+/* groups: CGS_*. room: descriptors that may stay open. */
+void stat_init(struct stat_sample *s, const struct cg_host *h, unsigned groups, unsigned room);
+void stat_done(struct stat_sample *s);
+int stat_begin(struct stat_sample *s, struct err *e);
+/* 1 with *out for a zone that was read, 0 for one that has gone meanwhile. */
+int stat_take(struct stat_sample *s, const char *uuid, uint64_t zoneid, struct stat_zone **out, struct err *e);
+int stat_end(struct stat_sample *s, struct err *e);
+
+/* Growth since the sample before; CGV_UNKNOWN where it is not counted, or there was no sample before. */
+uint64_t stat_grown(const struct stat_sample *s, const struct stat_zone *z, enum cg_value v);
+
+#endif

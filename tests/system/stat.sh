@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 180
+# Numbers for every zone: what zonestat shows is what the zone does, and the lines add up to the host.
+. "$(dirname "$0")/lib.sh"
+need_root
+node stat
+pool
+
+eq "a node without zones has its two lines" "$(zonestat -H -o name 0.05 1)" "[total]
+[system]"
+a='' b=''
+mkzone a busy '"cpu_cap":50,"max_lwps":100,"filesystems":[{"type":"lofs","source":"'"$(dirname "$CLOISTER_SELF")"'","target":"/opt/cloister","options":["ro"]}]' || exit 1
+mkzone b idle '"cpu_shares":300,"max_physical_memory":64,"ram":64' || exit 1
+ida=$(vmadm get "$a" | jq .zoneid)
+
+# ---- one report ----
+check "a report" zonestat 0.2 1
+like "a header" "$OUT" '^ZONE +CPU +%HOST +%CAP +%SHARE +MEM +%CAP +SWAP +LWPS$'
+like "the host" "$OUT" '^\[total\] '
+like "what is no zone's" "$OUT" '^\[system\] '
+like "a zone by its alias" "$OUT" '^idle +[0-9.]+ '
+eq "-H has no header" "$(zonestat -H 0.1 1 | grep -c .)" 4
+eq "two reports, each with its header" "$(zonestat 0.1 2 | grep -c ^ZONE)" 2
+eq "-x has pressure and I/O" "$(zonestat -x 0.1 1 | head -1 | grep -c 'READ .*WRITE .*P:CPU .*P:MEM .*P:IO$')" 1
+
+# ---- what is shown is what the kernel counts ----
+j=$(zonestat -j 0.2 1)
+eq "JSON has a version" "$(jq .v <<<"$j")" 1
+eq "both zones" "$(jq -r '.zones[].uuid' <<<"$j" | sort)" "$(printf '%s\n' "$a" "$b" | sort)"
+zone() { jq -r --arg u "$1" ".zones[] | select(.uuid == \$u) | $2" <<<"$j"; }
+eq "zoneid" "$(zone "$a" .zoneid)" "$ida"
+eq "the cap on memory" "$(zone "$b" .memory_limit)" $((64 << 20))
+eq "the cap on lwps" "$(zone "$a" .lwps_limit)" 100
+eq "no cap on the other's processors" "$(zone "$b" .cpu_cap)" null
+eq "processors of the host" "$(jq .cpus <<<"$j")" "$(getconf _NPROCESSORS_ONLN)"
+eq "memory of the host" "$(jq '.memory / 1024' <<<"$j")" "$(awk '/^MemTotal/ {print $2}' /proc/meminfo)"
+sums() { jq -c '[.total, .system] as [$t, $s] | [("cpu", "memory", "swap", "lwps") as $k |
+	($t[$k] - $s[$k] - ([.zones[][$k]] | add)) | if . < 0.0005 and . > -0.0005 then 0 else . end]' <<<"$1"; }
+eq "total = system + zones" "$(sums "$j")" '[0,0,0,0]'
+
+# three threads more are three lwps more
+before=$(zone "$b" .lwps)
+zlogin "$b" 'sleep 1000 & sleep 1000 & sleep 1000 & echo started; wait' >started 2>&1 </dev/null &
+check "three processes run in it" await 20 grep -q started started
+j=$(zonestat -j 0.05 1)
+le "they are counted" $((before + 3)) "$(zone "$b" .lwps)"
+eq "total = system + zones" "$(sums "$j")" '[0,0,0,0]'
+
+# 32 MiB in a file of tmpfs are 32 MiB of memory
+zlogin "$b" 'head -c 33554432 /dev/zero >/tmp/x' </dev/null
+j=$(zonestat -j 0.05 1)
+le "a file of 32 MiB in /tmp is memory" 33554432 "$(zone "$b" .memory)"
+eq "and a part of its cap" "$(zone "$b" '(.memory_cap - .memory * 100 / .memory_limit) | if . < 0.06 and . > -0.06 then "yes" else . end')" yes
+
+# a loop uses what its cap leaves it, and comes first
+zlogin "$a" 'echo looping; while :; do :; done' >looping 2>&1 </dev/null &
+check "a loop runs" await 20 grep -q looping looping
+j=$(zonestat -j 2 1)
+le "the loop's cpu is under its cap" "$(zone "$a" .cpu)" 0.6
+le "but it is there" 0.1 "$(zone "$a" .cpu)"
+eq "%CAP is cpu of cap" "$(zone "$a" '(.cpu_cap - .cpu * 200) | if . < 0.2 and . > -0.2 then "yes" else . end')" yes
+eq "%HOST is cpu of all processors" "$(jq --arg u "$a" '.cpus as $n | .zones[] | select(.uuid == $u) | (.cpu_host - .cpu * 100 / $n) |
+	if . < 0.11 and . > -0.11 then "yes" else . end' -r <<<"$j")" yes
+eq "%SHARE is cpu of what 100 of 400 shares are" "$(jq --arg u "$a" '.cpus as $n | .zones[] | select(.uuid == $u) |
+	(.cpu_share - .cpu * 400 / $n) | if . < 0.3 and . > -0.3 then "yes" else . end' -r <<<"$j")" yes
+eq "the busy one comes first" "$(jq -r '.zones[0].uuid' <<<"$j")" "$a"
+eq "total = system + zones" "$(sums "$j")" '[0,0,0,0]'
+eq "sorted by memory" "$(zonestat -H -s memory -o name 0.05 1 | sed -n 3p)" idle
+eq "sorted by name" "$(zonestat -H -s name -o name 0.05 1 | tail -2)" "busy
+idle"
+
+# ---- columns, zones, programs ----
+eq "columns" "$(zonestat -H -o uuid,name,zoneid -z busy 0.05 1 | tail -1 | tr -s ' ')" "$a busy $ida"
+eq "one zone: the host's lines and its own" "$(zonestat -H -o name -z idle 0.05 1 | tr '\n' ' ')" "[total] [system] idle "
+eq "for programs" "$(zonestat -p -o name,uuid,memory_limit -z "$b" 0.05 1 | tail -1)" "idle:$b:$((64 << 20))"
+
+# ---- zones that come and go between two samples ----
+zonestat -p -o name,lwps 0.1 >series &
+pid=$!
+check "reports come" await 20 grep -q '^busy:' series
+check "one goes" vmadm stop -F busy
+check "and its line too" await 20 bash -c 'tail -3 series | grep -q "^\[system\]" && ! tail -6 series | grep -q "^busy:"'
+check "it comes again" vmadm start busy
+check "and its line" await 20 bash -c 'tail -4 series | grep -q "^busy:[0-9]"'
+check "zonestat still runs" kill "$pid"
+wait "$pid" 2>/dev/null
+
+# ---- wrong ----
+fails 2 'no such column' zonestat -o nope
+fails 2 'no such column' zonestat -s nope
+fails 2 'an interval' zonestat 0
+fails 2 'an interval' zonestat 1e9
+fails 2 'an interval' zonestat -- -1
+fails 2 'an interval' zonestat 1 0
+fails 2 'an interval' zonestat 1 1 1
+fails 2 'two formats' zonestat -p -j 1 1
+fails 1 "zone 'nope' unknown" zonestat -z nope 1 1
+like "not in a zone" "$(zlogin "$a" /opt/cloister/cloister zonestat 0.1 1 2>&1 </dev/null)" 'global zone only'
