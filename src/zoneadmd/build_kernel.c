@@ -204,6 +204,22 @@ static bool is_empty(int dir, const char *name)
 	return d && n == 2;
 }
 
+/* Before Linux 6.15 a mount that is attached nowhere can't be cloned: the first cover of each kind is what the others copy. */
+int build_cover(struct boot *b, bool folder, int on, struct err *e)
+{
+	bool *placed = folder ? &b->empty_placed : &b->null_placed;
+	int with = folder ? b->empty : b->null, r;
+	_fd_ int m = -1;
+
+	if (!*placed) {
+		r = mnt_attach(with, on, e);
+		*placed = r == 0;
+		return r;
+	}
+	m = mnt_clone(with, "", e);
+	return m < 0 ? m : mnt_attach(m, on, e);
+}
+
 /*
  * Covers a name by nothing: a null device or an empty folder. Names that this kernel has not are fine. Each cover costs
  * two mounts for the life of the zone, so what there is nothing to see of goes without: a file that is the host root's
@@ -212,7 +228,7 @@ static bool is_empty(int dir, const char *name)
  */
 static int mask(struct boot *b, int dir, const char *name, struct err *e)
 {
-	_fd_ int on = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), m = -1;
+	_fd_ int on = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (on < 0)
@@ -221,8 +237,7 @@ static int mask(struct boot *b, int dir, const char *name, struct err *e)
 		return err_sys(e, errno, "mask %s", name);
 	if (S_ISDIR(st.st_mode) ? is_empty(dir, name) : !(st.st_mode & 0066))
 		return 0;
-	m = mnt_clone(S_ISDIR(st.st_mode) ? b->empty : b->null, "", e);
-	return m < 0 ? m : mnt_attach(m, on, e);
+	return build_cover(b, S_ISDIR(st.st_mode), on, e);
 }
 
 /* A folder of proc bound over itself with other flags. */

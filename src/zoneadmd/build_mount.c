@@ -132,15 +132,14 @@ int zmount_target(int root, const char *target, bool file, uint32_t id_base, str
 /* Hides what is there; what is not there needs no hiding. */
 static int mask_target(struct boot *b, const struct zmount *m, struct err *e)
 {
-	_fd_ int on = path_open_in(b->root, m->target, O_PATH, 0, NULL), cover = -1;
+	_fd_ int on = path_open_in(b->root, m->target, O_PATH, 0, NULL);
 	struct stat st;
 
 	if (on == -ENOENT)
 		return 0;
 	if (on < 0 || fstat(on, &st) < 0)
 		return err_sys(e, on < 0 ? on : errno, "mask %s", m->target);
-	cover = mnt_clone(S_ISDIR(st.st_mode) ? b->empty : b->null, "", e);
-	return cover < 0 ? cover : mnt_attach(cover, on, e);
+	return build_cover(b, S_ISDIR(st.st_mode), on, e);
 }
 
 static int one(struct boot *b, unsigned i, struct err *e)

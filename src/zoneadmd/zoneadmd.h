@@ -43,7 +43,8 @@ struct boot {
 	int userns;            /* init's user namespace, for idmapping */
 
 	int root, dev, pts, proc, sys; /* mounts */
-	int null, empty;       /* what masks: a null device, an empty folder; detached mounts to clone */
+	int null, empty;       /* what masks: a null device, an empty folder */
+	bool null_placed, empty_placed;
 	int *live;             /* ZM_LIVE mounts by index of z.mounts, -1 = none */
 	int master;
 	int build_ns;
@@ -63,6 +64,8 @@ int build_dev(struct boot *b, struct err *e);
 int dev_make(int dev, const struct zdev *d, uint32_t id_base, struct err *e);
 /* build_kernel.c: proc, sysfs, cgroup2, mqueue, made inside init's namespaces; sysctls, lo, masks. */
 int build_kernel(struct boot *b, struct err *e);
+/* Covers the file or folder `on` by nothing. */
+int build_cover(struct boot *b, bool folder, int on, struct err *e);
 /* The zone's proc, not yet attached; b->proc. */
 int build_proc(struct boot *b, struct err *e);
 /*
