@@ -88,13 +88,24 @@ static int console(struct boot *b, struct err *e)
 static int devpts(struct boot *b, struct err *e)
 {
 	uint64_t max = b->z.ptys ? b->z.ptys : PTYS_DEFAULT;
+	uint64_t attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	uint32_t gid = b->z.id_base + TTY_GROUP;
 	char opts[128];
 	int r = folder(b, "pts", e);
 
 	if (r < 0)
 		return r;
-	snprintf(opts, sizeof opts, "ptmxmode=0666,mode=0620,gid=%u,max=%llu", b->z.id_base + TTY_GROUP, (unsigned long long)max);
-	b->pts = mnt_new("devpts", NULL, opts, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+	snprintf(opts, sizeof opts, "ptmxmode=0666,mode=0620,gid=%u,max=%llu", gid, (unsigned long long)max);
+	b->pts = mnt_new("devpts", NULL, opts, false, attrs, e);
+	/*
+	 * Kernels before 6.17 read the group as a signed number. The default node's ids are all below 2^31, a named node's
+	 * are not: there a pty has its opener's group, and no rights for it.
+	 */
+	if (b->pts == -EINVAL && gid > INT32_MAX) {
+		*e = (struct err)ERR_INIT;
+		snprintf(opts, sizeof opts, "ptmxmode=0666,mode=0600,max=%llu", (unsigned long long)max);
+		b->pts = mnt_new("devpts", NULL, opts, false, attrs, e);
+	}
 	return b->pts < 0 ? b->pts : mnt_attach_at(b->pts, b->dev, "pts", e);
 }
 
