@@ -40,7 +40,7 @@ static int overrides(const char *file, int argc, char **argv, json_t *out, struc
 	json_t *m;
 
 	if (file) {
-		int r = file_read(AT_FDCWD, strcmp(file, "-") ? file : "/dev/stdin", MANIFEST_MAX, &b, e);
+		int r = file_read(AT_FDCWD, strcmp(file, "-") ? file : "/proc/self/fd/0", MANIFEST_MAX, &b, e);
 
 		if (r < 0)
 			return r;

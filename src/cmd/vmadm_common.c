@@ -20,14 +20,15 @@
 int vmadm_payload(const char *file, json_t **out, struct err *e)
 {
 	_buf_ struct buf b = BUF_INIT;
-	const char *path = file && strcmp(file, "-") ? file : "/dev/stdin";
+	bool in = !file || !strcmp(file, "-") || !strcmp(file, "/dev/stdin");
 	int r;
 
-	if (strcmp(path, "/dev/stdin") == 0 && isatty(0)) {
+	if (in && isatty(0)) {
 		err_set(e, ENOTTY, "standard input is a terminal");
 		return err_hint(e, "Give a file with -f, or the JSON through a pipe or <.");
 	}
-	r = file_read(AT_FDCWD, path, VM_PAYLOAD_MAX, &b, e);
+	/* /proc, since not every host has the links in /dev */
+	r = file_read(AT_FDCWD, in ? "/proc/self/fd/0" : file, VM_PAYLOAD_MAX, &b, e);
 	if (r < 0)
 		return err_add(e, "payload");
 	return vm_parse(buf_str(&b), b.len, out, e);
