@@ -22,7 +22,8 @@ help:
 	@echo 'make check          every test, with the packages it needs (root)'
 	@echo 'make check-unit     unit, layer and fuzz-corpus tests alone (no root)'
 	@echo 'make check-system   system tests alone (root); T="a b" names some'
-	@echo 'make bench          the benchmark table (root)'
+	@echo 'make bench          the benchmark table, with the peers it compares with (root); QUICK=1: fewer rounds'
+	@echo 'make bench-plan     what that would install, make and use; changes nothing'
 	@echo 'make asan           build with ASan and UBSan and run unit and fuzz-corpus tests there'
 	@echo 'make clean          remove the build folders'
 
@@ -52,7 +53,11 @@ check-system: all
 	@tests/system/run $(T)
 
 bench: all
-	@bench/run
+	@tools/pkg --install bench
+	@bench/run $(if $(QUICK),--quick)
+
+bench-plan:
+	@bench/run --plan
 
 asan:
 	@tools/check asan
@@ -60,4 +65,4 @@ asan:
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
 
-.PHONY: all help plan quickstart install uninstall purge check check-unit check-system bench asan clean
+.PHONY: all help plan quickstart install uninstall purge check check-unit check-system bench bench-plan asan clean

@@ -117,8 +117,8 @@ def empty(made):
 
 def idle_systemd(figures, bars, image, n=100):
     """File pages of the image: what mincore(2) finds resident of the image's files, with one zone (one copy) and with all,
-    and to the latter what is resident in the zones' own layers of files that the image has too (copied up). Files that
-    the zones have written themselves (journals) are data of their own, and printed beside it."""
+    and to the latter what is resident in the zones' own layers of files that the image has too (copied up, or in a native
+    folder). Files that the zones have written themselves (journals) are data of their own, and printed beside it."""
     tree = "%s/images/%s/root" % (lib.POOL, image)
     drop()
     settle()
@@ -134,7 +134,7 @@ def idle_systemd(figures, bars, image, n=100):
     own = sum(private(zone_pids(u)) for u in made[:10]) / 10
     print("\n%d idle Debian zones with systemd, of one image; %d running" % (n, up))
     every, copied, written = resident([tree]), resident(made_trees(made), tree, True), resident(made_trees(made), tree, False)
-    print("  of the image's files resident: %.1f MiB with one, %.1f MiB with all; copied up into the zones' layers %.1f MiB; "
+    print("  of the image's files resident: %.1f MiB with one, %.1f MiB with all; in the zones' own layers %.1f MiB; "
           "written by the zones themselves (journals) %.1f MiB" % (one, every, copied, written))
     print("  memory per zone %.1f MiB (MemAvailable), private memory of its processes %.1f MiB" % ((m0 - m2) / 1024 / n, own / 1024))
     bars.append(lib.bar("%d Debian zones: file pages / one copy" % n, (every + copied) / one, 1.2))

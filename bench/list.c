@@ -243,7 +243,7 @@ int main(int argc, char **argv)
 	struct ctx c;
 	struct err e = ERR_INIT;
 	_free_ char *text = NULL;
-	json_t *all = json_array();
+	json_t *all = json_array(), *doc;
 	pid_t zones;
 	int end;
 
@@ -264,11 +264,13 @@ int main(int argc, char **argv)
 	round_of(all, 1000, 5, argv[1]);
 	seed(&c, 1000, 10000);
 	round_of(all, 10000, 30, argv[1]);
-	text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(4));
+	doc = json_pack("{s:s, s:O}", "bench", "list", "results", all);
+	text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(4));
 	printf("%s\n", text);
 	close(end);
 	waitpid(zones, NULL, 0);
 	wipe(&c);
+	json_decref(doc);
 	json_decref(all);
 	return 0;
 }
