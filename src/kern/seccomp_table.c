@@ -73,7 +73,7 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW, "adjtimex clock_adjtime clock_adjtime64",
 	 "reading how the clock is kept; the kernel refuses to change it from a user namespace"},
 	{SECCOMP_ROW_ALLOW,
-	 "bind connect listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown send sendto sendmsg "
+	 "bind connect listen accept accept4 getsockname getpeername getsockopt shutdown send sendto sendmsg "
 	 "sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64 sethostname setdomainname",
 	 "the zone's own network and host name"},
 	{SECCOMP_ROW_ALLOW,
@@ -99,7 +99,7 @@ static const struct seccomp_row rows[] = {
 			    "set_tls",
 	 "needed by every program on those machines"},
 
-	{SECCOMP_ROW_ARGS, "clone unshare setns socket socketpair socketcall ioctl personality", "by argument: see below"},
+	{SECCOMP_ROW_ARGS, "clone unshare setns socket socketpair socketcall setsockopt ioctl personality", "by argument: see below"},
 
 	{SECCOMP_ROW_ENOSYS, "clone3", "its flags are in memory, out of a filter's sight: libc goes back to clone"},
 	{SECCOMP_ROW_ENOSYS, "add_key keyctl request_key",
@@ -145,6 +145,11 @@ static const struct seccomp_arg_test families[] = {
 static const struct seccomp_arg_test socketcall[] = {
 	{SECCOMP_EQ_DENY, 1, "SYS_SOCKET"},
 	{SECCOMP_EQ_DENY, 8, "SYS_SOCKETPAIR"},
+	{SECCOMP_EQ_DENY, 14, "SYS_SETSOCKOPT"},
+};
+/* By the option's level, not by the family: socket(AF_INET, SOCK_PACKET) is a packet socket too. */
+static const struct seccomp_arg_test sockopts[] = {
+	{SECCOMP_EQ_DENY, SOL_PACKET, "SOL_PACKET"},
 };
 /*
  * Of btrfs's ioctls only those that work on a file, or tell about one's own filesystem. The rest answers ENOTTY, not
@@ -186,8 +191,10 @@ static const struct seccomp_arg args[] = {
 	{"socket", 0, EAFNOSUPPORT, 0, TESTS(families), "the other families reach the host (vsock, alg, xdp) or are rarely used code"},
 	{"socketpair", 0, EAFNOSUPPORT, 0, TESTS(families), "the same"},
 	{"socketcall", 0, EAFNOSUPPORT, 0, TESTS(socketcall),
-	 "32-bit programs: the family is in memory, out of a filter's sight, so they make sockets by socket(2) only",
+	 "32-bit programs: the arguments are in memory, out of a filter's sight, so they use socket(2) and setsockopt(2) only",
 	 SECCOMP_SOCKETCALL},
+	{"setsockopt", 1, ENOPROTOOPT, 0, TESTS(sockopts),
+	 "rings of packet sockets (PACKET_RX_RING): gigabytes of the host's memory in one call, charged to nobody"},
 	{"personality", 0, EPERM, 0, TESTS(personalities), "executable data, a mapped page zero, and other systems' ways"},
 };
 

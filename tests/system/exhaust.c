@@ -12,6 +12,8 @@
 #include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <mqueue.h>
@@ -293,50 +295,29 @@ static int ask(struct nlmsghdr *h)
 	return r.e.error ? -1 : 0;
 }
 
-/* Entries of the neighbour table, on a link of its own: resolved by nobody, so each waits. */
-static int neigh(long i)
+/* Entries of the neighbour table that never go away, which no limit counts. */
+static int neighs(long i)
 {
-	static int s = -1, link;
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9)};
+	struct {
+		struct nlmsghdr h;
+		struct ndmsg m;
+		char b[64];
+	} q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof q.m), .nlmsg_type = RTM_NEWNEIGH, .nlmsg_flags = NLM_F_CREATE},
+	       .m = {.ndm_family = AF_INET, .ndm_ifindex = (int)if_nametoindex("lo"), .ndm_state = NUD_PERMANENT}};
+	uint32_t ip = htonl(0x0a000002 + (uint32_t)i);
 
-	if (i == 0) {
-		struct {
-			struct nlmsghdr h;
-			struct ifinfomsg m;
-			char b[256];
-		} q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof q.m), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_CREATE}};
-		struct rtattr *info = (void *)(q.b + NLMSG_ALIGN(0));
-		(void)info;
-		attr(&q.h, IFLA_IFNAME, "bx0", 4);
-		size_t at = NLMSG_ALIGN(q.h.nlmsg_len);
-		attr(&q.h, IFLA_LINKINFO, NULL, 0);
-		attr(&q.h, IFLA_INFO_KIND, "bridge", 7);
-		((struct rtattr *)((char *)&q + at))->rta_len = (unsigned short)(q.h.nlmsg_len - at);
-		if (ask(&q.h) < 0 && errno != EEXIST)
-			return -1;
-		link = (int)if_nametoindex("bx0");
-		struct {
-			struct nlmsghdr h;
-			struct ifaddrmsg m;
-			char b[64];
-		} ad = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof ad.m), .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_CREATE},
-			.m = {.ifa_family = AF_INET, .ifa_prefixlen = 8, .ifa_index = (unsigned)link}};
-		uint32_t ip = htonl(0x0a000001);
-		attr(&ad.h, IFA_LOCAL, &ip, 4);
-		if (ask(&ad.h) < 0 && errno != EEXIST)
-			return -1;
-		struct {
-			struct nlmsghdr h;
-			struct ifinfomsg m;
-		} up = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof up.m), .nlmsg_type = RTM_NEWLINK},
-			.m = {.ifi_index = link, .ifi_flags = IFF_UP, .ifi_change = IFF_UP}};
-		if (ask(&up.h) < 0)
-			return -1;
-	}
-	if (i % 100 == 0) /* a packet that waits counts in its socket's buffer */
-		s = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	a.sin_addr.s_addr = htonl(0x0a000002 + (uint32_t)i);
-	return sendto(s, "x", 1, 0, (void *)&a, sizeof a) == 1 ? 0 : -1;
+	attr(&q.h, NDA_DST, &ip, 4);
+	attr(&q.h, NDA_LLADDR, "\2\0\0\0\0\1", 6);
+	return ask(&q.h);
+}
+
+/* 16 MiB each that the kernel charges to nobody. */
+static int rings(long i)
+{
+	struct tpacket_req q = {.tp_block_size = 1 << 20, .tp_block_nr = 16, .tp_frame_size = 4096, .tp_frame_nr = 16 << 8};
+	int s = socket(AF_PACKET, SOCK_RAW, 0);
+
+	return s < 0 ? -1 : setsockopt(s, SOL_PACKET, PACKET_RX_RING, &q, sizeof q);
 }
 
 static int names(long i)
@@ -393,7 +374,7 @@ static const struct {
 	{"epolls", epolls}, {"aio", aio}, {"timers", timers}, {"signals", signals}, {"mqs", mqs}, {"shms", shms},
 	{"sems", sems}, {"msgs", msgs}, {"shmbig", shmbig}, {"netns", netns}, {"ipcns", ipcns}, {"mntns", mntns},
 	{"utsns", utsns}, {"cgroupns", cgroupns}, {"pidns", pidns}, {"mounts", mounts}, {"unixs", unixs},
-	{"pipes", pipes}, {"tcp", tcp}, {"udp", udp}, {"jit", jit}, {"neigh", neigh}, {"names", names},
+	{"pipes", pipes}, {"tcp", tcp}, {"udp", udp}, {"jit", jit}, {"neighs", neighs}, {"rings", rings}, {"names", names},
 	{"locks", locks}, {"maps", maps}, {"forks", forks}, {"memory", memory},
 };
 

@@ -174,6 +174,8 @@ for d in /dev/fuse /dev/net/tun; do
 done
 if [ -c /dev/net/tun ]; then
 	fsup "$z" '{"add_devices":[{"match":"/dev/net/tun"}]}' >/dev/null 2>&1
+	check_not "S4 a tun device makes no link without net_admin" zlogin "$z" 'ip tuntap add dev tap7 mode tap'
+	vmadm update "$z" limit_priv=default,net_admin >/dev/null 2>&1 && vmadm reboot "$z" -F >/dev/null 2>&1
 	check "tun works inside" zlogin "$z" 'ip tuntap add dev tap7 mode tap && ip -br link show tap7 && ip link del tap7'
 	fsup "$z" '{"remove_devices":["/dev/net/tun"]}' >/dev/null 2>&1
 fi

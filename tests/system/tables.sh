@@ -49,7 +49,7 @@ take() {
 	fi
 	le "S13 $what: no more of the host's memory than it may have" $((free - $(host_mem))) $((512 + 128 + 512))
 	check "S13 $what: the neighbour gets one" timeout 20 zlogin "$y" "/root/exhaust $what 1"
-	[ "$what" = neigh ] || check "S13 $what: so does the host" timeout 20 unshare -mi sh -c "mount -t tmpfs t /tmp && exec $exhaust $what 1"
+	check "S13 $what: so does the host" timeout 20 unshare -mi sh -c "mount -t tmpfs t /tmp && exec $exhaust $what 1"
 	check "S13 $what: one can still log in" await 20 timeout 20 zlogin -S "$z" true
 	exec {hold}>&-
 	await 20 bash -c '! kill -0 "$1"' - $!
@@ -79,7 +79,6 @@ take unixs 20000
 take pipes 20000
 take tcp 2000 refused
 take udp 2000
-take neigh 3000
 take jit 8000
 take names 300000
 take locks 5000
@@ -87,6 +86,12 @@ take maps 200000 refused
 take forks 2000 refused
 take memory 4000
 check_not "S13 S8 no IPC namespace but its own" zlogin "$z" '/root/exhaust ipcns 1'
+# What the kernel charges to nobody: the zone must not have any of it at all.
+for what in neighs rings; do
+	check "S13 $what: the host can" unshare -n "$exhaust" $what 1
+	check_not "S13 $what: a zone can't" zlogin "$z" "/root/exhaust $what 1"
+	check_not "S13 $what: nor in a network namespace that it makes" zlogin "$z" "unshare -n /root/exhaust $what 1"
+done
 
 # ---- the same table, from both sides at once ----
 ptys=$(cat /proc/sys/kernel/pty/max)

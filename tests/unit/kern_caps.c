@@ -25,7 +25,8 @@ static void the_default(void **s)
 {
 	uint64_t d = caps_default();
 
-	assert_true(HAS(d, CAP_SYS_ADMIN) && HAS(d, CAP_SYS_BOOT) && HAS(d, CAP_SYS_PTRACE) && HAS(d, CAP_NET_ADMIN));
+	assert_true(HAS(d, CAP_SYS_ADMIN) && HAS(d, CAP_SYS_BOOT) && HAS(d, CAP_SYS_PTRACE) && HAS(d, CAP_NET_RAW));
+	assert_false(HAS(d, CAP_NET_ADMIN));
 	assert_false(HAS(d, CAP_SYS_MODULE) || HAS(d, CAP_SYS_RAWIO) || HAS(d, CAP_SYS_TIME) || HAS(d, CAP_MKNOD));
 	assert_false(HAS(d, CAP_BPF) || HAS(d, CAP_PERFMON) || HAS(d, CAP_SYSLOG) || HAS(d, CAP_SYS_RESOURCE));
 	assert_int_equal(d >> (CAP_LAST_CAP + 1), 0);
@@ -42,6 +43,8 @@ static void words(void **s)
 	assert_true(set == caps_default());
 	assert_int_equal(priv("default,!net_rawaccess,-sys_ptrace", &set, &sec, &e), 0);
 	assert_false(HAS(set, CAP_NET_RAW) || HAS(set, CAP_SYS_PTRACE));
+	assert_int_equal(priv("default,sys_ip_config", &set, &sec, &e), 0);
+	assert_true(set == (caps_default() | 1ULL << CAP_NET_ADMIN));
 	assert_int_equal(priv("default,CAP_CHECKPOINT_RESTORE", &set, &sec, &e), 0);
 	assert_true(HAS(set, CAP_CHECKPOINT_RESTORE));
 	assert_int_equal(priv("default,!proc_lock_memory,io_uring", &set, &sec, &e), 0);

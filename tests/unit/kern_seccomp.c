@@ -90,6 +90,9 @@ static void denied(void)
 	MUST(FAILS(socket(AF_ALG, SOCK_SEQPACKET, 0), EAFNOSUPPORT));
 	MUST(FAILS(socket(AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT));
 	MUST(FAILS(syscall(SYS_socket, 0x100000000UL | AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT));
+	MUST(FAILS(setsockopt(-1, SOL_PACKET, 5, "", 0), ENOPROTOOPT)); /* PACKET_RX_RING */
+	MUST(FAILS(syscall(SYS_setsockopt, -1, 0x100000000UL | SOL_PACKET, 13, "", 0), ENOPROTOOPT));
+	MUST(FAILS(setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, "", 0), EBADF));
 	MUST(FAILS(personality(READ_IMPLIES_EXEC), EPERM));
 	MUST(FAILS(personality(PER_SVR4), EPERM));
 	MUST(FAILS(syscall(SYS_kexec_load, 0, 0, NULL, 0), EPERM));
@@ -156,6 +159,8 @@ static void i386(void)
 	MUST(call32(359, AF_INET, SOCK_STREAM) >= 0);
 	MUST(call32(102, 1, 0) == -EAFNOSUPPORT);           /* socketcall(SYS_SOCKET) */
 	MUST(call32(102, 3, 0) == -EFAULT);                 /* socketcall(SYS_CONNECT) */
+	MUST(call32(102, 14, 0) == -EAFNOSUPPORT);          /* socketcall(SYS_SETSOCKOPT) */
+	MUST(call32(366, -1, SOL_PACKET) == -ENOPROTOOPT);  /* setsockopt */
 	MUST(call32(54, 0, TIOCSTI) == -EPERM);             /* ioctl */
 	MUST(call32(310, CLONE_NEWUSER, 0) == -EPERM);      /* unshare */
 	MUST(call32(425, 1, 0) == -EPERM);                  /* io_uring_setup */
