@@ -27,9 +27,14 @@ static int fill(struct err *e, int code, int sys, const char *fmt, va_list ap)
 	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 	n = strlen(e->msg);
 	/* parts of it may be names from outside: nothing in them steers a terminal */
-	for (size_t i = 0; i < n; i++)
-		if (((unsigned char)e->msg[i] < 32 && e->msg[i] != '\n' && e->msg[i] != '\t') || e->msg[i] == 127)
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)e->msg[i], next = (unsigned char)e->msg[i + 1];
+
+		if ((c < 32 && c != '\n' && c != '\t') || c == 127)
 			e->msg[i] = '?';
+		else if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* U+009B is ESC [ to some terminals */
+			e->msg[i] = e->msg[i + 1] = '?';
+	}
 	if (sys && n < sizeof e->msg)
 		snprintf(e->msg + n, sizeof e->msg - n, ": %s (%s)", strerrordesc_np(code) ?: "error", err_name(code));
 	return -code;

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/imgadm.h"
+#include "cmd/show.h"
 
 enum { COLS_MAX = 32 };
 
@@ -96,9 +97,10 @@ static int each(const char *uuid, const char *istate, const char *manifest, void
 static void row(const struct list *l, const json_t *m)
 {
 	for (size_t i = 0; i < l->ncol; i++) {
-		_buf_ struct buf b = BUF_INIT;
+		_buf_ struct buf raw = BUF_INIT, b = BUF_INIT;
 
-		value(m, l->col[i]->name, &b);
+		value(m, l->col[i]->name, &raw);
+		show_add(&b, buf_str(&raw)); /* a manifest is somebody else's text */
 		if (l->parsable) {
 			for (const char *s = buf_str(&b); *s; s++) {
 				if (*s == ':' || *s == '\\')

@@ -54,8 +54,8 @@ static bool text_ok(const char *s, size_t max)
 	if (n == 0 || n > max)
 		return false;
 	for (; *s; s++)
-		if ((unsigned char)*s < 32 || *s == 127)
-			return false;
+		if ((unsigned char)*s < 32 || *s == 127 || ((unsigned char)*s == 0xc2 && (unsigned char)s[1] < 0xa0))
+			return false; /* U+0080 to U+009F are controls too: U+009B is ESC [ */
 	return true;
 }
 

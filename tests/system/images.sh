@@ -107,6 +107,18 @@ fails 1 'not a uuid' imgadm get x
 for v in sources avail update publish; do fails 1 'not available yet' imgadm $v; done
 clean "after install"
 
+# what a manifest says reaches the terminal without its escape sequences: ESC, and U+009B, which is ESC [
+jq '.published_at = "\u001b]0;x\u0007" | .owner = "\u009b31m" | .uuid = "11111111-2222-4333-8444-55555555555a"' good.json >esc.json
+check "install from a manifest with escape sequences" imgadm install -m esc.json -f root.tar.gz
+for o in '' -p; do
+	LC_ALL=C unlike "S17 imgadm list $o shows none" "$(imgadm list $o -o name,published,owner)" $'\x1b|\x07|\xc2\x9b'
+done
+check "delete it" imgadm delete 11111111-2222-4333-8444-55555555555a
+jq '.name = "a\u009b31mb"' good.json >esc.json
+fails 1 'printable' imgadm install -m esc.json -f root.tar.gz
+jq '.type = "a\u009b31mb"' good.json >esc.json
+LC_ALL=C unlike "S17 nor does an error" "$(imgadm install -m esc.json -f root.tar.gz 2>&1)" $'\xc2\x9b'
+
 # ---- list ----
 
 eq "columns" "$(imgadm list | head -1 | tr -s ' ')" "UUID NAME VERSION OS TYPE PUB"
