@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* /checkpoints/<name>: the snapshots of a VM as its zone sees them, read-only. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "kern/path.h"
 #include "model/vm.h"
 #include "node/snapshot.h"
 #include "node/vm.h"
+
+#define LOOK_MAX 4096
 
 /*
  * A shared root's snapshot holds the upper layer alone: shown over the image, as the root itself is. A name may have a
@@ -70,12 +77,38 @@ static int one(const char *name, uint64_t created_ns, void *arg)
 	return 0;
 }
 
+/*
+ * Empty folders of snapshots that went while the VM was stopped, or came with a root that was rolled back to. Whatever
+ * the zone has put there stays, and a look at more of it than we would ever make is not taken.
+ */
+static void drop_stale(struct vm *v)
+{
+	bool shared = !str_eq(vm_str(v->rec, "image_sharing"), "private");
+	_free_ char *tree = vm_path(v, shared ? "root/upper" : "root/root");
+	_fd_ int root = open(tree, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = root < 0 ? -1 : path_open_nolink(root, "/checkpoints", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, NULL);
+	_dir_ DIR *d = NULL;
+	struct dirent *de;
+
+	if (fd < 0)
+		return;
+	d = dir_of(fd);
+	for (int i = 0; d && i < LOOK_MAX && (de = readdir(d)); i++) {
+		_free_ char *snap = xprintf("%s/snap/%s", v->uuid, de->d_name);
+
+		if (de->d_type == DT_DIR && vm_snapshot_name_ok(de->d_name) && !store_exists(v->store, snap))
+			unlinkat(fd, de->d_name, AT_REMOVEDIR);
+	}
+}
+
 int snapshot_mounts(struct vm *v, struct zspec *z, struct err *e)
 {
 	_free_ char *dir = xprintf("%s/snap", v->uuid);
 	struct each a = {v, z};
 	int r = vm_need_store(v, e);
 
+	if (r == 0)
+		drop_stale(v);
 	if (r == 0)
 		r = store_each(v->store, dir, one, &a, e);
 	return r == -ENOENT ? 0 : r;

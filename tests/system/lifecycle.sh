@@ -95,6 +95,19 @@ eq "content" "$(zlogin "$z" cat /root/f)" two
 eq "get lists both" "$(vmadm get "$z" | jq -r '[.snapshots[].name] | sort | join(" ")')" "s1 s2"
 check "delete-snapshot" vmadm delete-snapshot "$z" s1
 fails 1 'no snapshot' vmadm delete-snapshot "$z" s1
+mkzone pv private '"image_sharing":"private"'
+for x in "$z" "$pv"; do
+	for s in s3 s4 s5; do vmadm create-snapshot "$x" $s >/dev/null 2>&1; done
+	zlogin "$x" 'mkdir /checkpoints/own; echo mine >/checkpoints/own/f'
+	check "stopped" vmadm stop "$x" -F
+	check "delete-snapshot of a stopped VM" vmadm delete-snapshot "$x" s4
+	check "started" vmadm start "$x"
+	eq "no folder of it is left, and nothing of the zone's is touched" \
+		"$(zlogin "$x" 'ls /checkpoints | tr "\n" " "; cat /checkpoints/own/f')" "own $([ "$x" = "$pv" ] || echo 's2 ')s3 s5 mine"
+	check "rolled back to one that is older than what was deleted" vmadm rollback-snapshot "$x" s5
+	unlike "no folder comes back" "$(zlogin "$x" ls /checkpoints)" s4
+done
+check "delete" vmadm delete "$pv"
 
 # delete
 check "indestructible" vmadm update "$z" indestructible_zoneroot=true
