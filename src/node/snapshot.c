@@ -77,7 +77,7 @@ int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct
 	if (v.run.running)
 		r = snapshot_hide(&v, name, e);
 	if (r == 0)
-		r = store_destroy(v.store, snap, e);
+		r = store_reclaim(v.store, snap, store_quota_id(v.store, v.id_base), e);
 	if (r < 0)
 		return err_add(e, "delete snapshot %s of VM %s", name, v.uuid);
 	done_in(&v, "delete-snapshot", begin);

@@ -91,6 +91,19 @@ static int sync_pool(struct store *s)
 	return btrfs_commit(s->fd);
 }
 
+static int any_item(const struct btrfs_item *it, void *arg)
+{
+	return 1;
+}
+
+/* The cleaner takes its item away last. */
+static int gone(struct store *s, uint64_t id)
+{
+	int r = btrfs_search(s->fd, BTRFS_ROOT_TREE_OBJECTID, id, id, BTRFS_ROOT_ITEM_KEY, BTRFS_ROOT_ITEM_KEY, any_item, NULL);
+
+	return r < 0 ? r : r == 0;
+}
+
 /* ---- quota ---- */
 
 static int quota_set(struct store *s, uint64_t id, uint64_t bytes, struct err *e)
@@ -190,11 +203,6 @@ static int group_one(const struct btrfs_item *it, void *arg)
 	return ids_add(it->offset, arg);
 }
 
-static int any_item(const struct btrfs_item *it, void *arg)
-{
-	return 1;
-}
-
 static int any_member(uint64_t id, void *arg)
 {
 	return 1;
@@ -217,8 +225,7 @@ static int quota_recover(struct store *s)
 				btrfs_group_remove(s->fd, g.v[i]);
 		} else if (g.v[i] >> 48 == 0 && id >= 256 && top == BTRFS_FS_TREE_OBJECTID) {
 			/* of a deleted subvolume: newer kernels do it themselves. In use still: the kernel says EBUSY. */
-			if (btrfs_search(s->fd, BTRFS_ROOT_TREE_OBJECTID, id, id, BTRFS_ROOT_ITEM_KEY, BTRFS_ROOT_ITEM_KEY, any_item,
-					 NULL) == 0)
+			if (gone(s, id) == 1)
 				btrfs_group_remove(s->fd, g.v[i]);
 		}
 	}
@@ -281,6 +288,8 @@ const struct store_ops store_btrfs = {
 	.is_dataset = is_dataset,
 	.created = btrfs_subvol_created,
 	.sync = sync_pool,
+	.ident = btrfs_subvol_id,
+	.gone = gone,
 	.quota_set = quota_set,
 	.quota_get = quota_get,
 	.quota_drop = quota_drop,

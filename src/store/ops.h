@@ -49,6 +49,8 @@ struct store_ops {
 	int (*is_dataset)(struct store *, int dirfd, const char *leaf); /* 1, 0 */
 	int (*created)(int fd, uint64_t *wall_ns);
 	int (*sync)(struct store *);
+	int (*ident)(int fd, uint64_t *id);          /* a number that no other dataset will have */
+	int (*gone)(struct store *, uint64_t id);    /* 1: deleted, and all its room given back; 0: not yet */
 
 	/* -- quota -- */
 	int (*quota_set)(struct store *, uint64_t id, uint64_t bytes, struct err *);

@@ -290,7 +290,7 @@ int store_rollback(struct store *s, const char *snap, const char *name, uint64_t
 	}
 	r = failpoint("rollback-destroy", e);
 	/* The rollback is done. What can't be removed now is cleared by store_recover(). */
-	store_destroy(s, tmp, NULL);
+	store_reclaim(s, tmp, quota_id, NULL);
 	return r;
 }
 

@@ -109,6 +109,11 @@ int store_create(struct store *s, const char *name, uint64_t quota_id, struct er
 int store_snapshot(struct store *s, const char *src, const char *dst, bool ro, uint64_t quota_id, struct err *e);
 /* Deletes a dataset with all datasets nested in it; a missing one is fine (0). */
 int store_destroy(struct store *s, const char *name, struct err *e);
+/*
+ * The same for what counts in the quota of a zone that may go on at once: where that is nearly used up, waits (seconds
+ * at most) until it has the room back.
+ */
+int store_reclaim(struct store *s, const char *name, uint64_t quota_id, struct err *e);
 /* Puts snapshot `snap` in place of `name` in one rename: name is exchanged, the old one destroyed. */
 int store_rollback(struct store *s, const char *snap, const char *name, uint64_t quota_id, struct err *e);
 int store_rename(struct store *s, const char *from, const char *to, struct err *e);

@@ -108,6 +108,20 @@ for x in "$z" "$pv"; do
 	unlike "no folder comes back" "$(zlogin "$x" ls /checkpoints)" s4
 done
 check "delete" vmadm delete "$pv"
+# with its quota used up by what snapshots hold, room is there when the command has returned
+mkzone q quota '"quota":1'
+fill() { zlogin "$q" "head -c ${1}m /dev/urandom >/root/fill && sync"; }
+fill 950
+vmadm create-snapshot "$q" full >/dev/null 2>&1
+zlogin "$q" 'rm /root/fill; sync'
+check_not "a snapshot holds the quota" fill 150
+check "delete-snapshot" vmadm delete-snapshot "$q" full
+check "and the room is there" fill 500
+vmadm create-snapshot "$q" half >/dev/null 2>&1
+zlogin "$q" "head -c 480m /dev/urandom >/root/more; sync" 2>/dev/null
+check "rollback" vmadm rollback-snapshot "$q" half
+check "and the room is there" zlogin "$q" 'head -c 400m /dev/urandom >/root/other && sync'
+check "delete" vmadm delete "$q"
 
 # delete
 check "indestructible" vmadm update "$z" indestructible_zoneroot=true
