@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
-#include "cmd/zone_arg.h"
 #include "state/state.h"
+#include "zone/self.h"
 #include "zone/zone.h"
 
 #define SPARE_FDS 64

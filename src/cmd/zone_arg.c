@@ -46,37 +46,3 @@ char *zone_arg_state(const struct ctx *c, const char *uuid)
 	}
 	return stored;
 }
-
-/* A zone has a user namespace of its own; the global zone has the first one, where every id is itself. */
-bool zone_inside(void)
-{
-	_buf_ struct buf b = BUF_INIT;
-	unsigned long in, out, n;
-
-	if (file_read(AT_FDCWD, "/proc/self/uid_map", 4096, &b, NULL) < 0)
-		return false;
-	return sscanf(buf_str(&b), "%lu %lu %lu", &in, &out, &n) == 3 && (in != 0 || out != 0 || n != 4294967295UL);
-}
-
-/* A zone has the file /.zonecontrol/zone, read-only, put there when it boots: lines "zonename NAME", "uuid UUID", …. */
-int zone_self(const char *key, char **value, struct err *e)
-{
-	static const char *const places[] = {"/.zonecontrol/zone", "/native/.zonecontrol/zone"};
-	size_t n = strlen(key);
-
-	if (!zone_inside())
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		_buf_ struct buf b = BUF_INIT;
-
-		if (file_read(AT_FDCWD, places[i], 4096, &b, NULL) < 0)
-			continue;
-		for (char *save = NULL, *l = b.p ? strtok_r(b.p, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
-			if (!strncmp(l, key, n) && l[n] == ' ') {
-				*value = xstrdup(l + n + 1);
-				return 1;
-			}
-		}
-	}
-	return err_set(e, ENOENT, "this is not the global zone, and %s does not say which one it is", places[0]);
-}

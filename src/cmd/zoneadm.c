@@ -18,6 +18,7 @@
 #include "model/vm.h"
 #include "node/vmops.h"
 #include "state/state.h"
+#include "zone/self.h"
 #include "zone/zone.h"
 
 /* ---- list ---- */
@@ -103,41 +104,13 @@ static int by_id(const void *a, const void *b)
 	return strcmp(x->uuid, y->uuid);
 }
 
-/* Colons inside a field would be read as the next one. */
-static void field(const char *s)
+static void print_row(const struct row *x, enum zone_line_form f)
 {
-	for (; *s; s++) {
-		if (*s == ':' || *s == '\\')
-			putchar('\\');
-		putchar(*s);
-	}
-}
+	const struct zone_line z = {x->id, x->name, x->state, x->path, x->uuid, x->brand};
+	_buf_ struct buf out = BUF_INIT;
 
-static void print_row(const struct row *x, bool parseable, bool verbose)
-{
-	char id[24] = "-";
-	bool global = !strcmp(x->name, "global");
-
-	if (x->id != UINT64_MAX)
-		snprintf(id, sizeof id, "%llu", (unsigned long long)x->id);
-	if (parseable) {
-		printf("%s:", id);
-		field(x->name);
-		printf(":%s:", x->state);
-		field(x->path);
-		printf(":%s:%s:%s\n", x->uuid, x->brand, global ? "shared" : "excl");
-	} else if (verbose) {
-		printf("%4s %-36s %-13s %-44s %-14s %s\n", id, x->name, x->state, x->path, x->brand,
-		       global ? "shared" : "excl");
-	} else {
-		printf("%s\n", x->name);
-	}
-}
-
-static void print_header(bool verbose)
-{
-	if (verbose)
-		printf("%4s %-36s %-13s %-44s %-14s %s\n", "ID", "NAME", "STATUS", "PATH", "BRAND", "IP");
+	zone_line(&z, f, &out);
+	fputs(buf_str(&out), stdout);
 }
 
 static bool listed(const struct row *x, bool all, bool installed)
@@ -147,21 +120,6 @@ static bool listed(const struct row *x, bool all, bool installed)
 	return installed && strcmp(x->state, "configured") != 0 && strcmp(x->state, "incomplete") != 0;
 }
 
-/* In a zone: itself and nothing else, whatever was asked for. 0 = we are in the global zone. */
-static int list_self(struct row *x, struct err *e)
-{
-	_free_ char *id = NULL;
-	int r = zone_self("zoneid", &id, e);
-
-	if (r <= 0)
-		return r;
-	*x = (struct row){.state = xstrdup("running"), .path = xstrdup("/")};
-	r = str_to_u64(id, &x->id) < 0 ? err_set(e, EINVAL, "zoneid \"%s\"", id) : zone_self("uuid", &x->uuid, e);
-	if (r >= 0)
-		r = zone_self("zonename", &x->name, e);
-	return r < 0 ? r : zone_self("brand", &x->brand, e);
-}
-
 static int list(struct ctx *c, int argc, char **argv, const char *zone)
 {
 	bool all = false, installed = false, parseable = false, verbose = false;
@@ -169,6 +127,8 @@ static int list(struct ctx *c, int argc, char **argv, const char *zone)
 	struct state *s = NULL;
 	struct err e = ERR_INIT;
 	char uuid[UUID_LEN + 1] = "";
+	_buf_ struct buf out = BUF_INIT;
+	enum zone_line_form form;
 	struct row *x;
 	int k, n;
 
@@ -183,23 +143,14 @@ static int list(struct ctx *c, int argc, char **argv, const char *zone)
 	}
 	if (optind < argc || (parseable && verbose))
 		return cmd_usage("zoneadm", "", optind < argc ? "list takes no words" : "list: -p or -v, not both");
-	x = row_new(&r);
-	n = list_self(x, &e);
-	if (n == 1) {
-		bool other = zone && strcmp(zone, x->name) != 0 && strcmp(zone, x->uuid) != 0;
-
-		print_header(verbose && !other);
-		if (!other)
-			print_row(x, parseable, verbose);
-		rows_done(&r);
-		if (!other)
-			return 0;
-		err_set(&e, ENOENT, "%s: No such zone configured", zone);
-		return cmd_fail(c, &e);
-	}
-	r.n = 0;
+	form = parseable ? ZONE_LINE_PARSEABLE : verbose ? ZONE_LINE_VERBOSE : ZONE_LINE_NAME;
+	n = zone_self_list(zone, form, &out, &e);
 	if (n < 0)
 		return cmd_fail(c, &e);
+	if (n > 0) {
+		fputs(buf_str(&out), stdout);
+		return 0;
+	}
 	if (zone && strcmp(zone, "global") != 0 && zone_arg(c, zone, uuid, &e) < 0)
 		return cmd_fail(c, &e);
 	n = state_open(c, STATE_READ, &s, &e);
@@ -217,12 +168,13 @@ static int list(struct ctx *c, int argc, char **argv, const char *zone)
 	x = row_new(&r);
 	*x = (struct row){xstrdup(""), xstrdup("global"), xstrdup("running"), xstrdup("/"), xstrdup("liveimg"), 0};
 	qsort(r.v, r.n, sizeof *r.v, by_id);
-	print_header(verbose);
+	zone_line_header(form, &out);
+	fputs(buf_str(&out), stdout);
 	k = 0;
 	for (size_t i = 0; i < r.n; i++) {
 		if (zone ? strcmp(r.v[i].uuid, uuid) != 0 : !listed(&r.v[i], all, installed))
 			continue;
-		print_row(&r.v[i], parseable, verbose);
+		print_row(&r.v[i], form);
 		k++;
 	}
 	rows_done(&r);

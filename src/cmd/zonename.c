@@ -11,9 +11,9 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
-#include "cmd/zone_arg.h"
 #include "model/vm.h"
 #include "state/state.h"
+#include "zone/self.h"
 #include "zone/zone.h"
 
 static int own_name(struct buf *out, struct err *e)

@@ -44,6 +44,17 @@ static void standard_mounts(const struct vm *v, struct zspec *z)
 		put_mount(z, ZM_TMPFS, "", "/tmp", tmpfs_data(tmpfs, "1777"), ZM_NODEV | ZM_NOSUID);
 }
 
+/* The host's /usr/local is covered by one of ours, with the commands that a zone is lent on every PATH: zonename, zoneadm. */
+static bool own_local(const struct vm *v, struct zspec *z, const char *mask)
+{
+	_free_ char *ours = xprintf("%s/zone/usr", v->c->libexec);
+
+	if (strcmp(mask, "/usr/local") != 0 || access(ours, F_OK) < 0)
+		return false;
+	put_mount(z, ZM_BIND, ours, mask, NULL, ZM_RO | ZM_NODEV | ZM_NOSUID);
+	return true;
+}
+
 static void sparse_mounts(const struct vm *v, struct zspec *z)
 {
 	const struct brand *b = v->brand;
@@ -60,7 +71,7 @@ static void sparse_mounts(const struct vm *v, struct zspec *z)
 		put_mount(z, ZM_BIND, s->path, s->path, NULL, f);
 	}
 	for (const char *const *m = b->mask; m && *m; m++)
-		if (access(*m, F_OK) == 0)
+		if (access(*m, F_OK) == 0 && !own_local(v, z, *m))
 			put_mount(z, ZM_TMPFS, "", *m, xstrdup("size=4k,nr_inodes=1,mode=0755"),
 				  ZM_RO | ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
 }

@@ -16,12 +16,13 @@ LAYERS = [
     ['store', 'image', 'brand'],
     ['zone', 'stat'],
     ['node'],
-    ['cmd', 'zoneadmd', 'zinit', 'unpack'],
+    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack'],
 ]
 ALSO = {('image', 'store')}  # an image is a dataset
 # Programs that a zone's root could reach: small, so nothing above L1 but the named ones.
 ONLY = {
     'zinit': {'base', 'kern', 'zinit'},
+    'inside': {'base', 'kern', 'zone', 'inside'},
     'unpack': {'base', 'kern', 'unpack'},
     'zoneadmd': {'base', 'kern', 'zone', 'zoneadmd'},
 }

@@ -91,7 +91,8 @@ eq "patch: and its next exec is the new one" "$(zlogin "$z" "$tool")" two
 eq "patch: in every zone" "$(zlogin "$y" "$tool")" two
 check_not "patch: no zone can do that" zlogin "$z" "echo x >>$tool"
 check_not "patch: nor by remounting" zlogin "$z" "mount -o remount,rw /usr"
-eq "patch: what the host has in /usr/local is not seen" "$(zlogin "$z" 'ls -A /usr/local | wc -l')" 0
+eq "patch: what the host has in /usr/local is not seen" "$(zlogin "$z" 'cd /usr/local && find . -mindepth 1 | sort | tr "\n" " "')" \
+	"./bin ./bin/zonename ./sbin ./sbin/zoneadm "
 rm -f "$tool"
 check_not "patch: gone on the host, gone in the zone" zlogin "$z" "test -e $tool"
 vmadm delete "$z" >/dev/null 2>&1

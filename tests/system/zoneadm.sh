@@ -26,8 +26,19 @@ fails 1 'unknown|No such zone' zoneadm -z nope list
 fails 2 'not both' zoneadm list -pv
 fails 2 'unknown option -x' zoneadm list -x
 
-eq "in a zone: only itself" "$(zlogin web /opt/cloister/cloister zoneadm list -cp </dev/null)" "$id:$z:running:/:$z:joyent-minimal:excl"
-eq "in a zone, asked for another" "$(zlogin web /opt/cloister/cloister zoneadm -z "$off" list </dev/null 2>&1)" "zoneadm: $off: No such zone configured"
+self="$id:$z:running:/:$z:joyent-minimal:excl"
+eq "in a zone: only itself" "$(zlogin web zoneadm list -cp </dev/null)" "$self"
+eq "in a zone: its name" "$(zlogin web zonename </dev/null)" "$z"
+eq "in a zone: by a login shell's own PATH" "$(zlogin web 'env -i HOME=/root bash -lc "zonename; zonename -t"' </dev/null | xargs)" "$z exclusive"
+eq "in a zone: where an image without our /usr/local finds them" "$(zlogin web '/.zonecontrol/native/usr/bin/zonename; /.zonecontrol/native/usr/sbin/zoneadm list' </dev/null | xargs)" "$z $z"
+fails 1 "^zoneadm: $off: No such zone configured" zlogin web "zoneadm -z $off list"
+fails 2 'done in the global zone' zlogin web 'zoneadm halt'
+fails 2 'usage: zonename' zlogin web 'zonename web'
+check_not "in a zone: the program can't be written" zlogin web 'echo x >>/usr/local/bin/zonename'
+check_not "in a zone: nor replaced" zlogin web 'ln -sf /bin/true /usr/local/bin/zonename'
+check_not "in a zone: nor covered by unmounting" zlogin web 'umount /usr/local || umount /.zonecontrol/native'
+eq "in a zone: our own command knows it too" "$(zlogin web /opt/cloister/cloister zoneadm list -cp </dev/null)" "$self"
+fails 1 "$off: No such zone configured" zlogin web "/opt/cloister/cloister zoneadm -z $off list"
 
 # ---- its life; autoboot stays ----
 auto() { vmadm get "$1" | jq .autoboot; }
