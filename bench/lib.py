@@ -56,7 +56,7 @@ def node(size="8G"):
 def build_c(name, *flags):
     """Compiles bench/NAME.c into the build folder; returns the program."""
     out = os.path.join(BUILD, "bench-" + name)
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", *flags, "-o", out, os.path.join(SRC, "bench", name + ".c")], check=True)
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, os.path.join(SRC, "bench", name + ".c"), *flags], check=True)
     return out
 
 
