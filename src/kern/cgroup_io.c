@@ -60,13 +60,41 @@ int cgi_read(const char *path, char *out, size_t n)
 	return 0;
 }
 
+int cgi_write_read(const char *path, const char *text, char *out, size_t n)
+{
+	_fd_ int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t r;
+
+	if (fd < 0)
+		return -errno;
+	do
+		r = write(fd, text, strlen(text));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	do
+		r = pread(fd, out, n - 1, 0);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	if (r > 0 && out[r - 1] == '\n')
+		r--;
+	out[r] = 0;
+	return 0;
+}
+
 int cgi_number(const char *path, uint64_t *out)
 {
 	char t[64];
 	int r = cgi_read(path, t, sizeof t);
 
-	if (r < 0)
-		return r;
+	return r < 0 ? r : cgi_number_of(t, out);
+}
+
+int cgi_number_of(const char *t, uint64_t *out)
+{
+	int r;
+
 	if (!strcmp(t, "max") || !strcmp(t, "-1")) {
 		*out = UINT64_MAX;
 		return 0;

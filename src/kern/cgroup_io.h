@@ -24,6 +24,9 @@ int cgi_write(const char *path, const char *text);
 int cgi_read(const char *path, char *out, size_t n);
 /* A number, "max" and v1's 2^63 as UINT64_MAX, "-1" too. */
 int cgi_number(const char *path, uint64_t *out);
+int cgi_number_of(const char *text, uint64_t *out);
+/* Writes, and reads back by the same descriptor; as cgi_read(). */
+int cgi_write_read(const char *path, const char *text, char *out, size_t n);
 /* The value behind "key " in a file of such lines. */
 int cgi_keyed(const char *path, const char *key, uint64_t *out);
 /* Waits until "key value" is what cgroup.events says; -ETIME after ms, -ENOENT if it is gone. */

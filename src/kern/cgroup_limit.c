@@ -28,13 +28,13 @@ static const char *text(uint64_t v, const char *none, char out[32])
 /* Writes v to a one-number file and reads it back. UINT64_MAX is written as `none`. */
 static int set(const char *path, uint64_t v, const char *none, const char *what, struct err *e)
 {
-	char t[32], u[32];
-	uint64_t got;
-	int r = cgi_write(path, text(v, none, t));
+	char t[32], u[32], back[64];
+	uint64_t got = 0;
+	int r = cgi_write_read(path, text(v, none, t), back, sizeof back);
 
 	if (r < 0)
 		return err_sys(e, r, "%s: write %s to %s", what, t, path);
-	r = cgi_number(path, &got);
+	r = cgi_number_of(back, &got);
 	if (r < 0)
 		return err_sys(e, r, "%s: read back %s", what, path);
 	if (got != v)

@@ -276,27 +276,41 @@ int seccomp_build(uint64_t words, struct buf *out, struct err *e)
 
 /* ---- the cache ---- */
 
+static void mix(uint64_t *h, uint64_t v)
+{
+	*h = (*h ^ v) * 0x9e3779b97f4a7c15ULL;
+	*h ^= *h >> 29;
+}
+
+/* Taken at each boot of a zone, so of the words themselves and not of a text made of them. */
 static uint64_t table_hash(uint64_t words)
 {
-	_buf_ struct buf b = BUF_INIT;
+	const struct scmp_version *v = seccomp_version();
+	uint64_t h = FORMAT;
 	size_t n;
 
-	buf_printf(&b, "%d %llx %x %u.%u.%u\n", FORMAT, (unsigned long long)words, arches[0], seccomp_version()->major,
-		   seccomp_version()->minor, seccomp_version()->micro);
+	mix(&h, words);
+	mix(&h, arches[0]);
+	mix(&h, (uint64_t)v->major << 32 | v->minor << 16 | v->micro);
 	for (size_t i = 0; i < (seccomp_rows(&n), n); i++) {
 		const struct seccomp_row *r = &seccomp_rows(&n)[i];
 
-		buf_printf(&b, "%d %s %llx %llx\n", r->act, r->names, (unsigned long long)r->allow_with,
-			   (unsigned long long)r->deny_with);
+		mix(&h, (uint64_t)r->act);
+		mix(&h, str_hash(r->names, strlen(r->names)));
+		mix(&h, r->allow_with);
+		mix(&h, r->deny_with);
 	}
 	for (size_t i = 0; i < (seccomp_args(&n), n); i++) {
 		const struct seccomp_arg *a = &seccomp_args(&n)[i];
 
-		buf_printf(&b, "%s %u %d %d %llx", a->name, a->arg, a->error, a->type_error, (unsigned long long)a->off_with);
+		mix(&h, str_hash(a->name, strlen(a->name)));
+		mix(&h, (uint64_t)a->arg << 32 | (uint32_t)a->error);
+		mix(&h, (uint64_t)(uint32_t)a->type_error);
+		mix(&h, a->off_with);
 		for (size_t j = 0; j < a->n; j++)
-			buf_printf(&b, " %d:%x", a->tests[j].test, a->tests[j].value);
+			mix(&h, (uint64_t)a->tests[j].test << 32 | a->tests[j].value);
 	}
-	return str_hash(b.p, b.len);
+	return h;
 }
 
 int seccomp_cached(const struct ctx *c, uint64_t words, char path[128], struct err *e)

@@ -201,19 +201,22 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	v.lock = lock_take(c, v.uuid, e);
 	if (v.lock < 0)
 		return v.lock;
-	if (vm_bool(v.rec, "autoboot", true))
-		zone_start_ahead(c, v.uuid, &v.ahead);
-	r = state_open(c, STATE_WRITE, &v.st, e);
+	r = vm_need_cg(&v, e);
+	if (r == 0 && vm_bool(v.rec, "autoboot", true))
+		zone_start_ahead(c, &v.cg, v.uuid, &v.ahead);
+	if (r == 0)
+		r = state_open(c, STATE_WRITE, &v.st, e);
 	if (r == 0)
 		r = vm_need_store(&v, e);
 	if (r == 0)
 		r = vm_need_image(&v, e);
 	if (r == 0) {
 		/* a uuid that exists must not get as far as the undos, which would take the other VM away */
-		r = state_vm_get(v.st, v.uuid, NULL, NULL, NULL, NULL);
-		if (r == 0)
+		r = state_vm_has(v.st, v.uuid, e);
+		if (r == 1)
 			return err_set(e, EEXIST, "VM %s exists already", v.uuid);
-		r = dataset_absent(&v, e);
+		if (r == 0)
+			r = dataset_absent(&v, e);
 	}
 	if (r == 0)
 		r = intent_set(c, v.uuid, "create", e);

@@ -110,8 +110,11 @@ int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	r = vm_need_cg(v, e);
+	if (r < 0)
+		return r;
 	if (v->ahead.pid == 0)
-		zone_start_ahead(v->c, v->uuid, &v->ahead);
+		zone_start_ahead(v->c, &v->cg, v->uuid, &v->ahead);
 	r = vm_need_store(v, e);
 	if (r == 0)
 		r = steps_run(v->c, what, boot_steps, ARRAY_LEN(boot_steps), &b, e);

@@ -267,5 +267,5 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 	}
 	cgroups(v, z);
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
-	return dir_make(z->log_dir, 0700, e);
+	return 0;
 }

@@ -37,6 +37,19 @@ static int collect(struct state *s, enum sql q, const char *word, struct matches
 	return r;
 }
 
+int state_vm_has(struct state *s, const char *uuid, struct err *e)
+{
+	sqlite3_stmt *st = db_stmt(s, SQL_VM_HAS, e);
+	int r;
+
+	if (!st)
+		return -EIO;
+	db_bind_text(st, 1, uuid);
+	r = db_step(s, st, e, "look up a VM");
+	sqlite3_reset(st);
+	return r;
+}
+
 int state_vm_find(struct state *s, const char *word, char uuid[37], struct err *e)
 {
 	size_t n = strlen(word);

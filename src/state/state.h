@@ -67,6 +67,8 @@ int state_vm_delete(struct state *s, const char *uuid, struct err *e);
  */
 enum { STATE_RECORD = 1, STATE_SLIM = 2 };
 int state_vm_each(struct state *s, int want, int (*each)(const struct vm_row *, void *arg), void *arg, struct err *e);
+/* 1 = there is a VM of this uuid, 0 = there is none. */
+int state_vm_has(struct state *s, const char *uuid, struct err *e);
 /*
  * A uuid, an alias, a zonename, or a uuid prefix of at least 8 characters → uuid[37]. -ENOENT; -ENOTUNIQ with the
  * matches in the message.

@@ -92,12 +92,7 @@ static int check_taken(struct state *s, const json_t *rec, bool insert, struct e
 	int r;
 
 	if (insert) {
-		st = db_stmt(s, SQL_VM_HAS, e);
-		if (!st)
-			return -EIO;
-		db_bind_text(st, 1, uuid);
-		r = db_step(s, st, e, "look up a VM");
-		sqlite3_reset(st);
+		r = state_vm_has(s, uuid, e);
 		if (r < 0)
 			return r;
 		if (r == 1)

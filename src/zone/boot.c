@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,10 +21,11 @@ static void remove_stale(const char *run_dir)
 		unlinkat(dir, names[i], 0);
 }
 
-void zone_start_ahead(const struct ctx *c, const char *uuid, struct zone_ahead *a)
+void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_ahead *a)
 {
 	_free_ char *spec = xprintf("%s/%s/spec", c->node.run, uuid);
-	const char *argv[] = {"zoneadmd", "--boot", uuid, spec, NULL};
+	_free_ char *sup = h ? xprintf("%s/%s/_sup", h->v2, h->root) : NULL;
+	const char *argv[] = {"zoneadmd", "--boot", uuid, spec, sup, NULL};
 	int p[2];
 
 	*a = ZONE_AHEAD_INIT;
@@ -52,17 +54,19 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct
 	_free_ char *path = xprintf("%s/spec", z->run_dir);
 	_buf_ struct buf text = BUF_INIT;
 	char answer[128] = "";
-	int rc = dir_make(z->run_dir, 0700, e);
+	bool fresh = mkdir(z->run_dir, 0700) == 0;
+	int rc = fresh ? 0 : dir_make(z->run_dir, 0700, e);
 
 	if (rc == 0 && z->log_dir)
 		rc = dir_make(z->log_dir, 0700, e);
 	if (rc < 0)
 		return rc;
-	remove_stale(z->run_dir);
+	if (!fresh)
+		remove_stale(z->run_dir);
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
 	if (rc == 0 && a->pid == 0) {
-		zone_start_ahead(c, z->uuid, a);
+		zone_start_ahead(c, NULL, z->uuid, a);
 		if (a->pid == 0)
 			rc = err_sys(e, errno, "start %s/zoneadmd", c->libexec);
 	}

@@ -64,17 +64,17 @@ int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, struct zo
 		if (rc < 0)
 			return rc;
 	}
+	/* its cgroups, while the keeper takes down what the zone was made of */
+	rc = cg_zone_destroy(h, uuid, DIE_MS, e);
 	/*
 	 * A command that the keeper itself has called must not wait for it: the keeper waits for the command. It touches
 	 * nothing by path any more, so the zone may even be booted again meanwhile, with a keeper of its own.
 	 */
-	if (r.keeper && r.keeper_pid != getppid())
+	if (rc == 0 && r.keeper && r.keeper_pid != getppid())
 		/* Where init had ended before, the keeper waits or has called a command: neither is of use any more. */
 		rc = leave(r.keeper_pid, r.keeper_start, r.running ? LEAVE_MS : 0, "keeper", e);
 	if (rc == 0)
 		rc = worker_leave(c, uuid, e);
-	if (rc == 0)
-		rc = cg_zone_destroy(h, uuid, DIE_MS, e);
 	if (rc == 0)
 		rc = zone_status(c, uuid, end, e);
 	/* it was we who killed it, and no keeper has lived to say so */

@@ -52,7 +52,7 @@ struct zone_ahead {
 };
 #define ZONE_AHEAD_INIT ((struct zone_ahead){.go = -1, .reply = -1})
 /* Best effort: should it fail, zone_boot() does it, and says why it can't. */
-void zone_start_ahead(const struct ctx *c, const char *uuid, struct zone_ahead *a);
+void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_ahead *a);
 void zone_ahead_done(struct zone_ahead *a);
 
 /*

@@ -14,22 +14,32 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "kern/pidfd.h"
 #include "kern/sock.h"
 #include "zone/run.h"
 #include "zoneadmd/zoneadmd.h"
 
-/* Away from the caller: its terminal, its session and its death are not ours. The caller waits for the parent only. */
-static void detach(void)
+/*
+ * Away from the caller: its terminal, its session and its death are not ours. The caller waits for the parent only.
+ * Born where supervisors belong: to be moved there later takes the kernel a lock that waits for RCU, four milliseconds
+ * and more. True = it was.
+ */
+static bool detach(const char *sup)
 {
-	pid_t pid = fork();
+	_fd_ int cg = sup ? open(sup, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	pid_t pid = cg < 0 ? -ENOENT : pidfd_clone(0, cg, NULL);
+	bool there = pid >= 0;
 
+	if (pid < 0)
+		pid = fork();
 	if (pid)
 		_exit(pid < 0 ? 1 : 0);
 	if (chdir("/") < 0)
 		_exit(1);
 	umask(0);
 	signal(SIGPIPE, SIG_IGN);
+	return there;
 }
 
 /* As far as it may: lowering takes a capability that not every root has. */
@@ -38,10 +48,11 @@ static void oom_score(const char *value)
 	file_write(AT_FDCWD, "/proc/self/oom_score_adj", value, NULL);
 }
 
-static void join_sup(const struct zspec *z)
+static void join_sup(const struct zspec *z, bool in_v2)
 {
 	for (char **j = z->sup_join; j && *j; j++)
-		file_write(AT_FDCWD, *j, "0\n", NULL);
+		if (!in_v2 || !str_ends(*j, "/cgroup.procs"))
+			file_write(AT_FDCWD, *j, "0\n", NULL);
 }
 
 static int open_run_dir(const struct zspec *z, struct err *e)
@@ -94,12 +105,10 @@ static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, boo
 	return keeper_main(z->uuid, init, child, boot_ns);
 }
 
-static int answer_ok(int fd, const struct run_proc *init)
+static int answer_ok(int fd, struct buf *steps, const struct run_proc *init)
 {
-	char text[64];
-	int n = snprintf(text, sizeof text, "ok %d %d\n", (int)init->pid, (int)getpid());
-
-	return write(fd, text, (size_t)n) == n ? 0 : -EPIPE;
+	buf_printf(steps, "ok %d %d\n", (int)init->pid, (int)getpid());
+	return write(fd, steps->p, steps->len) == (ssize_t)steps->len ? 0 : -EPIPE;
 }
 
 static int boot(struct boot *b, struct err *e)
@@ -127,7 +136,7 @@ static int boot(struct boot *b, struct err *e)
 	/* A command may want it as soon as it has the answer. */
 	if (r == 0 && (fd_fix(b->build_ns, FD_BUILD_NS) < 0 || fd_fix(b->run_dir, FD_RUN) < 0))
 		r = err_sys(e, errno, "build namespace");
-	if (r == 0 && answer_ok(b->status, &init) < 0)
+	if (r == 0 && answer_ok(b->status, &b->steps, &init) < 0)
 		r = err_set(e, EPIPE, "the command has gone");
 	if (r < 0) {
 		unlinkat(b->run_dir, "zone", 0);
@@ -136,7 +145,7 @@ static int boot(struct boot *b, struct err *e)
 			;
 		return r;
 	}
-	join_sup(&b->z);
+	join_sup(&b->z, b->in_sup);
 	oom_score("-900\n");
 	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, boot_ns);
 }
@@ -179,22 +188,25 @@ static int await_spec(const char *spec, struct err *e)
 	return dup2(fd, FD_SPEC) < 0 ? err_sys(e, errno, "%s", spec) : 0;
 }
 
-int boot_main(const char *uuid, const char *spec)
+int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
-		.status = FD_STATUS, .run_dir = -1, .host_mnt = -1, .host_pid = -1, .host_net = -1, .host_ipc = -1, .host_cgroup = -1,
-		.host_time = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
+		.status = FD_STATUS, .run_dir = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
 		.null = -1, .empty = -1, .master = -1, .build_ns = -1, .notify = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];
 
-	detach();
-	if (fds_reserve() < 0 || fd_cloexec(FD_STATUS, 1) < 0 || own_folder(libexec, sizeof libexec) < 0)
+	/* the one whose child's child we are about to be: it stays where it is until it has our answer, or there is none */
+	if (fds_reserve() < 0 || (b.host = pidfd_open(getppid(), 0)) < 0)
+		err_set(&e, EIO, "descriptors of zoneadmd");
+	b.in_sup = detach(sup);
+	if (!e.code && (fd_cloexec(FD_STATUS, 1) < 0 || own_folder(libexec, sizeof libexec) < 0))
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.libexec = libexec;
 	if (!e.code && await_spec(spec, &e) == 0)
 		boot(&b, &e);
+	steps_tell(&b);
 	say_err(FD_STATUS, &e);
 	return 1;
 }
@@ -249,9 +261,9 @@ static int adopt(int status, struct err *e)
 	if (build_ns >= 0)
 		fd_fix(build_ns, FD_BUILD_NS);
 	fd_fix(run_dir, FD_RUN);
-	join_sup(&z);
+	join_sup(&z, false);
 	oom_score("-900\n");
-	answer_ok(status, &rz.init);
+	answer_ok(status, &none, &rz.init);
 	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, rz.boot_ns);
 }
 
@@ -259,7 +271,7 @@ int adopt_main(const char *uuid)
 {
 	struct err e = ERR_INIT;
 
-	detach();
+	detach(NULL);
 	if (fds_reserve() < 0 || fd_cloexec(FD_STATUS, 1) < 0)
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	else

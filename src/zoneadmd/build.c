@@ -38,15 +38,26 @@
 #include "kern/sock.h"
 #include "zoneadmd/zoneadmd.h"
 
+/* Each report wakes the command up: while all goes well it gets them together, with the verdict. */
+#define TELL_NS 20000000ULL
+
+void steps_tell(struct boot *b)
+{
+	if (b->steps.len && b->status >= 0 && write(b->status, b->steps.p, b->steps.len) < 0)
+		return;
+	b->steps.len = 0;
+}
+
 void step_done(struct boot *b, const char *name)
 {
 	uint64_t now = clock_mono_ns();
-	char line[64];
-	int n = snprintf(line, sizeof line, "step %s %llu\n", name, (unsigned long long)(now - b->step_ns) / 1000);
 
+	buf_printf(&b->steps, "step %s %llu\n", name, (unsigned long long)(now - b->step_ns) / 1000);
 	b->step_ns = now;
-	if (b->status >= 0 && write(b->status, line, (size_t)n) < 0)
+	if (now - b->told_ns < TELL_NS)
 		return;
+	b->told_ns = now;
+	steps_tell(b);
 }
 
 static int say(struct boot *b, char c, struct err *e)
@@ -85,15 +96,8 @@ static int expect_done(struct boot *b, struct err *e)
 
 static int stage_namespaces(struct boot *b, struct err *e)
 {
-	static const char *const what[] = {"mnt", "pid", "net", "ipc", "cgroup", "time"};
-	int *const to[] = {&b->host_mnt, &b->host_pid, &b->host_net, &b->host_ipc, &b->host_cgroup, &b->host_time};
 	int r;
 
-	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
-		*to[i] = ns_open(0, what[i], e);
-		if (*to[i] < 0)
-			return *to[i];
-	}
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(e, errno, "new mount namespace");
 	r = mnt_propagation("/", MS_PRIVATE, e);
@@ -154,7 +158,7 @@ static int stage_ids(struct boot *b, struct err *e)
 	b->userns = ns_open(b->init, "user", e);
 	if (b->userns < 0)
 		return b->userns;
-	if (setns(b->host_time, CLONE_NEWTIME) < 0)
+	if (setns(b->host, CLONE_NEWTIME) < 0)
 		return err_sys(e, errno, "leave the time namespace");
 	r = build_proc(b, e);
 	if (r < 0)
@@ -203,7 +207,7 @@ static int stage_pivot(struct boot *b, struct err *e)
 		if (r == 0)
 			r = say(b, 'x', e);
 	}
-	if (setns(b->host_mnt, CLONE_NEWNS) < 0)
+	if (setns(b->host, CLONE_NEWNS) < 0)
 		return r < 0 ? r : err_sys(e, errno, "back to the host's mounts");
 	return r;
 }
@@ -250,13 +254,13 @@ static void undo(struct boot *b)
 		while (waitpid(b->init, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}
-	if (b->host_mnt >= 0 && setns(b->host_mnt, CLONE_NEWNS) < 0)
+	if (setns(b->host, CLONE_NEWNS) < 0)
 		return;
 }
 
 int build_zone(struct boot *b, struct err *e)
 {
-	b->step_ns = clock_mono_ns();
+	b->step_ns = b->told_ns = clock_mono_ns();
 	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
 		int r = failpoint(stages[i].name, e);
 

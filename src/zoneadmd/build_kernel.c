@@ -36,7 +36,7 @@ static int join(struct boot *b, struct err *e)
 
 static int leave(struct boot *b, struct err *e)
 {
-	if (setns(b->host_ipc, CLONE_NEWIPC) < 0 || setns(b->host_net, CLONE_NEWNET) < 0 || setns(b->host_cgroup, CLONE_NEWCGROUP) < 0)
+	if (setns(b->host, CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP) < 0)
 		return err_sys(e, errno, "leave the zone's namespaces");
 	return 0;
 }
@@ -64,19 +64,26 @@ int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e)
 	for (unsigned i = 0; i < z->nsysctls; i++) {
 		const struct zsysctl *s = &z->sysctls[i];
 		_free_ char *path = xprintf("sys/%s", s->name);
-		_buf_ struct buf now = BUF_INIT;
-		int r = strstr(s->name, "..") ? err_set(e, EINVAL, "sysctl %s", s->name) : 0;
+		_fd_ int fd = -1;
+		char now[256];
+		ssize_t n;
 
 		if (!strncmp(s->name, "user/", 5) != user)
 			continue;
-		if (r == 0)
-			r = file_write(proc, path, s->value, e);
-		if (r == 0)
-			r = file_read(proc, path, 4096, &now, e);
-		if (r < 0)
-			return r;
-		if (!same_words(buf_str(&now), s->value))
-			return err_set(e, ERANGE, "sysctl %s: asked for %s, the kernel holds %s", s->name, s->value, buf_str(&now));
+		if (strstr(s->name, ".."))
+			return err_set(e, EINVAL, "sysctl %s", s->name);
+		fd = openat(proc, path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			return err_sys(e, errno, "%s", path);
+		n = write(fd, s->value, strlen(s->value));
+		if (n != (ssize_t)strlen(s->value))
+			return err_sys(e, n < 0 ? errno : EIO, "write \"%.64s\" to %s", s->value, path);
+		n = pread(fd, now, sizeof now - 1, 0);
+		if (n < 0)
+			return err_sys(e, errno, "read %s", path);
+		now[n] = 0;
+		if (!same_words(now, s->value))
+			return err_set(e, ERANGE, "sysctl %s: asked for %s, the kernel holds %s", s->name, s->value, now);
 	}
 	return 0;
 }
@@ -142,7 +149,7 @@ static int proc_by_child(struct boot *b, struct err *e)
 
 		_exit(m < 0 ? -m : dup3(m, FD_CONTROL, O_CLOEXEC) < 0 ? errno : 0);
 	}
-	if (setns(b->host_pid, CLONE_NEWPID) < 0)
+	if (setns(b->host, CLONE_NEWPID) < 0)
 		return err_sys(e, errno, "leave the zone's pid namespace");
 	if (pid < 0)
 		return err_sys(e, (int)pid, "fork");

@@ -323,11 +323,12 @@ int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
 	d = end_of_init(&k);
 	run_ended_write(&d, &text);
 	put_file(FD_RUN, "ended", &text, NULL);
+	/* The zone is gone: so is what it was made of, before anybody takes the next step. Meanwhile the worker drains. */
+	own_fd(&k.control);
+	close(FD_BUILD_NS);
 	worker_drain(&k);
-	/* The zone is gone: so is what it was made of, before anybody takes the next step. */
 	close(FD_MASTER);
 	close(FD_LISTEN);
-	close(FD_BUILD_NS);
 	if (k.z.cloister && k.z.node)
 		tell_command(&k, &d);
 	return 0;

@@ -7,8 +7,8 @@
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "--boot"))
-		return boot_main(argv[2], argv[3]);
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "--boot"))
+		return boot_main(argv[2], argv[3], argv[4]);
 	if (argc == 3 && !strcmp(argv[1], "--adopt"))
 		return adopt_main(argv[2]);
 	if (argc == 6 && !strcmp(argv[1], "--keep"))

@@ -31,9 +31,12 @@ struct boot {
 	struct zspec z;
 	const char *libexec;
 	uint64_t step_ns;      /* when the stage began */
+	uint64_t told_ns;      /* when the command last heard of steps */
+	struct buf steps;      /* of which it has not heard yet */
 	int status;            /* to the command: steps, then the verdict */
+	int host;              /* pidfd of the command: the way back to the host's namespaces */
+	bool in_sup;           /* born in the v2 cgroup of supervisors */
 	int run_dir;           /* the host's, opened before its mounts are left */
-	int host_mnt, host_pid, host_net, host_ipc, host_cgroup, host_time;
 	struct buf filter;     /* seccomp program */
 
 	pid_t init;
@@ -111,10 +114,15 @@ int init_files(const struct zspec *z, struct err *e);
 /* build.c: all stages up to init's exec. On failure nothing is left. */
 int build_zone(struct boot *b, struct err *e);
 void step_done(struct boot *b, const char *name);
+/* What the command has not heard of the steps. */
+void steps_tell(struct boot *b);
 
 /* boot.c: --boot and --adopt: from the command's request to a keeper that keeps; do not return on success. */
-/* Waits for a letter on FD_SPEC first, then opens spec in its place; ends if there comes none. */
-int boot_main(const char *uuid, const char *spec);
+/*
+ * Waits for a letter on FD_SPEC first, then opens spec in its place; ends if there comes none. sup: the v2 cgroup of
+ * supervisors to be born in, NULL = it may not be there yet.
+ */
+int boot_main(const char *uuid, const char *spec, const char *sup);
 int adopt_main(const char *uuid);
 /* keeper.c: --keep; worker.c: --worker; live.c: --live. */
 int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);
