@@ -135,25 +135,48 @@ static void call_ready(struct keeper *k)
 		;
 }
 
-/* Provisioning is over: init has said so, or its time is up. The command finds out which by the file. */
+/*
+ * Provisioning is over: init has said so, or its time is up. The command finds out which by the file. The socket is shut,
+ * not closed: descriptors in its queue would be closed with it (see hear_text).
+ */
 static void provisioned(struct keeper *k, bool ready)
 {
 	if (ready)
 		put_file(FD_RUN, "ready", &(struct buf){.p = NULL}, NULL);
-	close(FD_NOTIFY);
+	shutdown(FD_NOTIFY, SHUT_RD);
 	k->ready_by = 0;
 	if (k->z.cloister && k->z.node)
 		call_ready(k);
 }
 
+/*
+ * A zone may send descriptors along. Who closes the last one of a socket that lingers waits for as long as the zone likes, and
+ * they would be closed if they were not taken: so they are taken, and stay open until the keeper ends, which waits for
+ * nothing. Then *fds is true, and nothing more shall be heard.
+ */
+static ssize_t hear_text(char *m, size_t size, bool *fds)
+{
+	union {
+		char b[CMSG_SPACE(253 * sizeof(int))]; /* the most that a message brings: SCM_MAX_FD */
+		struct cmsghdr align;
+	} u;
+	struct iovec v = {m, size};
+	struct msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = u.b, .msg_controllen = sizeof u.b};
+	ssize_t n = recvmsg(FD_NOTIFY, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*fds = n >= 0 && h.msg_controllen > 0;
+	return n;
+}
+
 static void hear_init(struct keeper *k)
 {
 	char m[1024];
-	ssize_t n = recv(FD_NOTIFY, m, sizeof m, MSG_DONTWAIT);
+	bool fds = false;
+	ssize_t n = hear_text(m, sizeof m, &fds);
 
-	if (n > 0 && run_says_ready(m, (size_t)n))
+	if (!fds && n > 0 && run_says_ready(m, (size_t)n))
 		provisioned(k, true);
-	else if (++k->heard == HEAR_MAX)
+	else if (fds || ++k->heard == HEAR_MAX)
 		provisioned(k, false);
 }
 

