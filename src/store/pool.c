@@ -3,10 +3,12 @@
  * The pool's life: attach, detach, destroy; create is in pool_create.c. pool.conf is written first and its state says
  * how far it got, so that what a kill leaves is cleared by the next create or destroy.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -87,6 +89,33 @@ static int unmount(struct ctx *c, const struct pool_conf *p)
 	return 0;
 }
 
+/*
+ * A process whose mount namespace still shows the pool where it was: one of its own keeps what was mounted when it was
+ * made, if nobody told it. Only for a message: 0 when there is none to be seen.
+ */
+static pid_t holder(const char *pool, char name[20])
+{
+	_free_ char *at = xprintf(" / %s ", pool);
+	_dir_ DIR *d = opendir("/proc");
+
+	for (struct dirent *de; d && (de = readdir(d));) {
+		_buf_ struct buf mounts = BUF_INIT, comm = BUF_INIT;
+		char path[64];
+		int pid = atoi(de->d_name);
+
+		if (pid <= 0)
+			continue;
+		snprintf(path, sizeof path, "/proc/%d/mountinfo", pid);
+		if (file_read(AT_FDCWD, path, 4 << 20, &mounts, NULL) < 0 || !strstr(buf_str(&mounts), at))
+			continue;
+		snprintf(path, sizeof path, "/proc/%d/comm", pid);
+		if (file_read(AT_FDCWD, path, 64, &comm, NULL) == 0)
+			snprintf(name, 20, "%.*s", (int)strcspn(buf_str(&comm), "\n"), buf_str(&comm));
+		return pid;
+	}
+	return 0;
+}
+
 int pool_detach_now(struct ctx *c, const struct pool_conf *p, struct err *e)
 {
 	const struct store_ops *ops = store_driver(p->driver);
@@ -108,8 +137,15 @@ int pool_detach_now(struct ctx *c, const struct pool_conf *p, struct err *e)
 		return r;
 	}
 	if (busy) {
-		/* gone here, but alive in the mount namespace of a zone: nothing may be taken from under it */
+		char name[20] = "?";
+		pid_t pid = holder(c->node.pool, name);
+
+		/* gone here, but alive in another mount namespace: nothing may be taken from under it */
 		pool_attach_now(c, p, NULL);
+		if (pid) {
+			err_set(e, EBUSY, "the pool is still mounted in the mount namespace of process %d (%s)", (int)pid, name);
+			return err_hint(e, "End it, or unmount %s there: nsenter -t %d -m umount %s", c->node.pool, (int)pid, c->node.pool);
+		}
 		err_set(e, EBUSY, "the pool is still in use by a zone");
 		return err_hint(e, "stop the VMs first");
 	}

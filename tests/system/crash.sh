@@ -231,6 +231,14 @@ check "boot: data is there" then_ zlogin "$b" true
 check "boot: twice is harmless" then_ cloister boot
 auto() { then_ vmadm list -H -o autoboot -s alias | tr '\n' ' '; }
 before=$(auto)
+# whoever keeps the pool in a mount namespace of its own is named, and nothing is taken from under it
+nsenter -t "$next" -m -- unshare -m --propagation private sleep 300 &
+own=$!
+await 10 eval '[ "$(readlink /proc/$own/ns/mnt)" != "$(readlink /proc/$next/ns/mnt)" ] && grep -q "^sleep" /proc/$own/comm'
+fails 1 "process $own \(sleep\)" then_ cloister shutdown
+check "the pool is still there" then_ mountpoint -q "$NODE_POOL"
+kill "$own"
+wait "$own" 2>/dev/null
 check "shutdown" then_ cloister shutdown
 unlike "shutdown: nothing runs" "$(pgrep -fa "zoneadmd.*($a|$b)")" .
 check_not "shutdown: the pool is detached" then_ mountpoint -q "$NODE_POOL"

@@ -83,10 +83,12 @@ static void migrate(void **p)
 	struct migration m[8];
 	_free_ char *backup = xprintf("%s/node.db.v%d", f->dir, schema_version);
 	_free_ char *db = xprintf("%s/node.db", f->dir);
+	json_t *rec = NULL, *vm = json_pack("{s:s,s:s,s:s}", "uuid", "aaaaaaaa-0000-4000-8000-000000000001", "brand", "lx", "alias", "old");
 	struct stat st;
 	char *v = NULL;
 
 	assert_int_equal(state_kv_set(s, "kept", "yes", &e), 0);
+	assert_int_equal(state_vm_insert(s, vm, "installed", NULL, 0, NULL, &e), 0);
 	memcpy(m, schema, sizeof *m * (size_t)schema_version);
 	m[schema_version].sql = "ALTER TABLE vm ADD COLUMN extra TEXT";
 	m[schema_version + 1].sql = "CREATE TABLE broken (";
@@ -97,6 +99,15 @@ static void migrate(void **p)
 	m[schema_version + 1].sql = "CREATE TABLE fine (x)";
 	assert_int_equal(schema_apply(s, m, schema_version + 2, true, &e), 0);
 	assert_int_equal(db_exec(s, "INSERT INTO fine VALUES (1)", &e), 0);
+	/* the VM is there, with what it had; a second command finds nothing left to do */
+	assert_int_equal(state_vm_get(s, json_string_value(json_object_get(vm, "uuid")), &rec, &v, NULL, &e), 0);
+	assert_true(json_equal(rec, vm));
+	assert_string_equal(v, "installed");
+	free(v);
+	v = NULL;
+	json_decref(rec);
+	json_decref(vm);
+	assert_int_equal(schema_apply(s, m, schema_version + 2, true, &e), 0);
 	assert_int_equal(stat(backup, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	state_close(&s);
