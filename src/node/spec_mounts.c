@@ -31,15 +31,18 @@ static char *tmpfs_data(uint64_t mib, const char *mode)
 	return xprintf("size=%lluM,nr_inodes=%llu,mode=%s", (unsigned long long)mib, (unsigned long long)(mib * 256 + 64), mode);
 }
 
+/* As few tmpfs as the limits allow, for each costs every zone of the host: docs/decisions/one-tmpfs.md. */
 static void standard_mounts(const struct vm *v, struct zspec *z)
 {
 	uint64_t phys = (uint64_t)vm_int(v->rec, "max_physical_memory", 256);
 	uint64_t shm = (uint64_t)vm_int(v->rec, "max_shm_memory", (int64_t)phys);
 	uint64_t tmpfs = (uint64_t)vm_int(v->rec, "tmpfs", (int64_t)phys);
 
-	put_mount(z, ZM_TMPFS, "", "/run", tmpfs_data(phys / 4 ? phys / 4 : 1, "0755"), ZM_NODEV | ZM_NOSUID);
-	put_mount(z, ZM_TMPFS, "", "/run/lock", tmpfs_data(5, "1777"), ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
-	put_mount(z, ZM_TMPFS, "", "/dev/shm", tmpfs_data(shm ? shm : 1, "1777"), ZM_NODEV | ZM_NOSUID);
+	z->own = tmpfs_data(phys / 4 + 4, "0700");
+	z->all = tmpfs_data(shm ? shm : 1, "0700");
+	put_mount(z, ZM_FOLDER, "own", "/run", xstrdup("0755"), ZM_NODEV | ZM_NOSUID);
+	put_mount(z, ZM_FOLDER, "all", "/run/lock", xstrdup("1777"), ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
+	put_mount(z, ZM_FOLDER, "all", "/dev/shm", xstrdup("1777"), ZM_NODEV | ZM_NOSUID);
 	if (tmpfs)
 		put_mount(z, ZM_TMPFS, "", "/tmp", tmpfs_data(tmpfs, "1777"), ZM_NODEV | ZM_NOSUID);
 }
@@ -72,8 +75,7 @@ static void sparse_mounts(const struct vm *v, struct zspec *z)
 	}
 	for (const char *const *m = b->mask; m && *m; m++)
 		if (access(*m, F_OK) == 0 && !own_local(v, z, *m))
-			put_mount(z, ZM_TMPFS, "", *m, xstrdup("size=4k,nr_inodes=1,mode=0755"),
-				  ZM_RO | ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
+			put_mount(z, ZM_FOLDER, "own", *m, xstrdup("0755"), ZM_RO | ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
 }
 
 static int filesystems(const struct vm *v, struct zspec *z, struct err *e)

@@ -32,6 +32,7 @@ static const struct field fields[] = {
 	 FIELD(cg_v2_zone, F_STR),
 	FIELD(join, F_STRV),	    FIELD(sup_join, F_STRV),  FIELD(caps, F_HEX),      FIELD(seccomp, F_STR),
 	FIELD(memlock, F_U64),	    FIELD(nofile, F_U64),     FIELD(ptys, F_U64),      FIELD(systemd, F_STR),
+	FIELD(own, F_STR),	    FIELD(all, F_STR),
 };
 
 static const struct field *field_find(const char *key)
@@ -276,7 +277,7 @@ static int parse_mount(struct zspec *z, char **v, unsigned n)
 {
 	uint64_t kind, flags;
 
-	if (n != 6 || !v[0] || !v[1] || !v[3] || to_num(v[0], 10, ZM_OVERLAY, &kind) < 0 ||
+	if (n != 6 || !v[0] || !v[1] || !v[3] || to_num(v[0], 10, ZM_FOLDER, &kind) < 0 ||
 	    to_num(v[1], 10, ZM_ALL, &flags) < 0)
 		return -EINVAL;
 	GROW(z->mounts, z->nmounts);

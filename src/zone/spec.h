@@ -19,6 +19,7 @@ enum zmount_kind {
 	ZM_TMPFS,  /* options "size=…,mode=…"; owned by the zone's root */
 	ZM_FS,     /* a filesystem type of the host's (ext4, xfs, btrfs): source is a block device, data = options */
 	ZM_OVERLAY, /* read-only overlay of source: paths of the global zone, one a line, uppermost first; idmapped */
+	ZM_FOLDER, /* the zone's root's folder in one of the zone's two tmpfs, source: "own" or "all"; data = its mode, octal */
 };
 enum { ZM_RO = 1, ZM_NODEV = 2, ZM_NOSUID = 4, ZM_NOEXEC = 8, ZM_IDMAP = 16, ZM_FILE = 32, ZM_OPTIONAL = 64, ZM_MASK = 128,
        ZM_LIVE = 256, /* attached after the zone's copy was made: flags are locked, but it can be taken away live */
@@ -51,6 +52,9 @@ struct zspec {
 	char *upper, *work;
 	bool root_ro;
 
+	/* options "size=…,nr_inodes=…" of the tmpfs that are seen by folder only: what the zone's root alone writes to (/dev and
+	 * /.zonecontrol are in it, NULL = just large enough for them), and what everybody does (NULL = none) */
+	char *own, *all;
 	struct zmount *mounts;  unsigned nmounts;   /* in order, after the kernel filesystems */
 	struct zdev *devs;      unsigned ndevs;
 	struct zfile *files;    unsigned nfiles;

@@ -150,7 +150,7 @@ static int boot(struct boot *b, struct err *e)
 	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, boot_ns);
 }
 
-static int own_folder(char *out, size_t n)
+static int program_folder(char *out, size_t n)
 {
 	const char *env = getenv("CLOISTER_LIBEXEC");
 	ssize_t len;
@@ -192,7 +192,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
-		.null = -1, .empty = -1, .master = -1, .build_ns = -1, .notify = -1,
+		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];
@@ -201,7 +201,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 	if (fds_reserve() < 0 || (b.host = pidfd_open(getppid(), 0)) < 0)
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.in_sup = detach(sup);
-	if (!e.code && (fd_cloexec(FD_STATUS, 1) < 0 || own_folder(libexec, sizeof libexec) < 0))
+	if (!e.code && (fd_cloexec(FD_STATUS, 1) < 0 || program_folder(libexec, sizeof libexec) < 0))
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.libexec = libexec;
 	if (!e.code && await_spec(spec, &e) == 0)

@@ -168,6 +168,13 @@ static int stage_ids(struct boot *b, struct err *e)
 	return 0;
 }
 
+static int stage_root(struct boot *b, struct err *e)
+{
+	int r = build_own(b, e);
+
+	return r < 0 ? r : build_root(b, e);
+}
+
 static int stage_kernel(struct boot *b, struct err *e)
 {
 	int r = expect_done(b, e);
@@ -238,7 +245,7 @@ static const struct {
 	{"zone-namespaces", "namespaces", stage_namespaces},
 	{"zone-init", "namespaces", stage_init},
 	{"zone-ids", "user ids", stage_ids},
-	{"zone-root", "root", build_root},
+	{"zone-root", "root", stage_root},
 	{"zone-dev", "/dev", build_dev},
 	{"zone-kernel", "kernel filesystems", stage_kernel},
 	{"zone-mounts", "filesystems", stage_mounts},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * /dev: a small tmpfs with nodes that are named one by one, an instance of devpts, and the console: a pty of that
+ * /dev: a folder of the zone's own tmpfs with nodes that are named one by one, an instance of devpts, and the console: a pty of that
  * instance, whose master the keeper holds and whose slave is bound on /dev/console.
  */
 #include <errno.h>
@@ -146,16 +146,16 @@ int build_dev(struct boot *b, struct err *e)
 		{(char *)"random", 'c', 1, 8, 0666}, {(char *)"urandom", 'c', 1, 9, 0666}, {(char *)"tty", 'c', 5, 0, 0666},
 	};
 	_fd_ int on = mount_point(b, e);
-	char opts[96];
 	int r;
 
 	if (on < 0)
 		return on;
-	snprintf(opts, sizeof opts, "size=512k,nr_inodes=1024,mode=755,uid=%u,gid=%u", b->z.id_base, b->z.id_base);
-	b->dev = mnt_new("tmpfs", "dev", opts, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+	b->dev = own_folder(b->own, "dev", 0755, b->z.id_base, e);
 	if (b->dev < 0)
 		return b->dev;
-	r = mnt_attach(b->dev, on, e);
+	r = mnt_attr(b->dev, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, -1, e);
+	if (r == 0)
+		r = mnt_attach(b->dev, on, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(nodes); i++)
 		r = dev_make(b->dev, &nodes[i], b->z.id_base, e);
 	for (unsigned i = 0; r == 0 && i < b->z.ndevs; i++)

@@ -273,9 +273,8 @@ static int masks(struct boot *b, struct err *e)
 	static const char *const readonly[] = {"sys", "irq", "bus", "fs"};
 	int r = 0;
 
-	b->empty = mnt_new("tmpfs", "none", "size=4k,nr_inodes=1,mode=555", false, SAFE | MOUNT_ATTR_RDONLY, e);
-	if (b->empty < 0)
-		return b->empty;
+	b->empty = own_folder(b->own, "empty", 0555, 0, e);
+	r = b->empty < 0 ? b->empty : mnt_attr(b->empty, SAFE | MOUNT_ATTR_RDONLY, 0, -1, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(readonly); i++)
 		r = rebind(b->proc, readonly[i], MOUNT_ATTR_RDONLY, 0, e);
 	/* The network namespace is the zone's own, and so are its switches; the rest of /proc/sys stays closed. */

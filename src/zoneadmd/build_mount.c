@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -43,6 +44,8 @@ int zmount_make(const struct zmount *m, uint32_t id_base, int userns, struct err
 	case ZM_OVERLAY:
 		fd = overlay_view(m->source ?: "", id_base, userns, e);
 		break;
+	case ZM_FOLDER:
+		return err_set(e, EINVAL, "a folder of a tmpfs is made at boot only");
 	case ZM_FS:
 		fd = mnt_new(m->fstype ?: "", m->source, m->data, m->flags & ZM_RO, 0, e);
 		break;
@@ -142,6 +145,23 @@ static int mask_target(struct boot *b, const struct zmount *m, struct err *e)
 	return build_cover(b, S_ISDIR(st.st_mode), on, e);
 }
 
+static int folder(struct boot *b, unsigned i, struct err *e)
+{
+	const struct zmount *m = &b->z.mounts[i];
+	bool all = !strcmp(m->source ?: "", "all");
+	char name[12], *end = NULL;
+	unsigned long mode = strtoul(m->data ?: "", &end, 8);
+	_fd_ int fd = -1;
+	int r;
+
+	if (end == m->data || *end || mode > 07777 || (all ? b->all < 0 : strcmp(m->source ?: "", "own")))
+		return err_set(e, EINVAL, "folder of mode \"%s\" in \"%s\"", m->data ?: "", m->source ?: "");
+	snprintf(name, sizeof name, "%u", i);
+	fd = own_folder(all ? b->all : b->own, name, (unsigned)mode, b->z.id_base, e);
+	r = fd < 0 ? fd : mnt_attr(fd, attrs(m->flags), 0, -1, e);
+	return r < 0 ? r : take_fd(&fd);
+}
+
 static int one(struct boot *b, unsigned i, struct err *e)
 {
 	const struct zmount *m = &b->z.mounts[i];
@@ -149,7 +169,7 @@ static int one(struct boot *b, unsigned i, struct err *e)
 
 	if (m->flags & ZM_MASK)
 		return mask_target(b, m, e);
-	fd = zmount_make(m, b->z.id_base, b->userns, e);
+	fd = m->kind == ZM_FOLDER ? folder(b, i, e) : zmount_make(m, b->z.id_base, b->userns, e);
 	if (fd == -ENOENT && m->flags & ZM_OPTIONAL)
 		return 0;
 	if (fd < 0)
@@ -227,12 +247,12 @@ int build_control(struct boot *b, struct err *e)
 {
 	_free_ char *zone = xprintf("%s/zone", b->libexec);
 	_buf_ struct buf text = BUF_INIT;
-	_fd_ int m = mnt_new("tmpfs", "zonecontrol", "size=16k,nr_inodes=16,mode=755", false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
+	_fd_ int m = own_folder(b->own, "control", 0755, 0, e);
 	_fd_ int native = -1, on = -1, file = -1;
-	int r;
+	int r = m < 0 ? m : mnt_attr(m, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, -1, e);
 
-	if (m < 0)
-		return m;
+	if (r < 0)
+		return r;
 	native = mnt_clone(AT_FDCWD, zone, e);
 	if (native < 0)
 		return native;

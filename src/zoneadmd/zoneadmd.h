@@ -45,6 +45,7 @@ struct boot {
 	int join[JOIN_MAX], njoin; /* cgroup files that init writes itself into */
 	int userns;            /* init's user namespace, for idmapping */
 
+	int own, all;          /* the tmpfs of which the zone sees folders only */
 	int root, dev, pts, proc, sys; /* mounts */
 	int null, empty;       /* what masks: a null device, an empty folder */
 	bool null_placed, empty_placed;
@@ -54,6 +55,12 @@ struct boot {
 	int notify;            /* what init says when it is up */
 };
 
+/*
+ * build_own.c: the tmpfs whose folders lie here and there in the zone; b->own, b->all. One such folder, new, as a mount
+ * of its own, detached; id: host id of its owner.
+ */
+int build_own(struct boot *b, struct err *e);
+int own_folder(int tmpfs, const char *name, unsigned mode, uint32_t id, struct err *e);
 /* build_root.c: attaches the root below run_dir in the build namespace; b->root. */
 int build_root(struct boot *b, struct err *e);
 /*

@@ -69,7 +69,7 @@ static void refused(void **state)
 	static const char *const bad[] = {
 		"colour\tred\n", "uuid\ta\nuuid\tb\n", "uuid\ta", "uuid\n", "uuid\ta\tb\n", "uuid\ta\\x\n", "uuid\ta\\\n",
 		"zoneid\t-1\n", "zoneid\t1x\n", "zoneid\t18446744073709551616\n", "id_base\t4294967296\n", "shared\t2\n",
-		"mount\t4\t0\t\\0\t/a\t\\0\t\\0\n", "mount\t0\t512\t\\0\t/a\t\\0\t\\0\n", "mount\t0\t0\t/a\t\\0\t\\0\t\\0\n",
+		"mount\t5\t0\t\\0\t/a\t\\0\t\\0\n", "mount\t0\t512\t\\0\t/a\t\\0\t\\0\n", "mount\t0\t0\t/a\t\\0\t\\0\t\\0\n",
 		"dev\tx\t1\t1\t644\ta\n", "dev\tc\t1\t1\t999\ta\n", "file\t644\t/a\n", "sysctl\ta\n", "\n", "\t\n",
 		"a\t1\t2\t3\t4\t5\t6\t7\t8\t9\n",
 	};
