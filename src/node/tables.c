@@ -24,6 +24,8 @@ static const struct {
 	{"/proc/sys/fs/file-max", 9223372036854775807ULL},  /* open files, as systemd sets it too */
 	{"/proc/sys/kernel/pid_max", 4194304},              /* the most; as systemd sets it too */
 	{"/proc/sys/kernel/pty/max", 1048576},              /* the most: 4,096 were the ptys of twelve zones */
+	/* all but 4,096 for /dev/pts of the host and the zones: a pty is some 60 KiB, of which a zone is charged 3 */
+	{"/proc/sys/kernel/pty/reserve", 1048576 - 4096},
 	/* neighbours (ARP): 1,024 for all network namespaces together. Not charged, so not to the end */
 	{"/proc/sys/net/ipv4/neigh/default/gc_thresh3", 65536},
 	{"/proc/sys/net/ipv6/neigh/default/gc_thresh3", 65536},

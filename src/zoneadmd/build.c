@@ -96,8 +96,10 @@ static int expect_done(struct boot *b, struct err *e)
 
 static int stage_namespaces(struct boot *b, struct err *e)
 {
-	int r;
+	int r = build_pts(b, e);
 
+	if (r < 0)
+		return r;
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(e, errno, "new mount namespace");
 	r = mnt_propagation("/", MS_PRIVATE, e);

@@ -85,16 +85,17 @@ static int console(struct boot *b, struct err *e)
 	return m < 0 ? m : mnt_attach(m, node, e);
 }
 
-static int devpts(struct boot *b, struct err *e)
+/*
+ * Made before the keeper leaves the host's mount namespace: an instance that was mounted there may draw on the ptys kept in
+ * reserve (kernel.pty.reserve), one that a zone's root mounts itself, with as large a max as it likes, may not.
+ */
+int build_pts(struct boot *b, struct err *e)
 {
 	uint64_t max = b->z.ptys ? b->z.ptys : PTYS_DEFAULT;
 	uint64_t attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 	uint32_t gid = b->z.id_base + TTY_GROUP;
 	char opts[128];
-	int r = folder(b, "pts", e);
 
-	if (r < 0)
-		return r;
 	snprintf(opts, sizeof opts, "ptmxmode=0666,mode=0620,gid=%u,max=%llu", gid, (unsigned long long)max);
 	b->pts = mnt_new("devpts", NULL, opts, false, attrs, e);
 	/*
@@ -106,7 +107,7 @@ static int devpts(struct boot *b, struct err *e)
 		snprintf(opts, sizeof opts, "ptmxmode=0666,mode=0600,max=%llu", (unsigned long long)max);
 		b->pts = mnt_new("devpts", NULL, opts, false, attrs, e);
 	}
-	return b->pts < 0 ? b->pts : mnt_attach_at(b->pts, b->dev, "pts", e);
+	return b->pts < 0 ? b->pts : 0;
 }
 
 static bool in_spec(const struct zspec *z, const char *target)
@@ -167,7 +168,9 @@ int build_dev(struct boot *b, struct err *e)
 	if (r == 0)
 		r = folder(b, "mqueue", e);
 	if (r == 0)
-		r = devpts(b, e);
+		r = folder(b, "pts", e);
+	if (r == 0)
+		r = mnt_attach_at(b->pts, b->dev, "pts", e);
 	if (r == 0 && !b->z.no_console)
 		r = console(b, e);
 	if (r == 0 && !in_spec(&b->z, "/dev/shm"))

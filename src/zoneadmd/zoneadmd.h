@@ -70,6 +70,7 @@ int build_root(struct boot *b, struct err *e);
 int overlay_as(uint32_t id, struct err *e);
 int overlay_view(const char *layers, uint32_t id_base, int userns, struct err *e);
 /* build_dev.c: /dev, /dev/pts, the console's pty, the nodes of the spec; b->null. */
+int build_pts(struct boot *b, struct err *e);
 int build_dev(struct boot *b, struct err *e);
 int dev_make(int dev, const struct zdev *d, uint32_t id_base, struct err *e);
 /* build_kernel.c: proc, sysfs, cgroup2, mqueue, made inside init's namespaces; sysctls, lo, masks. */

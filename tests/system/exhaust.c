@@ -47,6 +47,15 @@ static int files(long i) { return keep(open("/dev/null", O_RDONLY)); }
 static int memfds(long i) { return keep(memfd_create("x", 0)); }
 static int ptys(long i) { return keep(open("/dev/ptmx", O_RDWR | O_NOCTTY)); }
 
+/* Of an instance of its own, which says itself how many it may have. */
+static int ownptys(long i)
+{
+	if (i == 0 && ((mkdir("/tmp/pts", 0755) < 0 && errno != EEXIST) ||
+		       mount("devpts", "/tmp/pts", "devpts", 0, "newinstance,ptmxmode=0666,max=1000000") < 0))
+		return -1;
+	return keep(open("/tmp/pts/ptmx", O_RDWR | O_NOCTTY));
+}
+
 /* One file each, so that each is a watch of its own. */
 static int watches(long i)
 {
@@ -371,6 +380,7 @@ static const struct {
 	int (*one)(long i);
 } table[] = {
 	{"instances", instances}, {"watches", watches}, {"files", files}, {"memfds", memfds}, {"ptys", ptys},
+	{"ownptys", ownptys},
 	{"epolls", epolls}, {"aio", aio}, {"timers", timers}, {"signals", signals}, {"mqs", mqs}, {"shms", shms},
 	{"sems", sems}, {"msgs", msgs}, {"shmbig", shmbig}, {"netns", netns}, {"ipcns", ipcns}, {"mntns", mntns},
 	{"utsns", utsns}, {"cgroupns", cgroupns}, {"pidns", pidns}, {"mounts", mounts}, {"unixs", unixs},

@@ -93,6 +93,18 @@ for what in neighs rings; do
 	check_not "S13 $what: nor in a network namespace that it makes" zlogin "$z" "unshare -n /root/exhaust $what 1"
 done
 
+# ---- ptys of instances that it mounts itself, in which its own number does not count ----
+: >got
+exec {hold}> >(exec zlogin "$z" "exec /root/exhaust ownptys 100000" >got 2>/dev/null)
+await 20 grep -q . got
+like "S13 ownptys: it gets what is not kept for others ($(cat got))" "$(cat got)" '^[1-4]?[0-9]{1,3} No space'
+check "S13 ownptys: the neighbour gets one" timeout 20 zlogin "$y" '/root/exhaust ptys 1'
+check "S13 ownptys: a login with a terminal" timeout 20 script -qec "zlogin -i $y test -t 0" /dev/null
+check "S13 ownptys: a zone boots" timeout 20 vmadm reboot "$y" -F
+check "S13 ownptys: the host gets one" timeout 20 script -qec true /dev/null
+exec {hold}>&-
+await 20 bash -c '! kill -0 "$1"' - $!
+
 # ---- the same table, from both sides at once ----
 ptys=$(cat /proc/sys/kernel/pty/max)
 le "S13 there are ptys for thousands of zones" 1000000 "$ptys"
