@@ -267,7 +267,7 @@ static int masks(struct boot *b, struct err *e)
 		"pressure",  "scsi",	  "sysrq-trigger", "timer_list",
 	};
 	static const char *const in_sys[] = {
-		"firmware",	  "fs/bpf", "fs/pstore", "kernel/debug", "kernel/tracing", "kernel/security", "kernel/boot_params",
+		"firmware",	  "fs/bpf", "fs/btrfs", /* what each zone has on the disk */ "fs/pstore", "kernel/debug", "kernel/tracing", "kernel/security", "kernel/boot_params",
 		"devices/virtual/powercap", "devices/virtual/dmi",
 	};
 	static const char *const readonly[] = {"sys", "irq", "bus", "fs"};

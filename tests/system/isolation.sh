@@ -77,6 +77,8 @@ check_not "S6 no loop devices" in_z losetup -f
 for f in /proc/kcore /proc/sysrq-trigger /proc/keys /sys/firmware/dmi /sys/kernel/debug/x; do
 	eq "S7 $f gives nothing" "$(in_z cat $f 2>/dev/null | head -c 10)" ""
 done
+check "S7 the host sees what each zone has on its disk" bash -c 'ls /sys/fs/btrfs/*/qgroups/1_*'
+eq "S7 a zone does not" "$(in_z find /sys/fs/btrfs -mindepth 1)" ""
 check_not "S16 no sysrq" sh_z 'echo b >/proc/sysrq-trigger'
 check_not "S16 no core_pattern" sh_z 'echo "|/tmp/x" >/proc/sys/kernel/core_pattern'
 check_not "S15 no release_agent" sh_z 'echo /tmp/x >/sys/fs/cgroup/release_agent'
