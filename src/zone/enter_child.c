@@ -32,7 +32,6 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -41,6 +40,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/caps.h"
+#include "kern/plain.h"
 #include "kern/seccomp.h"
 #include "kern/sig.h"
 #include "zone/passwd.h"
@@ -82,34 +82,14 @@ static void __attribute__((noreturn, format(printf, 3, 4))) fail_sys(int fd, int
 	fail(fd, &e);
 }
 
-/* Soft and hard as far as we may: without CAP_SYS_RESOURCE a hard limit can't go up. */
-static void limit(int which, rlim_t soft, rlim_t hard)
-{
-	struct rlimit now, want = {soft, hard};
-
-	if (setrlimit(which, &want) == 0 || getrlimit(which, &now) < 0)
-		return;
-	want.rlim_max = hard < now.rlim_max ? hard : now.rlim_max;
-	want.rlim_cur = soft < want.rlim_max ? soft : want.rlim_max;
-	setrlimit(which, &want);
-}
-
 /* What an operator's session may have set for itself is not the zone's: limits, signals, umask. */
 static void plain_process(const struct enter_in *in)
 {
-	limit(RLIMIT_CORE, 0, RLIM_INFINITY);
-	limit(RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY);
-	limit(RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY);
-	limit(RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY);
-	limit(RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY);
-	limit(RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY);
-	limit(RLIMIT_STACK, 8u << 20, RLIM_INFINITY);
-	limit(RLIMIT_RTPRIO, 0, 0);
-	limit(RLIMIT_NICE, 0, 0);
+	plain_self();
 	if (in->z->memlock)
-		limit(RLIMIT_MEMLOCK, in->z->memlock, in->z->memlock);
+		plain_limit(RLIMIT_MEMLOCK, in->z->memlock, in->z->memlock);
 	if (in->z->nofile)
-		limit(RLIMIT_NOFILE, 1024 < in->z->nofile ? 1024 : in->z->nofile, in->z->nofile);
+		plain_limit(RLIMIT_NOFILE, 1024 < in->z->nofile ? 1024 : in->z->nofile, in->z->nofile);
 	sig_defaults();
 	umask(022);
 	personality(PER_LINUX);
@@ -337,6 +317,7 @@ void enter_child(const struct enter_in *in)
 	struct err e = ERR_INIT;
 
 	closed();
+	plain_process(in); /* a cgroup of v1 takes no real-time process in */
 	/* Moved after the fork: a full pids cgroup refuses a fork, but takes in a process that is there already. */
 	for (int i = 0; i < in->njoin; i++)
 		if (write(in->join[i], "0", 1) < 0)
@@ -346,7 +327,6 @@ void enter_child(const struct enter_in *in)
 	/* Not the operator's: made here once more because outside it can't fail for want of the zone's key quota. */
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
 		fail_sys(in->report, errno, "new session keyring");
-	plain_process(in);
 	own_session(in);
 	shed_descriptors(in);
 	join_namespaces();

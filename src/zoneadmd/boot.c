@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/pidfd.h"
+#include "kern/plain.h"
 #include "kern/sock.h"
 #include "zone/run.h"
 #include "zoneadmd/zoneadmd.h"
@@ -38,6 +39,7 @@ static bool detach(const char *sup)
 	if (chdir("/") < 0)
 		_exit(1);
 	umask(0);
+	plain_self(); /* here, where a limit may still be raised */
 	signal(SIGPIPE, SIG_IGN);
 	return there;
 }
