@@ -4,6 +4,7 @@
  * zone (ENOSYS), so a kernel that gains one opens nothing. Rows are read by seccomp.c, and by the man page's maker.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/fs.h>
 #include <sched.h>
@@ -17,7 +18,7 @@
 static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW,
 	 "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat openat2 creat close "
-	 "close_range dup dup2 dup3 lseek _llseek fcntl fcntl64 flock sendfile sendfile64 splice tee vmsplice "
+	 "close_range dup dup2 dup3 lseek _llseek flock sendfile sendfile64 splice tee vmsplice "
 	 "copy_file_range fadvise64 fadvise64_64 readahead fallocate truncate truncate64 ftruncate ftruncate64 fsync "
 	 "fdatasync sync syncfs sync_file_range",
 	 "files the zone can name or was given"},
@@ -99,7 +100,8 @@ static const struct seccomp_row rows[] = {
 			    "set_tls",
 	 "needed by every program on those machines"},
 
-	{SECCOMP_ROW_ARGS, "clone unshare setns socket socketpair socketcall setsockopt ioctl personality", "by argument: see below"},
+	{SECCOMP_ROW_ARGS, "clone unshare setns socket socketpair socketcall setsockopt fcntl fcntl64 "
+	 "ioctl personality", "by argument: see below"},
 
 	{SECCOMP_ROW_ENOSYS, "clone3", "its flags are in memory, out of a filter's sight: libc goes back to clone"},
 	{SECCOMP_ROW_ENOSYS, "add_key keyctl request_key",
@@ -151,6 +153,16 @@ static const struct seccomp_arg_test socketcall[] = {
 static const struct seccomp_arg_test sockopts[] = {
 	{SECCOMP_EQ_DENY, SOL_PACKET, "SOL_PACKET"},
 };
+#ifndef F_SETDELEG /* Linux 6.19 */
+#define F_GETDELEG 1039
+#define F_SETDELEG 1040
+#endif
+/* The files of a sparse zone's /usr are the host's own inodes, and idmapped: to the kernel the zone's root is their owner. */
+static const struct seccomp_arg_test leases[] = {
+	{SECCOMP_EQ_DENY, F_SETLEASE, "F_SETLEASE"},
+	{SECCOMP_EQ_DENY, F_SETDELEG, "F_SETDELEG"},
+	{SECCOMP_EQ_DENY, F_GETDELEG, "F_GETDELEG"},
+};
 /*
  * Of btrfs's ioctls only those that work on a file, or tell about one's own filesystem. The rest answers ENOTTY, not
  * EPERM: so a filesystem without subvolumes answers, and systemd-tmpfiles and others then make a directory instead. By the
@@ -193,6 +205,9 @@ static const struct seccomp_arg args[] = {
 	{"socketcall", 0, EAFNOSUPPORT, 0, TESTS(socketcall),
 	 "32-bit programs: the arguments are in memory, out of a filter's sight, so they use socket(2) and setsockopt(2) only",
 	 SECCOMP_SOCKETCALL},
+	{"fcntl", 1, EINVAL, 0, TESTS(leases),
+	 "leases: on a program of the shared /usr one makes the host and every zone wait 45 seconds to start it"},
+	{"fcntl64", 1, EINVAL, 0, TESTS(leases), "the same"},
 	{"setsockopt", 1, ENOPROTOOPT, 0, TESTS(sockopts),
 	 "rings of packet sockets (PACKET_RX_RING): gigabytes of the host's memory in one call, charged to nobody"},
 	{"personality", 0, EPERM, 0, TESTS(personalities), "executable data, a mapped page zero, and other systems' ways"},

@@ -7,6 +7,7 @@
  *	attack calls | ioctls PATH | sockets | x32 | namespaces
  *	attack uevents SECONDS       what the host's kernel says about devices
  *	attack abstract NAME         connects to a socket of the host's
+ *	attack lease PATH            makes everybody else wait who opens that file
  *	attack linger SOCKET         sends descriptors there that take for ever to close
  *	attack exe PID               opens that process' program for writing, in the ways there are
  *	attack swap A B SECONDS      exchanges two names as fast as it can
@@ -431,6 +432,22 @@ static void abstract_socket(const char *name)
 		printf("OPEN connected to @%s\n", name);
 }
 
+static void lease(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	for (int kind = F_RDLCK; fd >= 0 && kind <= F_WRLCK; kind++) {
+		if (fcntl(fd, F_SETLEASE, kind) == 0)
+			printf("OPEN lease %d of %s\n", kind, path);
+#if defined(__x86_64__)
+		if (i386(55, fd, F_SETLEASE, kind, 0, 0) == 0 || i386(221, fd, F_SETLEASE, kind, 0, 0) == 0)
+			printf("OPEN i386 lease %d of %s\n", kind, path);
+#endif
+	}
+	if (fd < 0)
+		printf("%s: %s\n", path, strerror(errno));
+}
+
 /*
  * Whoever closes the last descriptor of a TCP socket that lingers waits until its bytes are taken. Here nobody ever takes
  * them: the other end goes to the same reader, and stands in its queue.
@@ -597,6 +614,8 @@ int main(int argc, char **argv)
 		uevents(atoi(argv[2]));
 	else if (!strcmp(what, "abstract") && argc == 3)
 		abstract_socket(argv[2]);
+	else if (!strcmp(what, "lease") && argc == 3)
+		lease(argv[2]);
 	else if (!strcmp(what, "linger") && argc == 3)
 		lingering(argv[2]);
 	else if (!strcmp(what, "exe") && argc == 3)

@@ -23,6 +23,9 @@ before=$(sha256sum "$CLOISTER_SELF" "$CLOISTER_LIBEXEC"/* "$CLOISTER_LIBEXEC"/zo
 
 # ---- system calls that open other doors ----
 eq "S5 what is denied is denied, by the i386 numbers too" "$(hit calls)" ""
+like "S12 the host can have a lease on a program of /usr" "$("$attack" lease /usr/bin/cksum)" 'OPEN lease 1'
+eq "S12 a zone can not: who starts it would wait" "$(hit lease /usr/bin/cksum)" ""
+eq "S12 nor on a file of its own" "$(hit lease /root/attack)" ""
 eq "S5 x32 calls are killed" "$(hit x32)" ""
 eq "S5 S18 no subvolume, quota, send or search of the pool; no line typed into a terminal" "$(hit ioctls /root)" ""
 eq "S18 nor on a root that is btrfs itself" "$(zlogin "$p" '/root/attack ioctls /')" ""

@@ -90,6 +90,10 @@ static void denied(void)
 	MUST(FAILS(socket(AF_ALG, SOCK_SEQPACKET, 0), EAFNOSUPPORT));
 	MUST(FAILS(socket(AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT));
 	MUST(FAILS(syscall(SYS_socket, 0x100000000UL | AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT));
+	MUST(FAILS(syscall(SYS_fcntl, -1, 1024, 1), EINVAL)); /* F_SETLEASE */
+	MUST(FAILS(syscall(SYS_fcntl, -1, 0x100000000UL | 1024, 1), EINVAL));
+	MUST(FAILS(syscall(SYS_fcntl, -1, 1040, 1), EINVAL)); /* F_SETDELEG */
+	MUST(FAILS(syscall(SYS_fcntl, -1, F_GETFD), EBADF));
 	MUST(FAILS(setsockopt(-1, SOL_PACKET, 5, "", 0), ENOPROTOOPT)); /* PACKET_RX_RING */
 	MUST(FAILS(syscall(SYS_setsockopt, -1, 0x100000000UL | SOL_PACKET, 13, "", 0), ENOPROTOOPT));
 	MUST(FAILS(setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, "", 0), EBADF));
@@ -160,6 +164,9 @@ static void i386(void)
 	MUST(call32(102, 1, 0) == -EAFNOSUPPORT);           /* socketcall(SYS_SOCKET) */
 	MUST(call32(102, 3, 0) == -EFAULT);                 /* socketcall(SYS_CONNECT) */
 	MUST(call32(102, 14, 0) == -EAFNOSUPPORT);          /* socketcall(SYS_SETSOCKOPT) */
+	MUST(call32(55, -1, 1024) == -EINVAL);              /* fcntl(F_SETLEASE) */
+	MUST(call32(221, -1, 1024) == -EINVAL);             /* fcntl64 */
+	MUST(call32(221, -1, F_GETFD) == -EBADF);
 	MUST(call32(366, -1, SOL_PACKET) == -ENOPROTOOPT);  /* setsockopt */
 	MUST(call32(54, 0, TIOCSTI) == -EPERM);             /* ioctl */
 	MUST(call32(310, CLONE_NEWUSER, 0) == -EPERM);      /* unshare */
