@@ -170,6 +170,9 @@ static int open_cgroups(const struct ctx *c, struct outer *o, const struct cg_ho
 	}
 	*strrchr(path[n - 1], '/') = 0;
 	o->cgroup = open(path[n - 1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* systemd takes away what is empty below a unit whose process has ended; the zone's own cgroup is not */
+	if (o->cgroup < 0 && errno == ENOENT && (mkdir(path[n - 1], 0755) == 0 || errno == EEXIST))
+		o->cgroup = open(path[n - 1], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return o->cgroup < 0 ? err_sys(e, errno, "%s", path[n - 1]) : 0;
 }
 
