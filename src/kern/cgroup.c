@@ -196,6 +196,13 @@ int cg_node_make(const struct cg_host *h, struct err *e)
 	return make_v2(h, e);
 }
 
+bool cg_node_made(const struct cg_host *h)
+{
+	char p[CGI_PATH];
+
+	return access(cgi_path(h, -1, "_sup", NULL, p), F_OK) == 0;
+}
+
 /* What a cgroup namespace root must own to run its own tree; limits above it stay root's. */
 static int delegate(const char *dir, uint32_t id, struct err *e)
 {

@@ -39,6 +39,8 @@ int cg_host_parse(const char *mountinfo, struct cg_host *h, struct err *e);
 
 /* Makes the node's root and _sup in all hierarchies, enables controllers downwards on v2. Cheap when done already. */
 int cg_node_make(const struct cg_host *h, struct err *e);
+/* Has cg_node_make() been here since the machine's start? */
+bool cg_node_made(const struct cg_host *h);
 /* Makes <uuid>, zone and login; chowns what is delegated (zone: directory, cgroup.procs, cgroup.threads, cgroup.subtree_control) to id_base. */
 int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e);
 /* Kills all members, waits until empty (deadline ms), removes all. Missing ones are fine. */

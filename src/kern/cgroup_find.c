@@ -130,11 +130,11 @@ int cg_host_find(const struct ctx *c, struct cg_host *h, struct err *e)
 		return err_sys(e, r, "%s", p);
 	for (int i = 0; i < CG_CTLS; i++)
 		h->in_v2[i] = cgi_v2_name(i) ? cgi_word_in(text, ' ', cgi_v2_name(i)) : !h->v1[i][0];
-	if (delegated(h)) {
+	/* A node stays where its cgroup was made: what runs there is known by it. */
+	snprintf(h->root, sizeof h->root, "%s", c->node.cgroup);
+	if (delegated(h) && !cg_node_made(h)) {
 		snprintf(h->deleg, sizeof h->deleg, "%s", SYSTEMD_UNIT);
 		snprintf(h->root, sizeof h->root, "%s/%s", SYSTEMD_UNIT, c->node.cgroup);
-	} else {
-		snprintf(h->root, sizeof h->root, "%s", c->node.cgroup);
 	}
 	if (h->v1[CG_MEMORY][0]) {
 		snprintf(p, sizeof p, "%s/memory.memsw.usage_in_bytes", h->v1[CG_MEMORY]);

@@ -11,6 +11,7 @@
 #include "node/exit.h"
 #include "node/tables.h"
 #include "node/vm.h"
+#include "node/vmops.h"
 #include "zone/limits.h"
 
 struct boot {
@@ -25,6 +26,8 @@ static int do_cgroup(struct ctx *c, void *op, struct err *e)
 	struct vm *v = b->v;
 	int r = vm_need_cg(v, e);
 
+	if (r == 0)
+		r = node_home(c, &v->cg, e);
 	if (r == 0)
 		r = cg_node_make(&v->cg, e);
 	if (r == 0)

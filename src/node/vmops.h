@@ -43,6 +43,9 @@ int vm_ready(struct ctx *c, const char *uuid, struct err *e);
 int node_recover(struct ctx *c, struct err *e);
 /* Attaches the pool, clears what the last boot left, starts the autoboot VMs in parallel. */
 int node_boot(struct ctx *c, struct err *e);
+struct cg_host;
+/* Where this boot's first zone is about to be made: under systemd its unit is started, and h is found again. */
+int node_home(struct ctx *c, struct cg_host *h, struct err *e);
 /* Stops all VMs in order of their time limits without touching autoboot. */
 int node_shutdown(struct ctx *c, struct err *e);
 /*
