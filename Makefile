@@ -22,6 +22,7 @@ help:
 	@echo 'make check          every test, with the packages it needs (root)'
 	@echo 'make check-unit     unit, layer and fuzz-corpus tests alone (no root)'
 	@echo 'make check-system   system tests alone (root); T="a b" names some'
+	@echo 'make check-host     system tests in a virtual machine: cgroup v2, kernels 6.12 and 6.1, systemd (root); check-host-all: all of them'
 	@echo 'make bench          the benchmark table, with the peers it compares with (root); QUICK=1: fewer rounds'
 	@echo 'make bench-plan     what that would install, make and use; changes nothing'
 	@echo 'make asan           build with ASan and UBSan and run unit and fuzz-corpus tests there'
@@ -52,6 +53,14 @@ check-unit: all
 check-system: all
 	@tests/system/run $(T)
 
+check-host: all
+	@tools/pkg --install build run check host
+	@tests/host/run core
+
+check-host-all: all
+	@tools/pkg --install build run check host
+	@tests/host/run all
+
 bench: all
 	@tools/pkg --install bench
 	@bench/run $(if $(QUICK),--quick)
@@ -65,4 +74,4 @@ asan:
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
 
-.PHONY: all help plan quickstart install uninstall purge check check-unit check-system bench bench-plan asan clean
+.PHONY: all help plan quickstart install uninstall purge check check-unit check-system check-host check-host-all bench bench-plan asan clean

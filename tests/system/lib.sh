@@ -111,9 +111,10 @@ run() {
 	return 0
 }
 
-# Until the command succeeds, for at most so many seconds: for what the kernel or a zone does in its own time.
+# Until the command succeeds, for at most so many seconds: for what the kernel or a zone does in its own time. Where the
+# machine is emulated (T_SLOW, tests/host), that time is longer.
 await() { # seconds command…
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${T_SLOW:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$end" ] || return 1

@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# timeout: 120
+# A zone's life on a pure cgroup v2 host in one go: what a new user does first, and every limit as the kernel holds it.
+. "$(dirname "$0")/../system/lib.sh"
+need_root
+node smoke
+v() { cat "$(cgdir "$z" v2)/$1"; } # file of the zone's cgroup
+check "sysinfo" cloister sysinfo
+check "a pool" cloister pool create --size 2G
+mkzone z one '"cpu_shares":250,"cpu_cap":50,"max_physical_memory":128,"max_swap":256,"max_lwps":300,"quota":1' || exit 1
+like "the zone's own init is pid 1" "$(zlogin "$z" cat /proc/1/comm)" '^zinit$'
+eq "hostname" "$(zlogin "$z" uname -n)" one
+eq "cpu.weight" "$(v cpu.weight)" 250
+eq "cpu.max" "$(v cpu.max)" "50000 100000"
+eq "memory.max" "$(v memory.max)" $((128 << 20))
+eq "memory.swap.max" "$(v memory.swap.max)" $((128 << 20))
+eq "pids.max" "$(v pids.max)" 300
+eq "its processes are in it, and so is the login" "$(zlogin "$z" cat /proc/self/cgroup)" "0::/../login"
+check "update live" vmadm update "$z" cpu_shares=100 cpu_cap=0 max_physical_memory=200 max_swap=256 max_lwps=150
+eq "cpu.weight" "$(v cpu.weight)" 100
+eq "cpu.max" "$(v cpu.max)" "max 100000"
+eq "memory.max" "$(v memory.max)" $((200 << 20))
+eq "memory.swap.max" "$(v memory.swap.max)" $((56 << 20))
+eq "pids.max" "$(v pids.max)" 150
+# past its limits
+zlogin "$z" 'head -c 300M /dev/zero | tail -c 250M >/dev/null' >/dev/null 2>&1
+check "memory: what is too big is killed, and counted" grep -qE '^oom_kill [1-9]' "$(cgdir "$z" v2)/memory.events"
+check "the zone is still there" zlogin "$z" true
+run zlogin "$z" 'head -c 32M /dev/urandom >/root/part; for i in {1..36}; do cat /root/part; done >/root/big; sync /root/big'
+like "quota: a write past it fails" "$OUT" 'Disk quota exceeded|No space left'
+check "and the file can be removed" zlogin "$z" 'rm /root/big /root/part; sync; echo x >/root/f'
+check "the device filter holds" zlogin "$z" 'mknod /root/kmsg c 1 11 2>/dev/null; ! head -c1 /root/kmsg'
+check "snapshot" vmadm create-snapshot "$z" s1
+zlogin "$z" 'echo y >/root/f'
+check "rollback" vmadm rollback-snapshot "$z" s1
+eq "content is back" "$(zlogin "$z" cat /root/f)" x
+check "reboot" vmadm reboot "$z"
+eq "limits after a reboot" "$(v cpu.weight) $(v memory.max) $(v pids.max)" "100 $((200 << 20)) 150"
+check "stop" vmadm stop "$z" -F
+eq "its cgroup is gone" "$(cgdir "$z" v2)" ""
+check "start" vmadm start "$z"
+check "delete" vmadm delete "$z"
+eq "no cgroup is left" "$(find /sys/fs/cgroup -name "$z")" ""
