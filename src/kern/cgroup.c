@@ -29,6 +29,22 @@
 
 const enum cg_ctl cgi_limits[3] = {CG_CPU, CG_MEMORY, CG_PIDS};
 
+bool cgi_deep(const struct cg_host *h)
+{
+	return h->in_v2[CG_MEMORY] || h->in_v2[CG_PIDS];
+}
+
+const char *cgi_limited(const struct cg_host *h, int tree, const char *uuid, char out[64])
+{
+	snprintf(out, 64, "%.40s%s", uuid, tree < 0 && cgi_deep(h) ? "/" CGI_ALL : "");
+	return out;
+}
+
+const char *cg_zone_below(const struct cg_host *h)
+{
+	return cgi_deep(h) ? CGI_ALL "/zone" : "zone";
+}
+
 /* ---- making ---- */
 
 static int make(const char *path, struct err *e)
@@ -243,9 +259,16 @@ int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, st
 		r = cgi_write(cgi_path(h, -1, uuid, "cgroup.max.depth", p), ZONE_DEPTH);
 	if (r < 0)
 		return e && e->code ? r : err_sys(e, r, "%s", p);
-	r = make(cgi_path(h, -1, uuid, "login", p), e);
+	if (cgi_deep(h)) {
+		r = make(cgi_path(h, -1, uuid, CGI_ALL, p), e);
+		if (r == 0)
+			r = enable(h, p, e);
+		if (r < 0)
+			return r;
+	}
+	r = make(cgi_path(h, -1, uuid, cgi_deep(h) ? CGI_ALL "/login" : "login", p), e);
 	if (r == 0)
-		r = make(cgi_path(h, -1, uuid, "zone", p), e);
+		r = make(cgi_path(h, -1, uuid, cg_zone_below(h), p), e);
 	if (r == 0)
 		r = delegate(p, id_base, e);
 	return r;
@@ -289,7 +312,7 @@ int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, ch
 			snprintf(out[n++], 256, "%.64s/%.170s/_zones/tasks", h->other[i], h->root);
 	}
 	if (p == CG_PLACE_LOGIN)
-		n += join_path(out[n], h, -1, uuid, "login/cgroup.procs");
+		n += join_path(out[n], h, -1, uuid, cgi_deep(h) ? CGI_ALL "/login/cgroup.procs" : "login/cgroup.procs");
 	else if (p == CG_PLACE_SUP)
 		n += join_path(out[n], h, -1, "_sup", "cgroup.procs");
 	return n;
@@ -301,7 +324,7 @@ int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pi
 	int n = cg_join_paths(h, p, uuid, path), r;
 
 	if (p == CG_PLACE_ZONE)
-		n += join_path(path[n], h, -1, uuid, "zone/cgroup.procs");
+		n += join_path(path[n], h, -1, uuid, cgi_deep(h) ? CGI_ALL "/zone/cgroup.procs" : "zone/cgroup.procs");
 	snprintf(text, sizeof text, "%d", (int)pid);
 	for (int i = 0; i < n; i++) {
 		/* another process goes with all its threads */

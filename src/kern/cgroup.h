@@ -5,6 +5,7 @@
  *	<cloister>/<uuid>          limits; root's; no processes (v1: the processes are here)
  *	<cloister>/<uuid>/zone     v2: root of the zone's cgroup namespace, delegated
  *	<cloister>/<uuid>/login    v2: zlogin sessions
+ *	<cloister>/<uuid>/all/     where v2 has memory and pids: those limits, and in it zone and login
  *	<cloister>/_sup            keepers and workers, in every hierarchy
  *
  * The v2 tree always gives identity, kill, freeze and pressure; a limit goes to whichever hierarchy holds the
@@ -67,6 +68,8 @@ int cg_zone_each(const struct cg_host *h, const char *uuid, int (*each)(pid_t pi
  */
 enum cg_place { CG_PLACE_ZONE, CG_PLACE_LOGIN, CG_PLACE_SUP };
 #define CG_JOIN_MAX  (CG_CTLS + CG_OTHER_MAX + 1)
+/* Where the zone's own tree begins, below <uuid>. */
+const char *cg_zone_below(const struct cg_host *h);
 int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256]);
 int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pid, struct err *e);
 

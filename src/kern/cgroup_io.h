@@ -7,6 +7,15 @@
 
 #define CGI_PATH 512
 
+/*
+ * Where v2 holds memory or processes, the zone and its logins are one level further down, below the cgroup of that name
+ * with those limits: only so is there a place beside them that is the zone's too (cgroup_rescue.c). Else "".
+ */
+#define CGI_ALL "all"
+bool cgi_deep(const struct cg_host *h);
+/* The cgroup with the limits on memory and processes: <uuid>, or the one below it. */
+const char *cgi_limited(const struct cg_host *h, int tree, const char *uuid, char out[64]);
+
 /* The controllers whose cgroups a zone gets on v1. What else there is stays where the supervisor is. */
 extern const enum cg_ctl cgi_limits[3];
 

@@ -109,12 +109,12 @@ int cg_set_cpu_cap(const struct cg_host *h, const char *uuid, uint64_t percent, 
 
 int cg_set_pids(const struct cg_host *h, const char *uuid, uint64_t max, struct err *e)
 {
-	char p[CGI_PATH];
+	char p[CGI_PATH], dir[64];
 	int tree, r = cgi_where(h, CG_PIDS, &tree, e);
 
 	if (r < 0)
 		return err_add(e, "max_lwps");
-	return set(cgi_path(h, tree, uuid, "pids.max", p), max ? max : UINT64_MAX, "max", "max_lwps", e);
+	return set(cgi_path(h, tree, cgi_limited(h, tree, uuid, dir), "pids.max", p), max ? max : UINT64_MAX, "max", "max_lwps", e);
 }
 
 /* ---- memory ---- */
@@ -239,7 +239,7 @@ int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	bool accounted = h->swap;
-	char p[CGI_PATH];
+	char p[CGI_PATH], dir[64];
 	struct sysinfo si;
 	int tree, r = cgi_where(h, CG_MEMORY, &tree, e);
 
@@ -253,6 +253,7 @@ int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint
 	 * Without swap accounting the bound on both can't be set. On a host without swap the one on memory is that
 	 * bound; on one with swap nothing would hold it.
 	 */
+	uuid = cgi_limited(h, tree, uuid, dir);
 	if (tree < 0) /* the v2 root does not say; the zone's cgroup does */
 		accounted = access(cgi_path(h, -1, uuid, "memory.swap.max", p), F_OK) == 0;
 	if (!accounted && total != UINT64_MAX && sysinfo(&si) == 0 && si.totalswap > 0) {
@@ -296,12 +297,13 @@ static void usage_cpu(const struct cg_host *h, const char *uuid, struct cg_usage
 
 static void usage_memory(const struct cg_host *h, const char *uuid, struct cg_usage *u)
 {
-	char p[CGI_PATH];
+	char p[CGI_PATH], dir[64];
 	uint64_t v;
 	int tree;
 
 	if (cgi_where(h, CG_MEMORY, &tree, NULL) < 0)
 		return;
+	uuid = cgi_limited(h, tree, uuid, dir);
 	if (tree >= 0) {
 		(void)cgi_number(cgi_path(h, tree, uuid, "memory.usage_in_bytes", p), &u->mem_bytes);
 		(void)cgi_number(cgi_path(h, tree, uuid, "memory.limit_in_bytes", p), &u->mem_limit);
@@ -329,7 +331,7 @@ static void usage_memory(const struct cg_host *h, const char *uuid, struct cg_us
 int cg_usage(const struct cg_host *h, const char *uuid, struct cg_usage *out, struct err *e)
 {
 	struct cg_usage u = {.mem_limit = UINT64_MAX, .pids_limit = UINT64_MAX, .swap_limit = UINT64_MAX};
-	char p[CGI_PATH];
+	char p[CGI_PATH], dir[64];
 	int tree;
 
 	if (access(cgi_path(h, -1, uuid, NULL, p), F_OK) < 0)
@@ -337,6 +339,7 @@ int cg_usage(const struct cg_host *h, const char *uuid, struct cg_usage *out, st
 	usage_cpu(h, uuid, &u);
 	usage_memory(h, uuid, &u);
 	if (cgi_where(h, CG_PIDS, &tree, NULL) == 0) {
+		uuid = cgi_limited(h, tree, uuid, dir);
 		(void)cgi_number(cgi_path(h, tree, uuid, "pids.current", p), &u.pids);
 		(void)cgi_number(cgi_path(h, tree, uuid, "pids.max", p), &u.pids_limit);
 	}

@@ -9,8 +9,8 @@
  * megabytes and no more, until the zone is halted.
  *
  *	<cloister>/_rescue/<uuid>      v1 memory, v1 pids; there while a session needs it
- *
- * On v2 a process has one place for all controllers, so there is no such way there yet.
+ *	<cloister>/<uuid>/rescue       v2, where a process has one place for all controllers: beside the cgroup of the
+ *	                               zone and its other logins, which has the limits (CGI_ALL)
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,36 +23,41 @@
 #include "kern/cgroup_io.h"
 
 #define RESCUE_MEMORY  (64u << 20)
-#define RESCUE_SOCKETS (16u << 20)
 #define RESCUE_PIDS    64u
+#define RESCUE_SOCKETS (16u << 20)
 #define ROOM_MEMORY    (16u << 20) /* less than this, even after dropping clean cache, is "used up" */
 #define ROOM_PIDS      8u
 
 static bool memory_full(const struct cg_host *h, const char *uuid)
 {
+	bool v1 = h->v1[CG_MEMORY][0];
+	int tree = v1 ? CG_MEMORY : -1;
 	uint64_t limit, used, in = 0, act = 0, room;
-	char p[CGI_PATH];
+	char p[CGI_PATH], dir[64];
 
-	if (cgi_number(cgi_path(h, CG_MEMORY, uuid, "memory.limit_in_bytes", p), &limit) < 0 || limit == UINT64_MAX ||
-	    cgi_number(cgi_path(h, CG_MEMORY, uuid, "memory.usage_in_bytes", p), &used) < 0)
+	cgi_limited(h, tree, uuid, dir);
+	if (cgi_number(cgi_path(h, tree, dir, v1 ? "memory.limit_in_bytes" : "memory.max", p), &limit) < 0 || limit == UINT64_MAX ||
+	    cgi_number(cgi_path(h, tree, dir, v1 ? "memory.usage_in_bytes" : "memory.current", p), &used) < 0)
 		return false;
 	room = limit / 4 < ROOM_MEMORY ? limit / 4 : ROOM_MEMORY;
 	if (used + room <= limit)
 		return false;
 	/* a zone that has run for a while is always full of file cache, which makes room on demand */
-	cgi_path(h, CG_MEMORY, uuid, "memory.stat", p);
-	cgi_keyed(p, "total_inactive_file", &in);
-	cgi_keyed(p, "total_active_file", &act);
+	cgi_path(h, tree, dir, "memory.stat", p);
+	cgi_keyed(p, v1 ? "total_inactive_file" : "inactive_file", &in);
+	cgi_keyed(p, v1 ? "total_active_file" : "active_file", &act);
 	return used + room > limit + in + act;
 }
 
 static bool pids_full(const struct cg_host *h, const char *uuid)
 {
+	int tree = h->v1[CG_PIDS][0] ? CG_PIDS : -1;
 	uint64_t max, now;
-	char p[CGI_PATH];
+	char p[CGI_PATH], dir[64];
 
-	return cgi_number(cgi_path(h, CG_PIDS, uuid, "pids.max", p), &max) == 0 && max != UINT64_MAX &&
-	       cgi_number(cgi_path(h, CG_PIDS, uuid, "pids.current", p), &now) == 0 && now + ROOM_PIDS > max;
+	cgi_limited(h, tree, uuid, dir);
+	return cgi_number(cgi_path(h, tree, dir, "pids.max", p), &max) == 0 && max != UINT64_MAX &&
+	       cgi_number(cgi_path(h, tree, dir, "pids.current", p), &now) == 0 && now + ROOM_PIDS > max;
 }
 
 static int limit_to(const char *p, uint64_t limit, struct err *e)
@@ -118,24 +123,57 @@ static int divert(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, ch
 	return 0;
 }
 
-int cg_rescue(const struct cg_host *h, const char *uuid, char path[CG_JOIN_MAX][256], int n, struct err *e)
+/* The v2 path is the last one, and for all controllers: so it is bounded in both, whichever is used up. */
+static int divert_v2(const struct cg_host *h, const char *uuid, char path[CG_JOIN_MAX][256], int n, struct err *e)
 {
+	static const struct {
+		enum cg_ctl ctl;
+		const char *file;
+		uint64_t limit;
+		bool must;
+	} to[] = {
+		{CG_MEMORY, "rescue/memory.max", RESCUE_MEMORY, true},
+		{CG_MEMORY, "rescue/memory.swap.max", 0, false},
+		{CG_PIDS, "rescue/pids.max", RESCUE_PIDS, true},
+	};
+	char p[CGI_PATH];
 	int r = 0;
 
-	if (h->v1[CG_MEMORY][0] && memory_full(h, uuid)) {
-		r = divert(h, CG_MEMORY, uuid, path, n, e);
+	if (mkdir(cgi_path(h, -1, uuid, "rescue", p), 0755) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "mkdir %s", p);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(to); i++) {
+		cgi_path(h, -1, uuid, to[i].file, p);
+		if (h->in_v2[to[i].ctl] && (to[i].must || access(p, F_OK) == 0))
+			r = limit_to(p, to[i].limit, e);
+	}
+	cgi_path(h, -1, uuid, "rescue/cgroup.procs", p);
+	if (r == 0 && strlen(p) >= 256)
+		r = err_sys(e, ENAMETOOLONG, "%s", p);
+	if (r == 0)
+		strcpy(path[n - 1], p);
+	return r;
+}
+
+int cg_rescue(const struct cg_host *h, const char *uuid, char path[CG_JOIN_MAX][256], int n, struct err *e)
+{
+	static const struct {
+		enum cg_ctl ctl;
+		bool (*full)(const struct cg_host *h, const char *uuid);
+		int what;
+	} of[] = {{CG_MEMORY, memory_full, CG_RESCUE_MEMORY}, {CG_PIDS, pids_full, CG_RESCUE_PIDS}};
+	int what = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+		int r;
+
+		if ((!h->v1[of[i].ctl][0] && !h->in_v2[of[i].ctl]) || !of[i].full(h, uuid))
+			continue;
+		r = h->v1[of[i].ctl][0] ? divert(h, of[i].ctl, uuid, path, n, e) : divert_v2(h, uuid, path, n, e);
 		if (r < 0)
 			return r;
-		r = CG_RESCUE_MEMORY;
+		what |= of[i].what;
 	}
-	if (h->v1[CG_PIDS][0] && pids_full(h, uuid)) {
-		int rr = divert(h, CG_PIDS, uuid, path, n, e);
-
-		if (rr < 0)
-			return rr;
-		r |= CG_RESCUE_PIDS;
-	}
-	return r;
+	return what;
 }
 
 void cg_rescue_done(const struct cg_host *h, const char *uuid)
@@ -147,4 +185,6 @@ void cg_rescue_done(const struct cg_host *h, const char *uuid)
 	for (size_t i = 0; i < ARRAY_LEN(ctl); i++)
 		if (h->v1[ctl[i]][0])
 			rmdir(cgi_path(h, (int)ctl[i], sub, NULL, p));
+	if (cgi_deep(h))
+		rmdir(cgi_path(h, -1, uuid, "rescue", p));
 }

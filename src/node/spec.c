@@ -127,7 +127,7 @@ static void cgroups(struct vm *v, struct zspec *z)
 	int n = cg_join_paths(&v->cg, CG_PLACE_ZONE, v->uuid, join);
 	size_t v2 = strlen(v->cg.v2);
 
-	z->cg_v2_zone = xprintf("%s/%s/%s/zone", v->cg.v2, v->cg.root, v->uuid);
+	z->cg_v2_zone = xprintf("%s/%s/%s/%s", v->cg.v2, v->cg.root, v->uuid, cg_zone_below(&v->cg));
 	for (int i = 0; i < n; i++)
 		if (strncmp(join[i], v->cg.v2, v2) || join[i][v2] != '/')
 			spec_word(&z->join, &k, xstrdup(join[i]));

@@ -95,7 +95,7 @@ check_not "S15 its limits are out of reach" sh_z 'echo max >/sys/fs/cgroup/../pi
 for s in shmmax shmall shmmni msgmni sem; do check_not "S8 kernel.$s" sh_z "echo 1000000 >/proc/sys/kernel/$s"; done
 
 # S9 no host descriptor
-fds=$(for p in $(cat "$(cgdir "$z" v2)/zone/cgroup.procs"); do ls -l /proc/$p/fd 2>/dev/null; done | sed -n 's/.*-> //p')
+fds=$(for p in $(cat "$(cgtop "$z")/cgroup.procs"); do ls -l /proc/$p/fd 2>/dev/null; done | sed -n 's/.*-> //p')
 unlike "S9 init holds no path of the host" "$fds" "cloister|$NODE_POOL|/var/lib"
 unlike "S9 a login holds none either" "$(in_z ls -l /proc/self/fd | sed -n 's/.*-> //p')" "cloister|$NODE_POOL|/var/lib"
 check_not "S9 /proc/1/exe can't be written" sh_z 'echo x >/proc/1/exe'

@@ -254,17 +254,22 @@ mkzone() { # variable alias [extra [brand]]
 
 vmstate() { vmadm lookup -j -o state "uuid=$1" 2>/dev/null | jq -r '.[0].state // empty'; }
 
-# The zone's directory in one hierarchy: cgdir UUID v2 | cpu | memory | pids …
+# The zone's directory in one hierarchy: cgdir UUID v2 | cpu | memory | pids … Where v2 holds memory or processes, those
+# limits are one level below, and so is the zone's own tree (cgtop UUID).
 cgdir() { # uuid controller
-	local m
+	local m d
 	if [ "$2" = v2 ]; then
 		m=$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)
 	else
 		m=$(awk -v c="$2" '$0 ~ / - cgroup / && "," $NF "," ~ "," c "," {print $5; exit}' /proc/self/mountinfo)
 		[ -n "$m" ] || m=$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)
 	fi
-	find "$m" -maxdepth 5 -type d -path "*/cloister-$NODE/$1" 2>/dev/null | head -1
+	d=$(find "$m" -maxdepth 5 -type d -path "*/cloister-$NODE/$1" 2>/dev/null | head -1)
+	case $2 in memory | pids) [ ! -e "$d/all/$2.max" ] || d=$d/all ;; esac
+	printf '%s\n' "$d"
 }
+cgtop() { find "$(cgdir "$1" v2)" -mindepth 1 -maxdepth 2 -type d -name zone | head -1; } # uuid
+
 
 # ---- images ----
 

@@ -96,7 +96,8 @@ static void v2_limits(void **s)
 	struct cg_host h = {.root = "c", .swap = true};
 	struct err e = ERR_INIT;
 	struct cg_usage u;
-	_free_ char *z = NULL;
+	char path[CG_JOIN_MAX][256];
+	_free_ char *z = NULL, *all = NULL, *rescue = NULL;
 
 	assert_non_null(mkdtemp(top));
 	strcpy(h.v2, top);
@@ -105,11 +106,14 @@ static void v2_limits(void **s)
 	assert_int_equal(dir_make(z, 0700, &e), 0);
 	put(z, "cpu.weight", "100\n");
 	put(z, "cpu.max", "max 100000\n");
-	put(z, "memory.max", "max\n");
-	put(z, "memory.high", "max\n");
-	put(z, "memory.swap.max", "max\n");
-	put(z, "memory.current", "1048576\n");
-	put(z, "memory.events", "low 0\noom 3\noom_kill 2\n");
+	all = xprintf("%s/all", z);
+	assert_int_equal(dir_make(all, 0700, &e), 0);
+	put(all, "memory.max", "max\n");
+	put(all, "memory.high", "max\n");
+	put(all, "memory.swap.max", "max\n");
+	put(all, "memory.current", "1048576\n");
+	put(all, "memory.stat", "anon 1\ninactive_file 4096\nactive_file 0\n");
+	put(all, "memory.events", "low 0\noom 3\noom_kill 2\n");
 	put(z, "cpu.stat", "usage_usec 5\nuser_usec 1\n");
 
 	assert_int_equal(cg_set_cpu_shares(&h, "u", 250, &e), 0);
@@ -120,22 +124,46 @@ static void v2_limits(void **s)
 	assert_int_equal(cg_set_cpu_cap(&h, "u", 350, &e), 0);
 	HOLDS(z, "cpu.max", "350000 100000");
 	assert_int_equal(cg_set_memory(&h, "u", 256 * MIB, 300 * MIB, &e), 0);
-	HOLDS(z, "memory.max", "268435456");
-	HOLDS(z, "memory.swap.max", "46137344");
+	HOLDS(all, "memory.max", "268435456");
+	HOLDS(all, "memory.swap.max", "46137344");
 	assert_int_equal(cg_usage(&h, "u", &u, &e), 0);
 	assert_true(u.mem_limit == 256 * MIB && u.swap_limit == 300 * MIB && u.cpu_cap == 350 && u.oom_kills == 2);
 	assert_true(u.cpu_ns == 5000 && u.pids_limit == UINT64_MAX);
+	/* a login goes beside a full zone, to a place with limits of its own in everything */
+	rescue = xprintf("%s/rescue", z);
+	assert_int_equal(dir_make(rescue, 0700, &e), 0);
+	put(rescue, "memory.max", "max\n");
+	put(rescue, "memory.swap.max", "max\n");
+	assert_int_equal(cg_join_paths(&h, CG_PLACE_LOGIN, "u", path), 1);
+	assert_true(str_ends(path[0], "/c/u/all/login/cgroup.procs"));
+	assert_int_equal(cg_rescue(&h, "u", path, 1, &e), 0);
+	put(all, "memory.current", "268435456\n");
+	assert_int_equal(cg_rescue(&h, "u", path, 1, &e), CG_RESCUE_MEMORY);
+	assert_true(str_ends(path[0], "/c/u/rescue/cgroup.procs"));
+	HOLDS(rescue, "memory.max", "67108864");
+	HOLDS(rescue, "memory.swap.max", "0");
+	put(all, "memory.stat", "inactive_file 100000000\n");
+	assert_int_equal(cg_rescue(&h, "u", path, 1, &e), 0);
+	put(all, "memory.current", "1048576\n");
 	/* lowering below what is used: nothing can reclaim plain files */
 	assert_int_equal(cg_set_memory(&h, "u", MIB / 2, MIB, &e), -EBUSY);
-	HOLDS(z, "memory.max", "268435456");
-	HOLDS(z, "memory.high", "max");
+	HOLDS(all, "memory.max", "268435456");
+	HOLDS(all, "memory.high", "max");
 	assert_int_equal(cg_set_memory(&h, "u", 2 * MIB, MIB, &e), -EINVAL);
 	assert_int_equal(cg_set_memory(&h, "u", 0, 0, &e), 0);
-	HOLDS(z, "memory.max", "max");
+	HOLDS(all, "memory.max", "max");
 	assert_int_equal(cg_set_cpu_cap(&h, "u", 0, &e), 0);
 	HOLDS(z, "cpu.max", "max 100000");
 	assert_int_equal(cg_set_pids(&h, "u", 10, &e), -ENOTSUP);
 	assert_non_null(strstr(e.msg, "pids"));
+	h.in_v2[CG_PIDS] = true;
+	put(all, "pids.max", "max\n");
+	put(all, "pids.current", "3\n");
+	put(rescue, "pids.max", "max\n");
+	assert_int_equal(cg_set_pids(&h, "u", 10, &e), 0);
+	HOLDS(all, "pids.max", "10");
+	assert_int_equal(cg_rescue(&h, "u", path, 1, &e), CG_RESCUE_PIDS);
+	HOLDS(rescue, "pids.max", "64");
 	assert_int_equal(dir_remove(AT_FDCWD, top, &e), 0);
 }
 
