@@ -115,6 +115,14 @@ def empty(made):
     print("  delete of all: %.2f ms each" % ((time.perf_counter() - t) * 1e3 / len(made)))
 
 
+def booted(made):
+    """create returns when systemd says that it is ready: what it starts then comes into memory a little later."""
+    for u in made:
+        lib.quiet("zlogin", u, "systemctl", "is-system-running", "--wait")
+    time.sleep(3)
+    settle()
+
+
 def idle_systemd(figures, bars, image, n=100):
     """File pages of the image: what mincore(2) finds resident of the image's files, with one zone (one copy) and with all,
     and to the latter what is resident in the zones' own layers of files that the image has too (copied up, or in a native
@@ -124,11 +132,11 @@ def idle_systemd(figures, bars, image, n=100):
     settle()
     m0 = meminfo()["MemAvailable"]
     made = [lib.create(brand="lx", image_uuid=image, max_physical_memory=512)]
-    settle()
+    booted(made)
     one = resident([tree])
     for _ in range(n - 1):
         made.append(lib.create(brand="lx", image_uuid=image, max_physical_memory=512))
-    settle()
+    booted(made)
     up = alive(made)
     m2 = meminfo()["MemAvailable"]
     own = sum(private(zone_pids(u)) for u in made[:10]) / 10

@@ -229,6 +229,9 @@ static void stop(const char *name)
 	rmdir(p);
 }
 
+/* of an overlay: bound over it (docs/decisions/root.md) */
+static const char *const natives[] = {"home", "root", "srv", "var"};
+
 static void clone_root(const char *pool, const char *image, const char *name, bool private)
 {
 	char p[512];
@@ -253,6 +256,11 @@ static void clone_root(const char *pool, const char *image, const char *name, bo
 			die("subvolume");
 		if (mkdirat(fd, "root/upper", 0755) < 0 || mkdirat(fd, "root/work", 0755) < 0)
 			die("layers");
+		for (unsigned i = 0; i < sizeof natives / sizeof *natives; i++) {
+			snprintf(p, sizeof p, "root/upper/%s", natives[i]);
+			if (mkdirat(fd, p, 0755) < 0)
+				die(p);
+		}
 	}
 	close(fd);
 }
@@ -358,6 +366,12 @@ static void mounts(const char *pool, const char *image, const char *name, bool p
 		fs("overlay", "r", MS_NODEV, "lowerdir=/mnt/l,upperdir=/mnt/u/upper,workdir=/mnt/u/work");
 		setfsuid(0), setfsgid(0);
 		prctl(PR_SET_SECUREBITS, 0);
+		for (unsigned i = 0; i < sizeof natives / sizeof *natives; i++) {
+			snprintf(p, sizeof p, "u/upper/%s", natives[i]);
+			snprintf(opt, sizeof opt, "r/%s", natives[i]);
+			if (mount(p, opt, NULL, MS_BIND, NULL) < 0)
+				die(opt);
+		}
 	}
 	if (chdir("r") < 0)
 		die("r");

@@ -6,7 +6,7 @@
 
 One client, on another CPU, holds a connection into each and asks on all of them at once, so that the servers' CPU is
 what they wait for. Rounds are short and alternate. The plain processes listen on the host's loopback, with a port each,
-and stand in one cgroup, as all zones do: what else the machine does takes as much from either.
+and stand in one cgroup of the node's weight, as all zones do: what else the machine does takes as much from either.
 """
 import glob
 import os
@@ -40,6 +40,10 @@ class Cgroup:
         top = "/sys/fs/cgroup/cpu" if os.path.isdir("/sys/fs/cgroup/cpu") else "/sys/fs/cgroup"
         self.dir = top + "/bench-plain"
         os.makedirs(self.dir, exist_ok=True)
+        for weight in ("cpu.shares", "cpu.weight"):
+            for node in glob.glob("%s/**/cloister-%s/%s" % (top, lib.NODE, weight), recursive=True):
+                with open(node) as f, open("%s/%s" % (self.dir, weight), "w") as to:
+                    to.write(f.read())
 
     def take(self, pids):
         for p in pids:
