@@ -11,7 +11,7 @@
 static const struct {
 	uint64_t bit;
 	const char *word;
-} words[] = {{SECCOMP_IO_URING, "io_uring"}, {SECCOMP_SOCKETCALL, "i386_socketcall"}, {SECCOMP_NO_LOCK_MEMORY, "!proc_lock_memory"}};
+} words[] = {{SECCOMP_IO_URING, "io_uring"}, {SECCOMP_SOCKETCALL, "i386_socketcall"}, {SECCOMP_NO_LOCK_MEMORY, "!proc_lock_memory"}, {SECCOMP_AIO, "aio"}};
 
 static void with(const char *before, uint64_t bits)
 {

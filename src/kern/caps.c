@@ -168,6 +168,7 @@ static const struct word {
 	{"sys_trans_label", W_NEVER, .reason = "labels do not exist on Linux"},
 	{"virt_manage", W_NEVER, .reason = "hardware VMs are managed from the global zone"},
 	/* ours */
+	{"aio", W_OPTIONAL, 0, SECCOMP_AIO, 0, NULL},
 	{"io_uring", W_OPTIONAL, 0, SECCOMP_IO_URING, 0, NULL},
 	{"i386_socketcall", W_OPTIONAL, 0, SECCOMP_SOCKETCALL, 0, NULL},
 };

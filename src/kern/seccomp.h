@@ -18,6 +18,7 @@ enum seccomp_word {
 	SECCOMP_IO_URING = 1,         /* "io_uring" */
 	SECCOMP_SOCKETCALL = 2,       /* "i386_socketcall": 32-bit programs make sockets of any family */
 	SECCOMP_NO_LOCK_MEMORY = 4,   /* "!proc_lock_memory" */
+	SECCOMP_AIO = 8,              /* "aio" */
 };
 
 /* Classic BPF program for prctl(PR_SET_SECCOMP)/seccomp(2) as bytes (array of struct sock_filter) appended to out. */

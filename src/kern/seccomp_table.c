@@ -82,8 +82,6 @@ static const struct seccomp_row rows[] = {
 	 "mq_open mq_unlink mq_timedsend mq_timedsend_time64 mq_timedreceive mq_timedreceive_time64 mq_notify "
 	 "mq_getsetattr",
 	 "the zone's own IPC, within max_shm_memory and the like"},
-	{SECCOMP_ROW_ALLOW, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_pgetevents_time64",
-	 "asynchronous I/O of databases"},
 	{SECCOMP_ROW_ALLOW,
 	 "mount umount umount2 pivot_root fsopen fsconfig fsmount fspick move_mount open_tree open_tree_attr "
 	 "mount_setattr",
@@ -106,6 +104,9 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ENOSYS, "clone3", "its flags are in memory, out of a filter's sight: libc goes back to clone"},
 	{SECCOMP_ROW_ENOSYS, "add_key keyctl request_key",
 	 "keys are not all separate per user namespace: programs take it for a kernel without keyrings"},
+	{SECCOMP_ROW_ENOSYS, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_pgetevents_time64",
+	 "asynchronous I/O: requests that wait are the host's memory, charged to nobody, and their number is one for all: databases "
+	 "do without", SECCOMP_AIO},
 	{SECCOMP_ROW_ENOSYS, "nfsservctl uselib sysfs _sysctl get_kernel_syms query_module create_module bdflush idle ftime "
 			     "afs_syscall break getpmsg putpmsg gtty stty lock mpx prof profil security tuxcall ulimit "
 			     "vserver",

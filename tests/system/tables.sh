@@ -58,7 +58,6 @@ take() {
 take instances 100000 refused
 take watches 60000
 take epolls 500000
-take aio 100000
 take files 200000
 take memfds 100000
 take ptys 100000 refused
@@ -87,7 +86,7 @@ take forks 2000 refused
 take memory 4000
 check_not "S13 S8 no IPC namespace but its own" zlogin "$z" '/root/exhaust ipcns 1'
 # What the kernel charges to nobody: the zone must not have any of it at all.
-for what in neighs rings; do
+for what in neighs rings aio; do
 	check "S13 $what: the host can" unshare -n "$exhaust" $what 1
 	check_not "S13 $what: a zone can't" zlogin "$z" "/root/exhaust $what 1"
 	check_not "S13 $what: nor in a network namespace that it makes" zlogin "$z" "unshare -n /root/exhaust $what 1"

@@ -47,6 +47,8 @@ static void words(void **s)
 	assert_true(set == (caps_default() | 1ULL << CAP_NET_ADMIN));
 	assert_int_equal(priv("default,CAP_CHECKPOINT_RESTORE", &set, &sec, &e), 0);
 	assert_true(HAS(set, CAP_CHECKPOINT_RESTORE));
+	assert_int_equal(priv("default,aio", &set, &sec, &e), 0);
+	assert_true(set == caps_default() && sec == SECCOMP_AIO);
 	assert_int_equal(priv("default,!proc_lock_memory,io_uring", &set, &sec, &e), 0);
 	assert_int_equal(sec, SECCOMP_NO_LOCK_MEMORY | SECCOMP_IO_URING);
 	assert_false(HAS(set, CAP_IPC_LOCK));

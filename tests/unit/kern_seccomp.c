@@ -65,6 +65,8 @@ static void denied(void)
 	MUST(FAILS(syscall(SYS_bpf, 0, NULL, 0), EPERM));
 	MUST(FAILS(syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0), EPERM));
 	MUST(FAILS(syscall(SYS_userfaultfd, 0), EPERM));
+	MUST(FAILS(syscall(SYS_io_setup, 1, NULL), ENOSYS));
+	MUST(FAILS(syscall(SYS_io_submit, 0, 0, NULL), ENOSYS));
 	MUST(FAILS(syscall(SYS_keyctl, 0, 0, 0, 0, 0), ENOSYS));
 	MUST(FAILS(syscall(SYS_clone3, NULL, 0), ENOSYS));
 	MUST(FAILS(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, stack, 0, 0, 0), EPERM));
@@ -140,6 +142,7 @@ static void narrowed(void)
 {
 	MUST(FAILS(syscall(SYS_io_uring_setup, 0, NULL), EINVAL) || errno == EFAULT || errno == EPERM);
 	MUST(FAILS(syscall(SYS_mlock, &errno, 1), EPERM));
+	MUST(FAILS(syscall(SYS_io_submit, 0, 0, NULL), EINVAL));
 }
 
 static void x32(void)
@@ -188,7 +191,7 @@ static void lets(void **s)
 
 static void by_words(void **s)
 {
-	assert_int_equal(filtered(SECCOMP_IO_URING | SECCOMP_NO_LOCK_MEMORY, narrowed), 0);
+	assert_int_equal(filtered(SECCOMP_IO_URING | SECCOMP_NO_LOCK_MEMORY | SECCOMP_AIO, narrowed), 0);
 }
 
 static void other_abis(void **s)
