@@ -16,7 +16,7 @@
  *	floor get FILE                                        open, read, write to stdout (floorget.c: a row of a database)
  *	floor login PID CMD...                                setns, fork, exec
  *	floor snapshot SUBVOLUME DIR NAME                     the ioctl alone; prints "us N"
- *	floor unsnapshot DIR NAME                             the same of its deletion
+ *	floor unsnapshot DIR NAME [sync]                      the same of its deletion, and of the commit that makes it last
  *
  * POOL is a btrfs directory, IMAGE the tree to stand on (private: a subvolume). With "sync" one 4 KiB write and
  * fdatasync stand for the durable commit; its time is printed on a line of its own: "fdatasync_us N".
@@ -600,13 +600,13 @@ static int login(char **argv)
 	return WEXITSTATUS(status);
 }
 
-static int timed_ioctl(const char *dir, unsigned long what, void *arg)
+static int timed_ioctl(const char *dir, unsigned long what, void *arg, bool sync)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct timespec a, b;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	if (ioctl(fd, what, arg) < 0)
+	if (ioctl(fd, what, arg) < 0 || (sync && ioctl(fd, BTRFS_IOC_SYNC, NULL) < 0))
 		die(dir);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	printf("us %ld\n", (b.tv_sec - a.tv_sec) * 1000000L + (b.tv_nsec - a.tv_nsec) / 1000);
@@ -618,15 +618,15 @@ static int snapshot(const char *subvolume, const char *dir, const char *name)
 	struct btrfs_ioctl_vol_args_v2 a = {.fd = open(subvolume, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 
 	snprintf(a.name, sizeof a.name, "%s", name);
-	return timed_ioctl(dir, BTRFS_IOC_SNAP_CREATE_V2, &a);
+	return timed_ioctl(dir, BTRFS_IOC_SNAP_CREATE_V2, &a, false);
 }
 
-static int unsnapshot(const char *dir, const char *name)
+static int unsnapshot(const char *dir, const char *name, bool sync)
 {
 	struct btrfs_ioctl_vol_args a = {0};
 
 	snprintf(a.name, sizeof a.name, "%s", name);
-	return timed_ioctl(dir, BTRFS_IOC_SNAP_DESTROY, &a);
+	return timed_ioctl(dir, BTRFS_IOC_SNAP_DESTROY, &a, sync);
 }
 
 static int get(const char *file)
@@ -664,8 +664,8 @@ int main(int argc, char **argv)
 		destroy_root(argv[2], argv[3]);
 	} else if (argc == 5 && !strcmp(argv[1], "snapshot")) {
 		return snapshot(argv[2], argv[3], argv[4]);
-	} else if (argc == 4 && !strcmp(argv[1], "unsnapshot")) {
-		return unsnapshot(argv[2], argv[3]);
+	} else if (argc >= 4 && !strcmp(argv[1], "unsnapshot")) {
+		return unsnapshot(argv[2], argv[3], argc > 4);
 	} else if (argc == 3 && !strcmp(argv[1], "get")) {
 		return get(argv[2]);
 	} else if (argc >= 4 && !strcmp(argv[1], "login")) {

@@ -14,6 +14,13 @@ import lib
 NAME = "cloister-bench"
 
 
+def cgroups():
+    return set(glob.glob("/sys/fs/cgroup/*/lxc.*") + glob.glob("/sys/fs/cgroup/lxc.*"))
+
+
+BEFORE = cgroups()
+
+
 class Lxd:
     def __init__(self, tmp, tree, init):
         """tree: the root filesystem to launch. Raises RuntimeError that says why it can't be."""
@@ -24,7 +31,6 @@ class Lxd:
         os.makedirs(self.dir)
         os.chmod(tmp, 0o711)  # the root of its container, which has no rights here, goes through
         self.env = dict(os.environ, LXD_DIR=self.dir, HOME=tmp)
-        self.before = self.cgroups()
         # its lxc-monitors are no children of its: the process namespace ends them
         self.proc = subprocess.Popen(
             ["unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "sh", "-c",
@@ -81,10 +87,6 @@ class Lxd:
         self.lxc("delete", "-f", NAME)
         return ms
 
-    @staticmethod
-    def cgroups():
-        return set(glob.glob("/sys/fs/cgroup/*/lxc.*") + glob.glob("/sys/fs/cgroup/lxc.*"))
-
     def stop(self):
         self.lxc("delete", "-f", NAME, ok=False)
         self.proc.terminate()
@@ -93,5 +95,5 @@ class Lxd:
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()
-        for c in self.cgroups() - self.before:
+        for c in cgroups() - BEFORE:
             subprocess.run(["find", c, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"], stderr=subprocess.DEVNULL)
