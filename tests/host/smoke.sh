@@ -27,7 +27,7 @@ eq "pids.max" "$(v pids.max)" 150
 zlogin "$z" 'head -c 300M /dev/zero | tail -c 250M >/dev/null' >/dev/null 2>&1
 check "memory: what is too big is killed, and counted" grep -qE '^oom_kill [1-9]' "$(cgdir "$z" v2)/memory.events"
 check "the zone is still there" zlogin "$z" true
-run zlogin "$z" 'head -c 32M /dev/urandom >/root/part; for i in {1..36}; do cat /root/part; done >/root/big; sync /root/big'
+run zlogin "$z" 'head -c 32M /dev/urandom >/root/part; for i in $(seq 36); do cat /root/part; done >/root/big; sync /root/big'
 like "quota: a write past it fails" "$OUT" 'Disk quota exceeded|No space left'
 check "and the file can be removed" zlogin "$z" 'rm /root/big /root/part; sync; echo x >/root/f'
 check "the device filter holds" zlogin "$z" 'mknod /root/kmsg c 1 11 2>/dev/null; ! head -c1 /root/kmsg'
