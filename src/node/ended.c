@@ -34,8 +34,8 @@ static int boot_again(struct vm *v, uint64_t restarts, const char *event, struct
 
 	if (r == 0)
 		r = vm_boot_zone(v, restarts, e);
-	if (r == 0)
-		state_event(v->st, event, v->uuid, NULL, NULL);
+	/* who listens must not take the silence for a zone that runs */
+	state_event(v->st, r == 0 ? event : "boot-failed", v->uuid, NULL, NULL);
 	return r;
 }
 

@@ -135,6 +135,8 @@ int spec_init(struct vm *v, struct zspec *z, struct err *e)
 	if (v->brand->init == BRAND_INIT_ZINIT && !docker) {
 		spec_word(&z->argv, &nargv, xstrdup("/.zonecontrol/native/zinit"));
 		if (name) {
+			if (!vm_restart_init(v->rec))
+				spec_word(&z->argv, &nargv, xstrdup("--once"));
 			spec_word(&z->argv, &nargv, xstrdup("--"));
 			spec_word(&z->argv, &nargv, xstrdup(name));
 		}

@@ -5,12 +5,14 @@
  *
  *	zinit                 the zone's services: every executable in /etc/zinit.d, in order of name
  *	zinit -- PROGRAM …    that program instead (vmadm's init_name)
+ *	zinit --once -- …     the same, and the zone ends with it, with its status (restart_init false)
  *
  * The distribution's reboot, poweroff, halt and shutdown reach it by sysvinit's fifo, to which they fall back where no
  * systemd answers.
  *
  * A service that ends is started again after 1, 2, 4 … 60 seconds; ten minutes of good life reset that. One that exits
- * with 0 within a second has done its work and is not. Static and small: a thousand of these run on one machine.
+ * with 0 within a second has done its work and is not. An init_name that can't be executed at all ends the zone with the
+ * shell's 127 or 126: what comes then is the keeper's to decide. Static and small: a thousand run on one machine.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -48,6 +50,8 @@ struct service {
 
 static struct service services[SERVICES_MAX]; /* of process 1: there is one of each */
 static int nservices;
+static bool with_program; /* --once */
+static int end_status = -1; /* of the zone, once it has to end */
 
 static time_t now(void)
 {
@@ -67,28 +71,35 @@ static void say(const char *what, const char *name, int code)
 		return;
 }
 
+/* vfork: the child's memory is ours until it execs, so we know why it could not. */
 static void start(struct service *s)
 {
 	char *plain[] = {s->path, NULL};
+	volatile int bad = 0;
 	sigset_t none;
-	pid_t p = fork();
+	pid_t p;
 
+	sigemptyset(&none);
 	s->started = now();
 	s->due = 0;
+	p = vfork();
+	if (p == 0) {
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		setsid();
+		execv(s->path, s->argv ? s->argv : plain);
+		bad = errno;
+		_exit(bad == ENOENT ? 127 : 126);
+	}
 	if (p < 0) {
 		say("can't start", s->path, errno);
 		s->due = now() + 1;
 		return;
 	}
-	if (p == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		setsid();
-		execv(s->path, s->argv ? s->argv : plain);
-		say("can't be executed", s->path, errno);
-		_exit(errno == ENOENT ? 127 : 126);
-	}
 	s->pid = p;
+	if (bad)
+		say("can't be executed", s->path, bad);
+	if (bad && s->argv)
+		end_status = bad == ENOENT ? 127 : 126;
 }
 
 static struct service *add(const char *path, char **argv)
@@ -138,6 +149,8 @@ static void ended(struct service *s, int status)
 	unsigned wait = 1;
 
 	s->pid = 0;
+	if (with_program)
+		end_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	if (s->once || (WIFEXITED(status) && WEXITSTATUS(status) == 0 && lived <= 1 && !s->argv))
 		return;
 	s->failures = lived >= GOOD_S ? 0 : s->failures;
@@ -202,6 +215,7 @@ static int start_due(void)
 	return wait;
 }
 
+/* how: what reboot(2) takes; -1: as a program that exits with end_status. */
 static _Noreturn void finish(int sfd, int how)
 {
 	struct pollfd p = {.fd = sfd, .events = POLLIN};
@@ -226,6 +240,8 @@ static _Noreturn void finish(int sfd, int how)
 	}
 	kill(-1, SIGKILL);
 	sync();
+	if (how < 0)
+		_exit(end_status);
 	reboot(how);
 	_exit(0);
 }
@@ -248,6 +264,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	p[1].fd = initctl_open();
+	if (argc > 1 && !strcmp(argv[1], "--once")) {
+		with_program = true;
+		argc--, argv++;
+	}
 	if (argc > 2 && !strcmp(argv[1], "--"))
 		add(argv[2], argv + 2);
 	else
@@ -257,6 +277,8 @@ int main(int argc, char **argv)
 	for (;;) {
 		int ms = start_due(), level;
 
+		if (end_status >= 0)
+			finish(p[0].fd, -1);
 		if (poll(p, 2, ms) < 0 && errno != EINTR)
 			return 1;
 		if (p[1].revents & POLLIN) {

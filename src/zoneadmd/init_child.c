@@ -190,19 +190,10 @@ static void add_home(struct zspec *z, const char *home)
 	z->env[n + 1] = NULL;
 }
 
-static void run(const struct zspec *z, struct err *e)
+static void cannot_run(const char *path, int code, struct err *e)
 {
-	char *const none[] = {NULL};
-	int code;
-
-	if (!z->argv || !z->argv[0]) {
-		err_set(e, EINVAL, "the zone has no init");
-		return;
-	}
-	execve(z->argv[0], z->argv, z->env ?: (char **)none);
-	code = errno;
-	err_sys(e, code, "exec %s", z->argv[0]);
-	if (code == ENOENT && access(z->argv[0], F_OK) == 0)
+	err_sys(e, code, "exec %s", path);
+	if (code == ENOENT && access(path, F_OK) == 0)
 		err_hint(e, "it is there, but the interpreter or loader that it names is not in the zone's root");
 	else if (code == ENOENT)
 		err_hint(e, "the zone's root has no such file: see init_name, or the image");
@@ -210,6 +201,41 @@ static void run(const struct zspec *z, struct err *e)
 		err_hint(e, "it has to be an executable file, on a filesystem that is not noexec");
 	else if (code == ENOEXEC)
 		err_hint(e, "it is a program of another machine, or a script without #!");
+}
+
+/* The program that our own init is given; NULL if there is none. */
+static const char *given(const struct zspec *z)
+{
+	if (strcmp(z->argv[0], "/.zonecontrol/native/zinit") != 0)
+		return NULL;
+	for (char **a = z->argv + 1; *a; a++)
+		if (!strcmp(*a, "--"))
+			return a[1];
+	return NULL;
+}
+
+static void run(const struct zspec *z, struct err *e)
+{
+	char *const none[] = {NULL};
+	const char *program;
+	struct stat st;
+
+	if (!z->argv || !z->argv[0]) {
+		err_set(e, EINVAL, "the zone has no init");
+		return;
+	}
+	program = given(z);
+	/* zinit would find out too, but nobody who boots the zone would hear of it */
+	if (program && (stat(program, &st) < 0 || access(program, X_OK) < 0)) {
+		cannot_run(program, errno, e);
+		return;
+	}
+	if (program && !S_ISREG(st.st_mode)) {
+		cannot_run(program, EACCES, e);
+		return;
+	}
+	execve(z->argv[0], z->argv, z->env ?: (char **)none);
+	cannot_run(z->argv[0], errno, e);
 }
 
 static int inside(struct boot *b, struct err *e)

@@ -64,17 +64,47 @@ stops_within "minimal" 3 "$z"
 check "minimal: start" vmadm start "$z"
 eq "minimal: a service was asked to end before it was ended" "$(zlogin "$z" 'sort -u /var/tmp/ended')" b
 from_inside "minimal" "$z"
-check "minimal: init_name" vmadm update "$z" init_name=/usr/local-none/x
-check "minimal: boots" vmadm start "$z"
-check "minimal: a program that is not there is said on the console" await 5 console_says "$z" 'local-none/x.*No such file'
-check "minimal: login works all the same" zlogin "$z" true
-stops_within "minimal with a bad init_name" 3 "$z"
-zlogin "$z" true 2>/dev/null
+# init_name: as everywhere, a program that is not there is no running zone
+check "minimal: init_name" vmadm update "$z" init_name=/root/app
+fails 1 '/root/app.*(ENOENT|No such file)' vmadm start "$z"
+like "minimal: and what to do" "$OUT" 'init_name'
+eq "minimal: it is off" "$(vmstate "$z")" stopped
+vmadm update "$z" init_name= >/dev/null 2>&1
+vmadm start "$z" >/dev/null 2>&1
+zlogin "$z" 'printf "#!/no/interpreter\n" >/root/app; chmod 0644 /root/app'
 vmadm update "$z" init_name=/root/app >/dev/null 2>&1
-check "minimal: start" vmadm start "$z"
-zlogin "$z" 'printf "#!/bin/sh\necho app is up\nexec sleep 999\n" >/root/app; chmod +x /root/app'
-check "minimal: init_name runs under zinit, which tries again" await 10 console_says "$z" 'app is up'
+fails 1 '/root/app.*(EACCES|Permission)' vmadm reboot "$z"
+vmadm update "$z" init_name= >/dev/null 2>&1
+vmadm start "$z" >/dev/null 2>&1
+zlogin "$z" 'chmod +x /root/app'
+vmadm update "$z" init_name=/root/app >/dev/null 2>&1
+# what only exec can tell: init ends with the shell's status, and restart_init says what then
+stops_within "minimal" 3 "$z"
+vmadm update "$z" restart_init=false >/dev/null 2>&1
+vmadm start "$z" >/dev/null 2>&1
+check "minimal: an interpreter that is not there ends the zone" await 5 is_state "$z" stopped
+eq "minimal: its exit status" "$(vmadm get "$z" | jq -c '[.exit_status,.state]')" '[127,"stopped"]'
+check "minimal: the console has why" console_says "$z" "root/app: can't be executed: No such file"
+vmadm update "$z" restart_init=true >/dev/null 2>&1
+vmadm start "$z" >/dev/null 2>&1
+check "minimal: with restart_init it is started again, with a back-off" await 10 eval '[ "$(vmadm get "$z" | jq .init_restarts)" -ge 2 ]'
+eq "minimal: exit status" "$(vmadm get "$z" | jq .exit_status)" 127
+like "minimal: events tell it" "$(vmadm events -r "$z" 2>/dev/null || vmadm events "$z")" 'restart-init'
+vmadm stop -F "$z" >/dev/null 2>&1
+vmadm update "$z" init_name= restart_init=true >/dev/null 2>&1
+vmadm start "$z" >/dev/null 2>&1
+zlogin "$z" 'printf "#!/bin/sh\necho app is up\nread x </root/end 2>/dev/null && exit \$x\nexec sleep 999\n" >/root/app'
+vmadm update "$z" init_name=/root/app >/dev/null 2>&1
+check "minimal: reboot" vmadm reboot "$z"
+check "minimal: init_name runs under zinit" await 10 console_says "$z" 'app is up'
 eq "minimal: process 1 is still zinit" "$(zlogin "$z" cat /proc/1/comm)" zinit
+zlogin "$z" 'echo; pkill sleep'
+check "minimal: which runs it again" await 10 zlogin "$z" 'pgrep sleep'
+zlogin "$z" 'echo 5 >/root/end'
+vmadm update "$z" restart_init=false >/dev/null 2>&1
+vmadm reboot "$z" >/dev/null 2>&1
+check "minimal: without restart_init the VM ends with the program" await 5 is_state "$z" stopped
+eq "minimal: and keeps its status" "$(vmadm get "$z" | jq .exit_status)" 5
 check "minimal: delete" vmadm delete "$z"
 
 # ---- the host's /usr, patched ----
