@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -62,6 +63,17 @@ static void times(void **s)
 	assert_string_equal(clock_iso(1700000000123000000ULL, t), "2023-11-14T22:13:20.123Z");
 	assert_int_equal(clock_parse_iso(t, &ns), 0);
 	assert_true(ns == 1700000000123000000ULL);
+	/* each day from 1970 to 2553, and its last second, as the C library has it */
+	for (uint64_t day = 0; day < 213500; day++) {
+		time_t at = (time_t)(day * 86400 + (day & 1 ? 86399 : 0));
+		char want[40];
+		struct tm tm;
+
+		strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&at, &tm));
+		assert_string_equal(clock_iso((uint64_t)at * 1000000000ULL, t), want);
+		assert_int_equal(clock_parse_iso(t, &ns), 0);
+		assert_int_equal(ns, (uint64_t)at * 1000000000ULL);
+	}
 	assert_int_equal(clock_parse_iso("2023-11-14", &ns), -EINVAL);
 }
 
