@@ -117,7 +117,7 @@ static int login(struct ctx *c, const struct options *o, const char *uuid, const
 	if (en.pty && t && strlen(t) < 64)
 		env[0] = term = xprintf("TERM=%s", t);
 	en.env = env;
-	n = cg_host_find(c, &h, &e);
+	n = cg_host_known(c, &h, &e);
 	if (n == 0)
 		n = zone_enter(c, &h, &r, &z, &en, &e);
 	zspec_done(&z);

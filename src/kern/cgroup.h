@@ -35,6 +35,9 @@ struct cg_host {
 	char deleg[192];         /* cgroup systemd delegates to us, below the mount; "" = none: we own the root's child */
 };
 int cg_host_find(const struct ctx *c, struct cg_host *h, struct err *e);
+/* The same, as it was kept when a zone was booted last, if the mounts that it names are still there. */
+int cg_host_known(const struct ctx *c, struct cg_host *h, struct err *e);
+void cg_host_keep(const struct ctx *c, const struct cg_host *h);
 /* The pure part: mounts and controllers. mountinfo: text of /proc/self/mountinfo; -ENOTSUP without a v2 tree. */
 int cg_host_parse(const char *mountinfo, struct cg_host *h, struct err *e);
 

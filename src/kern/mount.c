@@ -115,12 +115,22 @@ int mnt_id(int fd)
 	return (int)sx.stx_mnt_id;
 }
 
-uint64_t mnt_unique(int fd)
+static uint64_t unique(int dirfd, const char *path, int flags)
 {
-	const unsigned unique = 0x4000; /* STATX_MNT_ID_UNIQUE */
+	const unsigned want = 0x4000; /* STATX_MNT_ID_UNIQUE */
 	struct statx sx;
 
-	if (statx(fd, "", AT_EMPTY_PATH, unique, &sx) < 0 || !(sx.stx_mask & unique))
+	if (statx(dirfd, path, flags, want, &sx) < 0 || !(sx.stx_mask & want))
 		return 0;
 	return sx.stx_mnt_id;
+}
+
+uint64_t mnt_unique(int fd)
+{
+	return unique(fd, "", AT_EMPTY_PATH);
+}
+
+uint64_t mnt_unique_at(const char *path)
+{
+	return unique(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }

@@ -31,5 +31,6 @@ int mnt_propagation(const char *path, unsigned long how, struct err *e);
 int mnt_id(int fd);
 /* One that no other mount of this boot ever has (Linux 6.8), 0 where the kernel has none. */
 uint64_t mnt_unique(int fd);
+uint64_t mnt_unique_at(const char *path);
 
 #endif

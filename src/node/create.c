@@ -201,7 +201,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	v.lock = lock_take(c, v.uuid, e);
 	if (v.lock < 0)
 		return v.lock;
-	r = vm_need_cg(&v, e);
+	r = vm_find_cg(&v, e);
 	if (r == 0 && vm_bool(v.rec, "autoboot", true))
 		zone_start_ahead(c, &v.cg, v.uuid, &v.ahead);
 	if (r == 0)

@@ -34,6 +34,8 @@ static int do_cgroup(struct ctx *c, void *op, struct err *e)
 		r = cg_zone_make(&v->cg, v->uuid, v->id_base, e);
 	if (r == 0)
 		node_tables(c);
+	if (r == 0)
+		cg_host_keep(c, &v->cg);
 	return r;
 }
 
@@ -113,7 +115,7 @@ int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	r = vm_need_cg(v, e);
+	r = v->ahead.pid ? 0 : vm_find_cg(v, e);
 	if (r < 0)
 		return r;
 	if (v->ahead.pid == 0)

@@ -94,11 +94,19 @@ int vm_need_cg(struct vm *v, struct err *e)
 
 	if (v->have_cg)
 		return 0;
-	r = cg_host_find(v->c, &v->cg, e);
+	r = cg_host_known(v->c, &v->cg, e);
 	if (r < 0)
 		return r;
 	v->have_cg = true;
 	return 0;
+}
+
+int vm_find_cg(struct vm *v, struct err *e)
+{
+	int r = cg_host_find(v->c, &v->cg, e);
+
+	v->have_cg = r == 0;
+	return r;
 }
 
 int vm_need_image(struct vm *v, struct err *e)

@@ -42,6 +42,8 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 void vm_close(struct vm *v);
 int vm_need_store(struct vm *v, struct err *e);
 int vm_need_cg(struct vm *v, struct err *e);
+/* The same, looked up anew: for a boot. */
+int vm_find_cg(struct vm *v, struct err *e);
 /* The image the VM stands on: image_uuid, or the platform's for sparse brands. */
 int vm_need_image(struct vm *v, struct err *e);
 /* Zonepath below the pool: "<pool>/<uuid>"; free(). */

@@ -48,7 +48,7 @@ int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, struct zo
 	struct zone_run r;
 	int rc = zone_status(c, uuid, &r, e);
 
-	if (rc == 0)
+	if (rc == 0 && !r.halting)
 		rc = zone_mark_halting(c, uuid, true, e);
 	if (rc == 0)
 		rc = cg_zone_kill(h, uuid, e);

@@ -409,10 +409,64 @@ static void destroys(void **s)
 	assert_int_equal(cg_zone_kill(&host, U, &e), 0);
 }
 
+static bool same(const struct cg_host *a, const struct cg_host *b)
+{
+	for (int i = 0; i < CG_CTLS; i++)
+		if (strcmp(a->v1[i], b->v1[i]) || a->in_v2[i] != b->in_v2[i])
+			return false;
+	for (unsigned i = 0; i < a->nother && a->nother == b->nother; i++)
+		if (strcmp(a->other[i], b->other[i]))
+			return false;
+	return !strcmp(a->v2, b->v2) && !strcmp(a->root, b->root) && !strcmp(a->deleg, b->deleg) && a->nother == b->nother &&
+	       a->swap == b->swap;
+}
+
+/* What was kept counts for as long as its mounts are those of this machine, whatever the file says. */
+static void known(void **s)
+{
+	struct ctx c = {.node = {.cgroup = "cloister-known"}, .bootid = "0d3b4c2a-0000-4000-8000-000000000001"};
+	struct cg_host now, h;
+	struct err e = ERR_INIT;
+	_buf_ struct buf b = BUF_INIT;
+	char path[sizeof c.node.run + 16];
+
+	strcpy(c.node.run, "/tmp/cloister-known-XXXXXX");
+	assert_non_null(mkdtemp(c.node.run));
+	snprintf(path, sizeof path, "%s/cgroups", c.node.run);
+	assert_int_equal(cg_host_find(&c, &now, &e), 0);
+	assert_int_equal(cg_host_known(&c, &h, &e), 0);
+	assert_true(same(&h, &now));
+	cg_host_keep(&c, &now);
+	if (file_read(AT_FDCWD, path, 1 << 20, &b, NULL) == 0) { /* else this kernel has no unique ids of mounts */
+		char *root = memmem(b.p, b.len, "cloister-known", 14);
+
+		assert_non_null(root);
+		/* it is taken from there: a name that nobody looks up again shows it */
+		memcpy(root, "cloister-KEPT!", 14);
+		assert_int_equal(file_replace(path, b.p, b.len, 0600, 0, &e), 0);
+		assert_int_equal(cg_host_known(&c, &h, &e), 0);
+		assert_non_null(strstr(h.root, "cloister-KEPT!"));
+		/* but not when a mount is another one: the last bytes are ids */
+		memset(b.p + b.len - 8 * CG_OTHER_MAX - 8, 0xff, 8);
+		assert_int_equal(file_replace(path, b.p, b.len, 0600, 0, &e), 0);
+		assert_int_equal(cg_host_known(&c, &h, &e), 0);
+		assert_true(same(&h, &now));
+		/* nor of another boot, nor cut short */
+		cg_host_keep(&c, &now);
+		c.bootid[0] = '1';
+		assert_int_equal(cg_host_known(&c, &h, &e), 0);
+		assert_true(same(&h, &now));
+		assert_int_equal(truncate(path, 100), 0);
+		assert_int_equal(cg_host_known(&c, &h, &e), 0);
+		assert_true(same(&h, &now));
+	}
+	assert_int_equal(dir_remove(AT_FDCWD, c.node.run, &e), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits)};
-	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(holds_limits),
+	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known)};
+	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(holds_limits),
 				       cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
 				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};
 
