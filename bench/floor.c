@@ -330,6 +330,14 @@ static void cover(const char *from, const char *to)
 		die(to);
 }
 
+/* A folder of the one tmpfs that the zone's small things share, under flags of its own. */
+static void part(const char *name, mode_t mode, const char *to, unsigned long flags)
+{
+	if (mkdir(name, mode) < 0 || chown(name, ID_BASE, ID_BASE) < 0 || mount(name, to, NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | flags, NULL) < 0)
+		die(to);
+}
+
 /* What init stands on as its console. */
 static void console(void)
 {
@@ -349,7 +357,7 @@ static void mounts(const char *pool, const char *image, const char *name, bool p
 	char p[512], opt[256];
 
 	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	fs("tmpfs", "/mnt", 0, "size=64k");
+	fs("tmpfs", "/mnt", 0, "size=64m,mode=711");
 	if (chdir("/mnt") < 0)
 		die("/mnt");
 	make("l"), make("u"), make("r");
@@ -377,7 +385,7 @@ static void mounts(const char *pool, const char *image, const char *name, bool p
 		die("r");
 	for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		mkdir(dirs[i], 0755);
-	fs("tmpfs", "dev", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755");
+	part("/mnt/dev", 0755, "dev", MS_NOSUID | MS_NOEXEC);
 	node("dev/null", 1, 3), node("dev/zero", 1, 5), node("dev/full", 1, 7), node("dev/random", 1, 8);
 	node("dev/urandom", 1, 9), node("dev/tty", 5, 0);
 	for (unsigned i = 0; i < sizeof devs / sizeof *devs; i++)
@@ -388,7 +396,7 @@ static void mounts(const char *pool, const char *image, const char *name, bool p
 	own_link("/proc/self/fd/1", "dev/stdout"), own_link("/proc/self/fd/2", "dev/stderr");
 	console();
 	fs("tmpfs", "dev/shm", MS_NOSUID | MS_NODEV, "size=64m");
-	fs("tmpfs", "run", MS_NOSUID | MS_NODEV, "size=64m");
+	part("/mnt/run", 0755, "run", MS_NOSUID | MS_NODEV);
 	fs("tmpfs", "tmp", MS_NOSUID | MS_NODEV, "size=64m");
 }
 
@@ -431,7 +439,7 @@ static void kernel_mounts(int pidfd)
 	/* what of the host's could be read or driven by an unprivileged process; folders where they are folders */
 	static const char *const files[] = {"cmdline", "config.gz", "consoles", "interrupts", "iomem", "ioports", "kallsyms",
 					    "key-users", "keys", "mtrr"};
-	static const char *const folders[] = {"proc/pressure", "sys/firmware", "sys/kernel/boot_params"};
+	static const char *const folders[] = {"proc/pressure", "sys/firmware", "sys/fs/btrfs", "sys/kernel/boot_params"};
 	static const char *const ipc[][2] = {{"shmmax", "268435456"}, {"shmall", "65536"}, {"shmmni", "4096"}, {"msgmni", "4096"},
 					     {"sem", "32000 1024000000 500 4096"}};
 	unsigned long f = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -467,8 +475,7 @@ static void kernel_mounts(int pidfd)
 		snprintf(p, sizeof p, "proc/%s", files[i]);
 		cover("dev/null", p);
 	}
-	if (mount("tmpfs", folders[0], "tmpfs", f | MS_RDONLY, "size=4k,nr_inodes=1,mode=555") < 0)
-		die(folders[0]);
+	part("/mnt/empty", 0555, folders[0], f | MS_RDONLY);
 	for (unsigned i = 1; i < sizeof folders / sizeof *folders; i++)
 		cover(folders[0], folders[i]);
 }
