@@ -91,7 +91,7 @@ static const char *cell(enum unit u, uint64_t v, bool machine, char out[32])
 	case BYTES:
 		if (!machine)
 			return str_from_bytes(v, out);
-		/* fall through */
+		__attribute__((fallthrough));
 	case TEXT:
 	case COUNT: snprintf(out, 32, "%" PRIu64, v); break;
 	case MILLI: snprintf(out, 32, "%" PRIu64 ".%03" PRIu64, v / 1000, v % 1000); break;

@@ -49,7 +49,7 @@ take() {
 	fi
 	le "S13 $what: no more of the host's memory than it may have" $((free - $(host_mem))) $((512 + 128 + 512))
 	check "S13 $what: the neighbour gets one" timeout 20 zlogin "$y" "/root/exhaust $what 1"
-	check "S13 $what: so does the host" timeout 20 unshare -mi sh -c "mount -t tmpfs t /tmp && exec $exhaust $what 1"
+	check "S13 $what: so does the host" timeout 20 unshare -mi sh -c "exec 9<$exhaust && mount -t tmpfs t /tmp && exec /proc/self/fd/9 $what 1"
 	check "S13 $what: one can still log in" await 20 timeout 20 zlogin -S "$z" true
 	exec {hold}>&-
 	await 20 bash -c '! kill -0 "$1"' - $!
