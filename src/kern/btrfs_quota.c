@@ -57,8 +57,13 @@ int btrfs_quota_rescan(int fd)
 {
 	struct btrfs_ioctl_quota_rescan_args a = {0};
 
-	if (ioctl(fd, BTRFS_IOC_QUOTA_RESCAN, &a) < 0 && errno != EINPROGRESS)
-		return -errno;
+	/* one that is under way began before what is to be counted, and may have been given up for it: another after it */
+	for (int tries = 0; ioctl(fd, BTRFS_IOC_QUOTA_RESCAN, &a) < 0; tries++) {
+		int r = errno == EINPROGRESS && tries < 100 ? btrfs_quota_wait(fd) : -errno;
+
+		if (r < 0)
+			return r;
+	}
 	return btrfs_quota_wait(fd);
 }
 

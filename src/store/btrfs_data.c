@@ -62,6 +62,10 @@ static int create(struct store *s, const struct store_at *at, uint64_t quota)
 	return r;
 }
 
+/*
+ * To full quotas a snapshot that joins a group makes all numbers uncertain, and the kernel holds no limit at all until
+ * they are counted again.
+ */
 static int snapshot(struct store *s, int src, const struct store_at *at, bool ro, uint64_t quota)
 {
 	int r = -EIO;
@@ -73,6 +77,8 @@ static int snapshot(struct store *s, int src, const struct store_at *at, bool ro
 		if (r == 0 && quota)
 			r = joined(s, at, quota);
 	}
+	if (r == 0 && quota && (s->caps & STORE_QGROUP))
+		r = btrfs_quota_rescan(s->fd);
 	return r;
 }
 

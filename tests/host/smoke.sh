@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../system/lib.sh"
 need_root
 node smoke
-v() { cat "$(cgdir "$z" v2)/$1"; } # file of the zone's cgroup
+v() { cat "$(cgdir "$z" "${1%%.*}")/$1"; } # file of the cgroup that has the limit
 check "sysinfo" cloister sysinfo
 check "a pool" cloister pool create --size 2G
 mkzone z one '"cpu_shares":250,"cpu_cap":50,"max_physical_memory":128,"max_swap":256,"max_lwps":300,"quota":1' || exit 1
@@ -27,6 +27,16 @@ eq "pids.max" "$(v pids.max)" 150
 zlogin "$z" 'head -c 300M /dev/zero | tail -c 250M >/dev/null' >/dev/null 2>&1
 check "memory: what is too big is killed, and counted" grep -qE '^oom_kill [1-9]' "$(cgdir "$z" v2)/memory.events"
 check "the zone is still there" zlogin "$z" true
+# a login into a full zone is born beside it
+zlogin "$z" 'for d in /tmp /dev/shm; do dd if=/dev/zero of=$d/fill bs=64k; done' >/dev/null 2>&1
+like "memory used up: in, and told so" "$(zlogin "$z" 'cat /proc/self/cgroup; ls -l /tmp/fill' 2>&1)" 'used up its memory'
+eq "beside it" "$(zlogin "$z" cat /proc/self/cgroup 2>/dev/null)" "0::/../../rescue"
+check "where it can make room" zlogin "$z" rm /tmp/fill /dev/shm/fill
+zlogin "$z" 'for i in $(seq 160); do sleep 1000 & done' >/dev/null 2>&1
+like "processes used up: in, and told so" "$(zlogin "$z" 'ls / | wc -l' 2>&1)" 'used up its processes'
+zlogin "$z" 'pkill sleep' 2>/dev/null
+check "room again: an ordinary login" await 20 eval '[ "$(zlogin "$z" cat /proc/self/cgroup)" = 0::/../login ]'
+eq "the place beside it is gone" "$(find /sys/fs/cgroup -path "*/$z/rescue")" ""
 run zlogin "$z" 'head -c 32M /dev/urandom >/root/part; for i in $(seq 36); do cat /root/part; done >/root/big; sync /root/big'
 like "quota: a write past it fails" "$OUT" 'Disk quota exceeded|No space left'
 check "and the file can be removed" zlogin "$z" 'rm /root/big /root/part; sync; echo x >/root/f'

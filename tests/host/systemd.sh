@@ -12,8 +12,8 @@ is() { [ "$(systemctl show -P "$2" "$1")" = "$3" ]; } # unit property value
 limits() { # what the kernel holds of $z and of the node
 	local d n
 	d=$(cgdir "$z" v2) n=${d%/*}
-	echo "weight $(cat "$d/cpu.weight") max $(cat "$d/cpu.max") memory $(cat "$d/memory.max") swap $(cat "$d/memory.swap.max")" \
-		"pids $(cat "$d/pids.max") node $(cat "$n/cpu.weight") controllers $(cat "$d/cgroup.controllers")"
+	echo "weight $(cat "$d/cpu.weight") max $(cat "$d/cpu.max") memory $(cat "$d/all/memory.max") swap $(cat "$d/all/memory.swap.max")" \
+		"pids $(cat "$d/all/pids.max") node $(cat "$n/cpu.weight") controllers $(cat "$d/cgroup.controllers")"
 }
 alive() { [ "$(zlogin "$z" cat /proc/uptime | cut -d. -f1)" -ge "$(((SECONDS - born) / 2))" ]; } # the same boot of the zone
 
@@ -61,7 +61,7 @@ eq "limits after that" "$(limits)" "$before"
 check "the zone runs" alive
 check "a login" zlogin "$z" true
 check "another zone" mkzone y other '"max_lwps":99'
-eq "its limit" "$(cat "$(cgdir "$y" v2)/pids.max")" 99
+eq "its limit" "$(cat "$(cgdir "$y" pids)/pids.max")" 99
 check "daemon-reload" systemctl daemon-reload
 eq "limits after that" "$(limits)" "$before"
 check "stop" vmadm stop "$y" -F
@@ -90,7 +90,7 @@ check "stop over ssh" over_ssh vmadm stop "$r"
 check "start over ssh" over_ssh vmadm start "$r"
 check "all that sessions have left is killed" systemctl kill --kill-who=all -s KILL user.slice
 check "the zone runs" zlogin "$r" true
-eq "its limit" "$(cat "$(cgdir "$r" v2)/pids.max")" 88
+eq "its limit" "$(cat "$(cgdir "$r" pids)/pids.max")" 88
 check "delete" vmadm delete "$r"
 check "delete" vmadm delete "$z"
 eq "no cgroup is left" "$(find /sys/fs/cgroup -name "$z" -o -name "$r")" ""

@@ -142,3 +142,17 @@ eq "two of them" "$(vmadm lookup alias=twin | wc -l)" 2
 fails 1 '' vmadm lookup -1 alias=twin
 for u in $(vmadm lookup alias=twin); do check "delete" vmadm delete "$u"; done
 eq "none is left" "$(vmadm list -H)" ""
+
+# full quotas, which kernels before 6.7 have to use: the limit holds from the first moment, and after a snapshot
+full=$CLOISTER_NODE-full
+another_node "$full"
+on() { CLOISTER_NODE=$full "$@"; }
+check "a pool with full quotas" on cloister pool create --size 2G --quota full
+on mkzone f full '"quota":1'
+for when in "from the start" "after a snapshot"; do
+	run on zlogin "$f" 'head -c 1100m /dev/urandom >/root/fill; sync /root/fill'
+	like "full quotas: the limit holds $when" "$OUT" 'quota exceeded|No space left'
+	on zlogin "$f" 'rm -f /root/fill; sync'
+	check "full quotas: snapshot" on vmadm create-snapshot "$f" "s${when: -2}"
+done
+check "delete" on vmadm delete "$f"
