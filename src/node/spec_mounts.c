@@ -43,7 +43,10 @@ static void standard_mounts(const struct vm *v, struct zspec *z)
 	put_mount(z, ZM_FOLDER, "own", "/run", xstrdup("0755"), ZM_NODEV | ZM_NOSUID);
 	put_mount(z, ZM_FOLDER, "all", "/run/lock", xstrdup("1777"), ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
 	put_mount(z, ZM_FOLDER, "all", "/dev/shm", xstrdup("1777"), ZM_NODEV | ZM_NOSUID);
-	if (tmpfs)
+	/* with one size for both each still holds to its limit, and together they are still less than the zone's memory */
+	if (tmpfs && tmpfs == shm)
+		put_mount(z, ZM_FOLDER, "all", "/tmp", xstrdup("1777"), ZM_NODEV | ZM_NOSUID);
+	else if (tmpfs)
 		put_mount(z, ZM_TMPFS, "", "/tmp", tmpfs_data(tmpfs, "1777"), ZM_NODEV | ZM_NOSUID);
 }
 

@@ -25,8 +25,9 @@ check_not "S1 /proc/sys is read-only" sh_z 'echo 1 >/proc/sys/kernel/shmmni'
 check_not "S1 masked folders stay masked" in_z umount /usr/local
 
 # S1, S12 what shares a tmpfs (docs/decisions/one-tmpfs.md): /dev, /run and what is the host's; /dev/shm and /run/lock; /tmp
+n_tmpfs() { awk '/ - tmpfs /{print $3}' "/proc/$(vmadm get "$1" | jq .pid)/mountinfo" | sort -u | wc -l; }
 shared() { awk -v a="$1" -v b="$2" '$5 == a {x = $3} $5 == b {y = $3} END {print x == y}' "/proc/$(vmadm get "$z" | jq .pid)/mountinfo"; }
-eq "S1 three tmpfs for all" "$(awk '/ - tmpfs /{print $3}' "/proc/$(vmadm get "$z" | jq .pid)/mountinfo" | sort -u | wc -l)" 3
+eq "S1 tmpfs: three where /tmp and /dev/shm differ in size, else two" "$(n_tmpfs "$z") $(n_tmpfs "$y")" "3 2"
 eq "S12 what everybody writes is not where its root does" "$(shared /dev/shm /run) $(shared /dev/shm /run/lock) $(shared /run /dev) $(shared /run /tmp)" "0 1 1 0"
 check_not "S1 nothing can be linked from one folder of it to another" sh_z 'touch /run/l && ln /run/l /dev/l'
 eq "S1 no way up from any" "$(sh_z 'cd /run/..; ls -d dev etc; cd /.zonecontrol/..; ls -d dev etc' | tr '\n' ' ')" "dev etc dev etc "
@@ -38,6 +39,7 @@ check_not "S1 also to its owner's rights" in_z chmod 777 /usr/src
 eq "S1 and empty where it covers" "$(in_z ls -A /usr/src)" ""
 check "S12 /dev/shm, /run/lock and /tmp have room" sh_z 'for d in /dev/shm /run/lock /tmp; do echo word >$d/x && grep -q word $d/x && rm $d/x || exit 1; done'
 check "S12 and it is the zone's to clear" sh_z 'rm -f /run/fill /run/l /dev/fill && echo word >/dev/fill && rm /dev/fill'
+eq "S12 each of its own size" "$(sh_z 'stat -fc "%b %S" /tmp /dev/shm' | awk '{print $1 * $2 / 1048576}' | tr '\n' ' ')$(zlogin "$y" 'stat -fc "%b %S" /tmp /dev/shm' | awk '{print $1 * $2 / 1048576}' | tr '\n' ' ')" "256 64 256 256 "
 check_not "S12 a user who fills /dev/shm" sh_z 'su -s /bin/sh nobody -c "head -c 1G /dev/zero >/dev/shm/fill"'
 check "S12 leaves its root /run" sh_z 'echo word >/run/x && grep -q word /run/x && rm /run/x /dev/shm/fill'
 
