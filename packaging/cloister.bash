@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-# bash completion for cloister, vmadm, imgadm, zlogin, zoneadm, zonecfg, prctl, sysinfo, zonestat.
+# bash completion for cloister, vmadm, imgadm, zlogin, zoneadm, zonecfg, prctl, sysinfo, zonestat,
+# zonememstat, kstat.
 # Verbs and what their operands are come from the program's own table; uuids and aliases from the node.
 
 _cloister_vms() {
@@ -39,7 +40,7 @@ _cloister() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	zoneadm,-z | zonecfg,-z | zonestat,-z | prctl,zone) arg=vm ;;
+	zoneadm,-z | zonecfg,-z | zonestat,-z | zonememstat,-z | prctl,zone) arg=vm ;;
 	esac
 	case $arg in
 	vm)
@@ -55,4 +56,4 @@ _cloister() {
 	esac
 }
 
-complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat
+complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat

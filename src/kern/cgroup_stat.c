@@ -34,7 +34,7 @@ static const struct source {
 	enum { ON_V1, ON_V2, ALWAYS_V2 } tree;
 	const char *file;
 	enum kind kind;
-	struct key key[4];
+	struct key key[5];
 } sources[] = {
 	{CGS_CPU, CG_CPU, ALWAYS_V2, "cpu.stat", KEYED,
 	 {{"usage_usec", CGV_CPU, 1}, {"user_usec", CGV_CPU_USER, 1}, {"system_usec", CGV_CPU_SYS, 1}}},
@@ -60,9 +60,10 @@ static const struct source {
 	{CGS_EVENTS, CG_MEMORY, ON_V2, "memory.events", KEYED, {{"max", CGV_MEM_OVER, 1}, {"oom_kill", CGV_OOM, 1}}},
 	{CGS_MEMSTAT, CG_MEMORY, ON_V1, "memory.stat", KEYED,
 	 {{"total_rss", CGV_ANON, 1}, {"total_cache", CGV_FILE, 1}, {"total_pgfault", CGV_FAULTS, 1},
-	  {"total_pgmajfault", CGV_MAJFAULTS, 1}}},
+	  {"total_pgmajfault", CGV_MAJFAULTS, 1}, {"total_pswpout", CGV_PAGEDOUT, 1}}},
 	{CGS_MEMSTAT, CG_MEMORY, ON_V2, "memory.stat", KEYED,
-	 {{"anon", CGV_ANON, 1}, {"file", CGV_FILE, 1}, {"pgfault", CGV_FAULTS, 1}, {"pgmajfault", CGV_MAJFAULTS, 1}}},
+	 {{"anon", CGV_ANON, 1}, {"file", CGV_FILE, 1}, {"pgfault", CGV_FAULTS, 1}, {"pgmajfault", CGV_MAJFAULTS, 1},
+	  {"pswpout", CGV_PAGEDOUT, 1}}},
 	{CGS_LWPS, CG_PIDS, ON_V1, "pids.current", NUMBER, {{"", CGV_LWPS, 1}}},
 	{CGS_LWPS, CG_PIDS, ON_V1, "pids.max", NUMBER, {{"", CGV_LWPS_CAP, 1}}},
 	{CGS_EVENTS, CG_PIDS, ON_V1, "pids.events", KEYED, {{"max", CGV_LWPS_OVER, 1}}},
@@ -210,6 +211,8 @@ static int read_one(struct cg_reader *r, unsigned i, const char *uuid, struct cg
 /* What is counted apart on one kind of host, and together on the other. */
 static void complete(uint64_t v[CGV_COUNT])
 {
+	if (v[CGV_PAGEDOUT] < CGV_NONE)
+		v[CGV_PAGEDOUT] *= (uint64_t)sysconf(_SC_PAGESIZE);
 	if (v[CGV_SWAP] < CGV_NONE && v[CGV_MEM] < CGV_NONE) { /* v2: swap alone */
 		v[CGV_BOTH] = v[CGV_MEM] + v[CGV_SWAP];
 		if (v[CGV_BOTH_CAP] < CGV_NONE)

@@ -14,7 +14,7 @@ check "help goes to standard output" cloister help
 fails 1 'node name' cloister --node 'No/Good' version
 fails 1 'node name' env CLOISTER_NODE=../x cloister version
 eq "nothing but the log folder was made" "$(ls -d /run/cloister-"$NODE" /zones-"$NODE" /var/lib/cloister-"$NODE" 2>/dev/null)" ""
-for p in vmadm imgadm zoneadm zonecfg zonename prctl sysinfo zonestat; do
+for p in vmadm imgadm zoneadm zonecfg zonename prctl sysinfo zonestat zonememstat kstat; do
 	eq "$p is a link to cloister" "$(readlink "$(command -v $p)")" cloister
 done
 eq "output on a full device is an error" "$(cloister version 2>&1 >/dev/full; echo $?)" "cloister version: standard output: No space left on device (ENOSPC)

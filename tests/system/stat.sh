@@ -86,6 +86,43 @@ check "and its line" await 20 bash -c 'tail -4 series | grep -q "^busy:[0-9]"'
 check "zonestat still runs" kill "$pid"
 wait "$pid" 2>/dev/null
 
+# ---- kstat ----
+ida=$(vmadm get "$a" | jq .zoneid)
+idb=$(vmadm get "$b" | jq .zoneid)
+value() { kstat -p "$1" | cut -f2; }
+eq "the name and a tab" "$(kstat -p "caps:$ida:cpucaps_zone_$ida:value")" "caps:$ida:cpucaps_zone_$ida:value	50"
+check "another cap" vmadm update "$a" cpu_cap=70
+eq "shows at once" "$(value "caps:$ida::effective")" 70
+eq "none for a zone without a cap" "$(kstat -p "caps:$idb:cpucaps*")" ''
+eq "memory's cap" "$(value "memory_cap:$idb:$b:physcap")" $((64 << 20))
+eq "by the name as illumos cuts it" "$(value "memory_cap::${b:0:30}:physcap")" $((64 << 20))
+le "memory" 33554432 "$(value "memory_cap:$idb::rss")"
+eq "threads that may be" "$(value "caps:$ida:lwps_zone_$ida:value")" 100
+eq "init" "$(value "zones:$ida::init_pid")" "$(vmadm get "$a" | jq .pid)"
+eq "zonename" "$(value "zones:$ida::zonename")" "$a"
+eq "patterns and regular expressions" "$(kstat -p -m zones -s '/^init_p/' -i "[$ida$idb]*" | wc -l)" 2
+zlogin "$b" 'head -c 100000000 /dev/zero >/tmp/big' >/dev/null 2>&1 </dev/null
+le "a zone that ran into its cap has it counted" 1 "$(value "memory_cap:$idb::nover")"
+eq "JSON" "$(kstat -j "zones:$ida" | jq -r '.[0] | [.module, .instance, .class, .data.zonename] | @csv')" "\"zones\",$ida,\"zone_misc\",\"$a\""
+like "as text" "$(kstat "zones:$ida")" '^module: zones  '
+eq "names alone" "$(kstat -l unix:0:system_misc:ncpus)" unix:0:system_misc:ncpus
+check "there is one" kstat -q unix
+eq "there is none: 1" "$(kstat -q nope; echo $?)" 1
+eq "twice" "$(kstat -p unix:0:system_misc:ncpus 0.05 2 | grep -c ncpus)" 2
+fails 2 'not module:instance' kstat a:b:c:d:e
+fails 2 'regular expression' kstat '/(/'
+fails 2 'an interval' kstat unix 0
+
+# ---- zonememstat ----
+eq "header" "$(zonememstat | head -1)" '                                 ZONE  RSS(MB)  CAP(MB)  NOVER  POUT(MB) SWAP%'
+like "the global zone" "$(zonememstat | sed -n 2p)" '^ +global +[0-9]+ +- +- +- +-$'
+like "a zone" "$(zonememstat -H -z idle)" "^ $b +[0-9]+ +64 +[1-9][0-9]* +[0-9-]+ +[0-9.]+\$"
+like "aliases" "$(zonememstat -a -z idle)" "$b idle +[0-9]+ +64 "
+like "only those that ran into their cap" "$(zonememstat -Ho)" "^ $b "
+eq "and no other" "$(zonememstat -Ho | wc -l)" 1
+like "totals" "$(zonememstat -t | tail -1)" '^ +total +[0-9]+ +320 '
+fails 2 usage zonememstat -x
+
 # ---- wrong ----
 fails 2 'no such column' zonestat -o nope
 fails 2 'no such column' zonestat -s nope

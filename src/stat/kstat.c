@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "stat/kstat.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/own.h"
+
+#define NAME_MAX_  256
+#define AVENRUN    256  /* illumos's fixed point for load averages */
+
+/* ---- the table ---- */
+
+enum how {
+	VALUE,    /* a cg_value times mul, divided by div */
+	PSI,      /* a cg_value that is an average */
+	ZONENAME, CPU_CAP, CPU_USAGE, ABOVE, BELOW, BOOTED, INIT, /* of a zone */
+	BOOT_TIME, CPUS, LWPS, LOAD, PHYSMEM, FREEMEM, AVAIL, SWAPTOTAL, SWAPFREE, /* of the host */
+};
+
+struct stat {
+	const char *name;
+	enum how how;
+	unsigned value; /* cg_value; of LOAD: which */
+	uint64_t mul, div;
+	unsigned needs;
+};
+
+#define V(name, value, needs) {name, VALUE, value, 1, 1, needs}
+#define P(name, base, needs_)                                                                                     \
+	{name "_full_avg10", PSI, base + 4, 1, 1, needs_}, {name "_full_avg300", PSI, base + 6, 1, 1, needs_},           \
+	{name "_full_avg60", PSI, base + 5, 1, 1, needs_}, {name "_full_usec", VALUE, base + 7, 1, 1, needs_},     \
+	{name "_some_avg10", PSI, base, 1, 1, needs_}, {name "_some_avg300", PSI, base + 2, 1, 1, needs_},         \
+	{name "_some_avg60", PSI, base + 1, 1, 1, needs_}, {name "_some_usec", VALUE, base + 3, 1, 1, needs_}
+
+/* Each list in the order of its names. */
+static const struct stat cpucaps[] = {
+	{"above_sec", ABOVE, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
+	{"below_sec", BELOW, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
+	{"effective", CPU_CAP, 0, 1, 1, CGS_CPU},
+	{"usage", CPU_USAGE, 0, 1, 1, CGS_CPU},
+	{"value", CPU_CAP, 0, 1, 1, CGS_CPU},
+	{"zonename", ZONENAME, 0, 1, 1, 0},
+};
+static const struct stat lwps[] = {V("usage", CGV_LWPS, CGS_LWPS), V("value", CGV_LWPS_CAP, CGS_LWPS), {"zonename", ZONENAME, 0, 1, 1, 0}};
+static const struct stat physmem[] = {V("usage", CGV_MEM, CGS_MEMORY), V("value", CGV_MEM_CAP, CGS_MEMORY), {"zonename", ZONENAME, 0, 1, 1, 0}};
+static const struct stat swapresv[] = {V("usage", CGV_BOTH, CGS_MEMORY), V("value", CGV_BOTH_CAP, CGS_MEMORY),
+				       {"zonename", ZONENAME, 0, 1, 1, 0}};
+static const struct stat memory_cap[] = {
+	V("anon", CGV_ANON, CGS_MEMSTAT), V("file", CGV_FILE, CGS_MEMSTAT), V("majfault", CGV_MAJFAULTS, CGS_MEMSTAT),
+	V("nover", CGV_MEM_OVER, CGS_EVENTS), V("oom_kill", CGV_OOM, CGS_EVENTS), V("pagedout", CGV_PAGEDOUT, CGS_MEMSTAT),
+	V("pgfault", CGV_FAULTS, CGS_MEMSTAT), V("physcap", CGV_MEM_CAP, CGS_MEMORY), V("rss", CGV_MEM, CGS_MEMORY),
+	V("swap", CGV_BOTH, CGS_MEMORY), V("swapcap", CGV_BOTH_CAP, CGS_MEMORY), {"zonename", ZONENAME, 0, 1, 1, 0},
+};
+static const struct stat zones[] = {
+	{"boot_time", BOOTED, 0, 1, 1, 0},
+	{"cpu_shares", VALUE, CGV_CPU_SHARES, 1, 1, CGS_CPU},
+	{"forkfail_cap", VALUE, CGV_LWPS_OVER, 1, 1, CGS_EVENTS},
+	{"init_pid", INIT, 0, 1, 1, 0},
+	{"nsec_sys", VALUE, CGV_CPU_SYS, 1000, 1, CGS_CPU},
+	{"nsec_user", VALUE, CGV_CPU_USER, 1000, 1, CGS_CPU},
+	{"zonename", ZONENAME, 0, 1, 1, 0},
+};
+static const struct stat zone_zfs[] = {
+	V("nread", CGV_READ, CGS_IO), V("nwritten", CGV_WRITTEN, CGS_IO), V("reads", CGV_READS, CGS_IO), V("writes", CGV_WRITES, CGS_IO),
+	{"zonename", ZONENAME, 0, 1, 1, 0},
+};
+static const struct stat zone_pressure[] = {
+	P("cpu", CGV_PSI_CPU, CGS_PRESSURE), P("io", CGV_PSI_IO, CGS_PRESSURE), P("memory", CGV_PSI_MEM, CGS_PRESSURE),
+	{"zonename", ZONENAME, 0, 1, 1, 0},
+};
+static const struct stat system_misc[] = {
+	{"avenrun_15min", LOAD, 2, 1, 1, 0}, {"avenrun_1min", LOAD, 0, 1, 1, 0}, {"avenrun_5min", LOAD, 1, 1, 1, 0},
+	{"boot_time", BOOT_TIME, 0, 1, 1, 0}, {"ncpus", CPUS, 0, 1, 1, 0}, {"nlwp", LWPS, 0, 1, 1, 0},
+};
+static const struct stat system_pages[] = {
+	{"availmem_bytes", AVAIL, 0, 1, 1, 0}, {"freemem_bytes", FREEMEM, 0, 1, 1, 0}, {"physmem_bytes", PHYSMEM, 0, 1, 1, 0},
+	{"swap_free_bytes", SWAPFREE, 0, 1, 1, 0}, {"swap_total_bytes", SWAPTOTAL, 0, 1, 1, 0},
+};
+
+/* By module; in a module by name. name: of the kstat, with the zone's id behind it; NULL: the zone's name. */
+static const struct group {
+	const char *module, *name, *class;
+	bool zone;
+	const struct stat *stats;
+	size_t n;
+} groups[] = {
+#define S(a) a, ARRAY_LEN(a)
+	{"caps", "cpucaps_zone_", "zone_caps", true, S(cpucaps)},
+	{"caps", "lwps_zone_", "zone_caps", true, S(lwps)},
+	{"caps", "physicalmem_zone_", "zone_caps", true, S(physmem)},
+	{"caps", "swapresv_zone_", "zone_caps", true, S(swapresv)},
+	{"memory_cap", NULL, "zone_memory_cap", true, S(memory_cap)},
+	{"unix", "system_misc", "misc", false, S(system_misc)},
+	{"unix", "system_pages", "pages", false, S(system_pages)},
+	{"zone_pressure", NULL, "zone_pressure", true, S(zone_pressure)},
+	{"zone_zfs", NULL, "zone_zfs", true, S(zone_zfs)},
+	{"zones", NULL, "zone_misc", true, S(zones)},
+};
+
+/* The statistics that each kstat has beside its own. */
+static const char *const every[] = {"class", "crtime", "snaptime"};
+
+unsigned kstat_needs(const struct kstat_pattern *p, size_t n, bool *rate)
+{
+	unsigned needs = 0;
+
+	*rate = false;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
+			if (!kstat_match(&p[i], KS_MODULE, groups[g].module) || !kstat_match(&p[i], KS_CLASS, groups[g].class))
+				continue;
+			for (size_t k = 0; k < groups[g].n; k++) {
+				if (!kstat_match(&p[i], KS_STAT, groups[g].stats[k].name))
+					continue;
+				needs |= groups[g].stats[k].needs;
+				*rate |= groups[g].stats[k].how == CPU_USAGE;
+			}
+		}
+	}
+	return needs;
+}
+
+/* ---- values ---- */
+
+static uint64_t percent(uint64_t part, uint64_t whole)
+{
+	return part >= CGV_NONE || whole >= CGV_NONE || whole == 0 ? CGV_UNKNOWN
+								   : (uint64_t)((double)part * 100 / (double)whole + 0.5);
+}
+
+/* Seconds of the periods in which the zone was, or was not, held back. */
+static uint64_t periods(const struct stat_zone *z, bool above)
+{
+	uint64_t all = z->now[CGV_PERIODS], hit = z->now[CGV_THROTTLED], us = z->now[CGV_CPU_PERIOD];
+
+	if (all >= CGV_NONE || hit >= CGV_NONE || us >= CGV_NONE)
+		return CGV_UNKNOWN;
+	return (above ? hit : all > hit ? all - hit : 0) * us / 1000000;
+}
+
+/* false: not counted here. */
+static bool value_of(const struct stat_sample *s, const struct stat_zone *z, const struct stat *k, struct kstat_item *it)
+{
+	uint64_t v = CGV_UNKNOWN;
+
+	it->kind = KV_NUMBER;
+	switch (k->how) {
+	case VALUE: v = z->now[k->value]; break;
+	case PSI:
+		it->kind = KV_PERCENT;
+		v = z->now[k->value];
+		break;
+	case ZONENAME:
+		it->kind = KV_TEXT;
+		it->text = z->name ? z->name : z->uuid;
+		return true;
+	case CPU_CAP: v = percent(z->now[CGV_CPU_QUOTA], z->now[CGV_CPU_PERIOD]); break;
+	case CPU_USAGE: v = percent(stat_grown(s, z, CGV_CPU), (s->now_ns - s->before_ns) / 1000); break;
+	case ABOVE: v = periods(z, true); break;
+	case BELOW: v = periods(z, false); break;
+	case BOOTED: v = z->boot_ns / 1000000000; break;
+	case INIT: v = (uint64_t)z->init; break;
+	case BOOT_TIME: v = s->host.boot_s; break;
+	case CPUS: v = s->host.cpus; break;
+	case LWPS: v = s->host.lwps; break;
+	case LOAD: v = s->host.load[k->value] * AVENRUN / 100; break;
+	case PHYSMEM: v = s->host.mem_total; break;
+	case FREEMEM: v = s->host.mem_free; break;
+	case AVAIL: v = s->host.mem_available; break;
+	case SWAPTOTAL: v = s->host.swap_total; break;
+	case SWAPFREE: v = s->host.swap_free; break;
+	}
+	if (v == CGV_UNKNOWN || (v == CGV_NONE && it->kind == KV_PERCENT))
+		return false;
+	it->number = v == CGV_NONE ? UINT64_MAX : v * k->mul / k->div; /* no limit is UINT64_MAX there */
+	return true;
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+	const struct stat_sample *s;
+	const struct kstat_pattern *p;
+	size_t n;
+	uint64_t wall_ns;
+	int (*each)(const struct kstat_item *, void *);
+	void *arg;
+	bool *on; /* the patterns that match all but the statistic */
+};
+
+static int offer(const struct walk *w, const struct kstat_item *it)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->on[i] && kstat_match(&w->p[i], KS_STAT, it->stat))
+			return w->each(it, w->arg);
+	return 0;
+}
+
+/* Seconds since boot at which the zone was booted. */
+static uint64_t crtime(const struct walk *w, const struct stat_zone *z)
+{
+	uint64_t age = z && w->wall_ns > z->boot_ns ? w->wall_ns - z->boot_ns : 0;
+
+	return !z ? 0 : w->s->now_ns > age ? w->s->now_ns - age : 0;
+}
+
+/* One kstat: its own statistics and those that each has, in one alphabetical order. */
+static int statistics(const struct walk *w, const struct group *g, const struct stat_zone *z, struct kstat_item *it)
+{
+	size_t a = 0, b = 0;
+	int r = 0;
+
+	/* a zone without a cap has no caps:*:cpucaps_zone_*, as on illumos */
+	if (g->stats == cpucaps && z->now[CGV_CPU_QUOTA] == CGV_NONE)
+		return 0;
+	while (r >= 0 && (a < g->n || b < ARRAY_LEN(every))) {
+		bool own = b == ARRAY_LEN(every) || (a < g->n && strcmp(g->stats[a].name, every[b]) < 0);
+
+		it->stat = own ? g->stats[a].name : every[b];
+		if (!own) {
+			it->kind = b == 0 ? KV_TEXT : KV_SECONDS;
+			it->text = g->class;
+			it->number = b == 1 ? crtime(w, z) : w->s->now_ns;
+		}
+		if (!own || value_of(w->s, z, &g->stats[a], it))
+			r = offer(w, it);
+		if (own)
+			a++;
+		else
+			b++;
+	}
+	return r;
+}
+
+static int kstat(const struct walk *w, const struct group *g, const struct stat_zone *z)
+{
+	char name[NAME_MAX_], instance[24];
+	struct kstat_item it = {.module = g->module, .class = g->class, .name = name, .instance = z ? z->zoneid : 0,
+				.snaptime = (double)w->s->now_ns / 1e9};
+	bool any = false;
+
+	snprintf(instance, sizeof instance, "%" PRIu64, it.instance);
+	if (!g->zone)
+		snprintf(name, sizeof name, "%s", g->name);
+	else if (g->name)
+		snprintf(name, sizeof name, "%s%s", g->name, instance);
+	else
+		snprintf(name, sizeof name, "%s", z->name ? z->name : z->uuid);
+	for (size_t i = 0; i < w->n; i++) {
+		w->on[i] = kstat_match(&w->p[i], KS_MODULE, g->module) && kstat_match(&w->p[i], KS_INSTANCE, instance) &&
+			   kstat_match(&w->p[i], KS_CLASS, g->class) && kstat_match_name(&w->p[i], name);
+		any |= w->on[i];
+	}
+	return any ? statistics(w, g, z, &it) : 0;
+}
+
+static int by_id(const void *x, const void *y)
+{
+	const struct stat_zone *a = *(struct stat_zone *const *)x, *b = *(struct stat_zone *const *)y;
+
+	return (a->zoneid > b->zoneid) - (a->zoneid < b->zoneid);
+}
+
+int kstat_each(const struct stat_sample *s, const struct kstat_pattern *p, size_t n,
+	       int (*each)(const struct kstat_item *, void *arg), void *arg)
+{
+	_free_ struct stat_zone **z = xalloc((s->n + 1) * sizeof *z);
+	_free_ bool *on = xalloc((n + 1) * sizeof *on);
+	struct walk w = {.s = s, .p = p, .n = n, .wall_ns = clock_wall_ns(), .each = each, .arg = arg, .on = on};
+	int r = 0;
+
+	if (s->n)
+		memcpy(z, s->z, s->n * sizeof *z);
+	qsort(z, s->n, sizeof *z, by_id);
+	for (size_t g = 0, next; r >= 0 && g < ARRAY_LEN(groups); g = next) {
+		for (next = g + 1; next < ARRAY_LEN(groups) && !strcmp(groups[next].module, groups[g].module);)
+			next++;
+		for (size_t i = 0; r >= 0 && i < (groups[g].zone ? s->n : 1); i++)
+			for (size_t k = g; r >= 0 && k < next; k++)
+				r = kstat(&w, &groups[k], groups[k].zone ? z[i] : NULL);
+	}
+	return r < 0 ? r : 0;
+}

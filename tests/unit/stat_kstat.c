@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "stat/kstat.h"
+
+static struct stat_zone one, two;
+static struct stat_zone *both[] = {&one, &two};
+
+static struct stat_sample sample(void)
+{
+	struct stat_zone *z[] = {&one, &two};
+
+	for (int i = 0; i < 2; i++) {
+		*z[i] = (struct stat_zone){.zoneid = 7 - (unsigned)i, .init = 100 + i, .name = i ? "second" : "0a5f0000-1111-4222-8333-444455556666"};
+		for (int k = 0; k < CGV_COUNT; k++)
+			z[i]->now[k] = z[i]->before[k] = CGV_UNKNOWN;
+		strcpy(z[i]->uuid, i ? "b" : "a");
+		z[i]->now[CGV_CPU_QUOTA] = i ? CGV_NONE : 50000;
+		z[i]->now[CGV_CPU_PERIOD] = 100000;
+		z[i]->before[CGV_CPU] = 0;
+		z[i]->now[CGV_CPU] = 250000;
+		z[i]->now[CGV_PERIODS] = 100;
+		z[i]->now[CGV_THROTTLED] = 30;
+		z[i]->now[CGV_MEM_CAP] = i ? CGV_NONE : 1 << 20;
+		z[i]->now[CGV_PSI_CPU] = 1234;
+	}
+	return (struct stat_sample){.z = both, .n = 2, .rounds = 2, .before_ns = 1000000000, .now_ns = 2000000000, .host = {.cpus = 2}};
+}
+
+struct seen {
+	unsigned n, wrong;
+	char last[512], text[512];
+	uint64_t number;
+};
+
+static int see(const struct kstat_item *it, void *arg)
+{
+	struct seen *s = arg;
+	char key[512];
+
+	snprintf(key, sizeof key, "%s:%06u:%s:%s", it->module, (unsigned)it->instance, it->name, it->stat);
+	s->wrong += s->n > 0 && strcmp(s->last, key) >= 0;
+	strcpy(s->last, key);
+	s->number = it->number;
+	snprintf(s->text, sizeof s->text, "%s", it->kind == KV_TEXT ? it->text : "");
+	s->n++;
+	return 0;
+}
+
+static struct seen ask(const char *pattern)
+{
+	struct stat_sample s = sample();
+	struct kstat_pattern p = {.glob = {NULL}};
+	struct seen seen = {.n = 0};
+
+	assert_int_equal(kstat_pattern_parse(pattern, &p, NULL), 0);
+	assert_int_equal(kstat_each(&s, &p, 1, see, &seen), 0);
+	kstat_pattern_done(&p);
+	return seen;
+}
+
+static void order(void **state)
+{
+	struct seen s = ask("");
+
+	assert_true(s.n > 50);
+	assert_int_equal(s.wrong, 0); /* by module, instance, name, statistic */
+}
+
+static void patterns(void **state)
+{
+	assert_int_equal(ask("caps:7:cpucaps_zone_7:value").number, 50);
+	assert_int_equal(ask("caps:7:cpucaps_zone_7:usage").number, 25);
+	assert_int_equal(ask("caps:::above_sec").number, 3);
+	assert_int_equal(ask("caps:::below_sec").number, 7);
+	assert_int_equal(ask("caps:6:cpucaps*").n, 0); /* no cap, no kstat */
+	assert_true(ask("memory_cap:6::physcap").number == UINT64_MAX);
+	assert_int_equal(ask("memory_cap:::physcap").n, 2);
+	assert_int_equal(ask("memory_cap:::rss").n, 0); /* not counted: absent */
+	assert_int_equal(ask("zones::0a5f0000-1111-4222-8333-444455556666:init_pid").number, 100);
+	assert_int_equal(ask("zones::0a5f0000-1111-4222-8333-44445:init_pid").n, 0);
+	assert_int_equal(ask("zones::0a5f0000-1111-4222-8333-4*:init_pid").n, 1);
+	assert_int_equal(ask("zones::/^sec/:/^(init_pid|boot_time)$/").n, 2);
+	assert_string_equal(ask("zones:6::zonename").text, "second");
+	assert_int_equal(ask("zone_pressure:6::cpu_some_avg10").number, 1234);
+	assert_int_equal(ask("unix:0:system_misc:ncpus").number, 2);
+	assert_int_equal(ask("nope").n, 0);
+}
+
+/* Illumos cuts names to 30 characters: scripts have patterns that are. */
+static void cut(void **state)
+{
+	char text[128];
+
+	snprintf(text, sizeof text, "zones::%.30s:init_pid", "0a5f0000-1111-4222-8333-444455556666");
+	assert_int_equal(ask(text).n, 1);
+}
+
+static void wrong(void **state)
+{
+	struct kstat_pattern p = {.glob = {NULL}};
+	struct err e = ERR_INIT;
+
+	assert_true(kstat_pattern_parse("a:b:c:d:e", &p, &e) < 0);
+	kstat_pattern_done(&p);
+	assert_true(kstat_pattern_parse("/(/", &p, &e) < 0);
+	kstat_pattern_done(&p);
+}
+
+static void needs(void **state)
+{
+	struct kstat_pattern p = {.glob = {NULL}};
+	bool rate;
+
+	assert_int_equal(kstat_pattern_parse("memory_cap:::rss", &p, NULL), 0);
+	assert_int_equal(kstat_needs(&p, 1, &rate), CGS_MEMORY);
+	assert_false(rate);
+	kstat_pattern_done(&p);
+	assert_int_equal(kstat_pattern_parse("caps:::usage", &p, NULL), 0);
+	assert_true(kstat_needs(&p, 1, &rate) & CGS_CPU);
+	assert_true(rate);
+	kstat_pattern_done(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(patterns), cmocka_unit_test(cut), cmocka_unit_test(wrong),
+					   cmocka_unit_test(needs)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
