@@ -15,6 +15,8 @@
 
 #define PERIOD_US  100000ULL
 #define WEIGHT_MAX 10000ULL
+#define WEIGHT_MIN 1ULL
+#define SHARES_MIN 2ULL /* v1 */
 
 static const char *text(uint64_t v, const char *none, char out[32])
 {
@@ -49,12 +51,18 @@ int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares
 
 	if (r < 0)
 		return err_add(e, "cpu_shares");
+	/* the kernel would take less as that, without a word */
+	if (shares < (tree >= 0 ? SHARES_MIN : WEIGHT_MIN)) {
+		err_set(e, ERANGE, "cpu_shares: %llu is less than this host can weigh (%llu)", (unsigned long long)shares,
+			tree >= 0 ? SHARES_MIN : WEIGHT_MIN);
+		return err_hint(e, "set cpu_shares to %llu, the least there is, or more", tree >= 0 ? SHARES_MIN : WEIGHT_MIN);
+	}
 	if (tree >= 0)
-		return set(cgi_path(h, tree, uuid, "cpu.shares", p), shares < 2 ? 2 : shares, "", "cpu_shares", e);
+		return set(cgi_path(h, tree, uuid, "cpu.shares", p), shares, "", "cpu_shares", e);
 	if (shares > WEIGHT_MAX)
 		return err_set(e, ENOTSUP, "cpu_shares: %llu is more than a cgroup v2 host can weigh (%llu)",
 			       (unsigned long long)shares, WEIGHT_MAX);
-	return set(cgi_path(h, -1, uuid, "cpu.weight", p), shares < 1 ? 1 : shares, "", "cpu_shares", e);
+	return set(cgi_path(h, -1, uuid, "cpu.weight", p), shares, "", "cpu_shares", e);
 }
 
 static int cap_v2(const char *path, uint64_t percent, struct err *e)

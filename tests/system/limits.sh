@@ -92,6 +92,9 @@ eq "it holds" "$(p cpu-cap)" 25
 eq "and the record has it" "$(vmadm get "$z" | jq .cpu_cap)" 25
 check "vmadm update sets shares, memory and processes at once" vmadm update "$z" cpu_shares=400 max_physical_memory=200 max_lwps=150
 eq "shares" "$(p cpu-shares)" 400
+fails 1 'cpu_shares: 0 is less than this host can weigh' vmadm update "$z" cpu_shares=0
+eq "shares that can't be are not taken as others" "$(p cpu-shares) $(vmadm get "$z" | jq .cpu_shares)" "400 400"
+fails 1 'cpu_shares: 0 is less' vmadm create <<<'{"brand":"joyent-minimal","alias":"none","cpu_shares":0}'
 eq "memory" "$(p max-physical-memory)" $((200 << 20))
 eq "processes" "$(p max-lwps)" 150
 check "cpu_cap=0 takes the cap away" vmadm update "$z" cpu_cap=0

@@ -119,7 +119,8 @@ static void v2_limits(void **s)
 	assert_int_equal(cg_set_cpu_shares(&h, "u", 250, &e), 0);
 	HOLDS(z, "cpu.weight", "250");
 	assert_int_equal(cg_set_cpu_shares(&h, "u", 10001, &e), -ENOTSUP);
-	assert_int_equal(cg_set_cpu_shares(&h, "u", 0, &e), 0);
+	assert_int_equal(cg_set_cpu_shares(&h, "u", 1, &e), 0);
+	assert_int_equal(cg_set_cpu_shares(&h, "u", 0, &e), -ERANGE);
 	HOLDS(z, "cpu.weight", "1");
 	assert_int_equal(cg_set_cpu_cap(&h, "u", 350, &e), 0);
 	HOLDS(z, "cpu.max", "350000 100000");
