@@ -52,6 +52,22 @@ $ echo '{"quota":-1}' | vmadm validate update joyent-minimal
 $ echo '{"brand":"joyent-minimal","quota":1,"quota":2}' | vmadm validate create
 vmadm validate: line 1 column 43: duplicate object key near '"quota"'
 [1]
+$ echo '[{"brand":"joyent-minimal"},{"brand":"foo"}]' | vmadm validate create
+[
+  {},
+  {
+    "bad_values": [],
+    "bad_properties": [],
+    "missing_properties": [],
+    "bad_brand": "foo"
+  }
+]
+[1]
+$ echo '[{"brand":"joyent-minimal"},{"brand":"joyent"}]' | vmadm validate create
+VALID 'create' payload for several brand VMs.
+$ echo '[{"quota":1}]' | vmadm validate update joyent
+vmadm validate: an update is one object; an array creates several VMs
+[1]
 $ echo '{' | vmadm validate create
 vmadm validate: line 2 column 0: string or '}' expected near end of file
 [1]
