@@ -218,7 +218,10 @@ node_clean() { # node
 	for dev in $(losetup -nO NAME,BACK-FILE 2>/dev/null | awk -v p="/var/lib/cloister-$n/" 'index($2, p) == 1 {print $1}'); do
 		losetup -d "$dev" 2>/dev/null
 	done
-	rm -rf --one-file-system "/run/cloister-$n" "/var/lib/cloister-$n" "/etc/cloister-$n" "/var/log/cloister-$n"
+	# Away under another name first: a straggler must not find a database whose log is gone, or the other way round.
+	for i in run var/lib etc var/log; do
+		[ ! -e "/$i/cloister-$n" ] || { mv -T "/$i/cloister-$n" "/$i/gone-$n.$$" && rm -rf --one-file-system "/$i/gone-$n.$$"; } || rm -rf --one-file-system "/$i/cloister-$n"
+	done
 	# Never below a mount: if the pool could not be taken away, its content stays.
 	rmdir "/zones-$n" 2>/dev/null || [ ! -e "/zones-$n" ] || mountpoint -q "/zones-$n" || rm -rf --one-file-system "/zones-$n"
 	return 0
