@@ -8,7 +8,7 @@ node smoke
 v() { cat "$(cgdir "$z" "${1%%.*}")/$1"; } # file of the cgroup that has the limit
 check "sysinfo" cloister sysinfo
 check "a pool" cloister pool create --size 2G
-mkzone z one '"cpu_shares":250,"cpu_cap":50,"max_physical_memory":128,"max_swap":256,"max_lwps":300,"quota":1' || exit 1
+mkzone z one '"cpu_shares":250,"cpu_cap":50,"max_physical_memory":128,"tmpfs":100,"max_swap":256,"max_lwps":300,"quota":1' || exit 1
 like "the zone's own init is pid 1" "$(zlogin "$z" cat /proc/1/comm)" '^zinit$'
 eq "hostname" "$(zlogin "$z" uname -n)" one
 eq "cpu.weight" "$(v cpu.weight)" 250
@@ -27,7 +27,7 @@ eq "pids.max" "$(v pids.max)" 150
 zlogin "$z" 'head -c 300M /dev/zero | tail -c 250M >/dev/null' >/dev/null 2>&1
 check "memory: what is too big is killed, and counted" grep -qE '^oom_kill [1-9]' "$(cgdir "$z" v2)/memory.events"
 check "the zone is still there" zlogin "$z" true
-# a login into a full zone is born beside it
+# a login into a full zone is born beside it (/tmp and /dev/shm differ in size, else they are one tmpfs and hold 128 MiB together)
 zlogin "$z" 'for d in /tmp /dev/shm; do dd if=/dev/zero of=$d/fill bs=64k; done' >/dev/null 2>&1
 like "memory used up: in, and told so" "$(zlogin "$z" 'cat /proc/self/cgroup; ls -l /tmp/fill' 2>&1)" 'used up its memory'
 eq "beside it" "$(zlogin "$z" cat /proc/self/cgroup 2>/dev/null)" "0::/../../rescue"
