@@ -29,49 +29,20 @@ int cgi_where(const struct cg_host *h, enum cg_ctl ctl, int *tree, struct err *e
 	return 0;
 }
 
-int cgi_write(const char *path, const char *text)
+static int write_fd(int fd, const char *text)
 {
-	_fd_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t w;
 
-	if (fd < 0)
-		return -errno;
 	do
 		w = write(fd, text, strlen(text));
 	while (w < 0 && errno == EINTR);
 	return w < 0 ? -errno : 0;
 }
 
-int cgi_read(const char *path, char *out, size_t n)
+static int read_fd(int fd, char *out, size_t n)
 {
-	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t r;
 
-	if (fd < 0)
-		return -errno;
-	do
-		r = read(fd, out, n - 1);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return -errno;
-	if (r > 0 && out[r - 1] == '\n')
-		r--;
-	out[r] = 0;
-	return 0;
-}
-
-int cgi_write_read(const char *path, const char *text, char *out, size_t n)
-{
-	_fd_ int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t r;
-
-	if (fd < 0)
-		return -errno;
-	do
-		r = write(fd, text, strlen(text));
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return -errno;
 	do
 		r = pread(fd, out, n - 1, 0);
 	while (r < 0 && errno == EINTR);
@@ -81,6 +52,31 @@ int cgi_write_read(const char *path, const char *text, char *out, size_t n)
 		r--;
 	out[r] = 0;
 	return 0;
+}
+
+int cgi_write(const char *path, const char *text)
+{
+	_fd_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : write_fd(fd, text);
+}
+
+int cgi_read(const char *path, char *out, size_t n)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : read_fd(fd, out, n);
+}
+
+int cgi_write_read(const char *path, const char *text, char *out, size_t n)
+{
+	_fd_ int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = write_fd(fd, text);
+	return r < 0 ? r : read_fd(fd, out, n);
 }
 
 int cgi_number(const char *path, uint64_t *out)

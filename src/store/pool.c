@@ -196,23 +196,24 @@ int pool_attach(struct ctx *c, struct err *e)
 	return 1;
 }
 
-/* -ENOENT: there is none. */
-static int load(struct ctx *c, struct pool_conf *p, struct err *e)
+/* Takes the pool's lock (*lock is the caller's to close) and loads what is known of the pool. -ENOENT: there is none. */
+static int lock_load(struct ctx *c, int *lock, struct pool_conf *p, struct err *e)
 {
-	int r = pool_conf_load(c, p, e);
+	int r;
 
+	*lock = pool_lock(c, e);
+	if (*lock < 0)
+		return *lock;
+	r = pool_conf_load(c, p, e);
 	return r == 0 && !store_driver(p->driver) ? err_set(e, ENOTSUP, "pool.conf: driver \"%s\" is not known", p->driver) : r;
 }
 
 int pool_detach(struct ctx *c, struct err *e)
 {
 	struct pool_conf p;
-	_fd_ int lock = pool_lock(c, e);
-	int r;
+	_fd_ int lock = -1;
+	int r = lock_load(c, &lock, &p, e);
 
-	if (lock < 0)
-		return lock;
-	r = load(c, &p, e);
 	if (r == -ENOENT)
 		return 0;
 	return r < 0 ? r : pool_detach_now(c, &p, e);
@@ -221,12 +222,9 @@ int pool_detach(struct ctx *c, struct err *e)
 int pool_destroy(struct ctx *c, struct err *e)
 {
 	struct pool_conf p;
-	_fd_ int lock = pool_lock(c, e);
-	int r;
+	_fd_ int lock = -1;
+	int r = lock_load(c, &lock, &p, e);
 
-	if (lock < 0)
-		return lock;
-	r = load(c, &p, e);
 	if (r == -ENOENT)
 		return err_set(e, ENODEV, "this node has no pool");
 	/* unmounted while the state still says online: when that is refused, nothing has changed */
