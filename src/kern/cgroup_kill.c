@@ -73,20 +73,36 @@ int cg_sup_wait(const struct cg_host *h, int ms)
 	return r == -ENOENT ? 0 : r;
 }
 
-bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid)
+/*
+ * Only what is between the second colon of a line and the uuid's end counts: what comes below is named by the zone,
+ * which may write ":/cloister/<another's uuid>" there, but no newline.
+ */
+bool cg_text_has(const char *text, const char *root, const char *uuid)
 {
-	char p[64], text[4096], path[256];
-	size_t n;
+	char path[256];
+	int n = snprintf(path, sizeof path, "/%s/%s", root, uuid);
 
-	snprintf(p, sizeof p, "/proc/%d/cgroup", (int)pid);
-	if (cgi_read(p, text, sizeof text) < 0)
+	if (n < 0 || (size_t)n >= sizeof path)
 		return false;
 	/* lines "4:memory:/cloister/<uuid>", "0::/cloister/<uuid>/zone/…" */
-	n = (size_t)snprintf(path, sizeof path, ":/%s/%s", h->root, uuid);
-	for (const char *at = text; (at = strstr(at, path)); at++)
-		if (at[n] == 0 || at[n] == '\n' || at[n] == '/')
+	for (const char *l = text, *end; *l; l = *end ? end + 1 : end) {
+		const char *at;
+
+		end = strchrnul(l, '\n');
+		at = memchr(l, ':', (size_t)(end - l));
+		at = at ? memchr(at + 1, ':', (size_t)(end - at - 1)) : NULL;
+		if (at && end - at > n && !memcmp(at + 1, path, (size_t)n) && (at + 1 + n == end || at[1 + n] == '/'))
 			return true;
+	}
 	return false;
+}
+
+bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid)
+{
+	char p[64], text[4096];
+
+	snprintf(p, sizeof p, "/proc/%d/cgroup", (int)pid);
+	return cgi_read(p, text, sizeof text) >= 0 && cg_text_has(text, h->root, uuid);
 }
 
 static int each_in(int dfd, const char *name, int depth, int (*each)(pid_t, void *, struct err *), void *arg, struct err *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* /proc/self/mountinfo: mount points have the names that people gave them. */
+/* /proc/self/mountinfo: mount points have the names that people gave them; /proc/PID/cgroup: and zones their cgroups. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (cg_join_paths(&h, p, "u", join) > CG_JOIN_MAX)
 				abort();
 	}
+	if (cg_text_has(text, "cloister", "u") && !strstr(text, ":/cloister/u"))
+		abort();
 	free(text);
 	return 0;
 }

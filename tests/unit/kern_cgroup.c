@@ -410,6 +410,26 @@ static void destroys(void **s)
 	assert_int_equal(cg_zone_kill(&host, U, &e), 0);
 }
 
+#define V "0d3b4c2a-0000-4000-8000-0000000000ff"
+
+/* The name of a cgroup is the zone's to choose: it is never another zone's place. */
+static void whose(void **s)
+{
+	static const char *const in[] = {"0::/cloister/" U, "0::/cloister/" U "\n", "0::/cloister/" U "/zone/a b:c\n",
+					 "4:memory,cpu:/\n3:pids:/cloister/" U "\n0::/\n", "1:name=systemd:/x\n0::/cloister/" U "/login"};
+	static const char *const out[] = {"", "\n", "::", "0:", "0::/cloister", "0::/cloister/" U "x\n", "0::/other/cloister/" U "\n",
+					  "0::/cloister/" V "/zone/a:/cloister/" U "\n", "0::/cloister/" V "/zone/:/cloister/" U "/b\n",
+					  "0::/cloister/" V "/zone/:1:/cloister/" U "\n", "0:/cloister/" U "\n:/cloister/" U};
+
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		if (!cg_text_has(in[i], "cloister", U))
+			fail_msg("is in the zone: %s", in[i]);
+	for (size_t i = 0; i < ARRAY_LEN(out); i++)
+		if (cg_text_has(out[i], "cloister", U))
+			fail_msg("is not in the zone: %s", out[i]);
+	assert_true(cg_text_has("0::/cloister/" V "/zone/a:/cloister/" U "\n", "cloister", V));
+}
+
 static bool same(const struct cg_host *a, const struct cg_host *b)
 {
 	for (int i = 0; i < CG_CTLS; i++)
@@ -466,9 +486,9 @@ static void known(void **s)
 
 int main(void)
 {
-	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known)};
-	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(holds_limits),
-				       cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
+	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(whose)};
+	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known),
+				       cmocka_unit_test(whose), cmocka_unit_test(holds_limits), cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
 				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};
 
 	if (geteuid() != 0) {
