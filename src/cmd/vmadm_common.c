@@ -92,12 +92,39 @@ json_t *vmadm_record(struct ctx *c, const char *word)
 	return vm_open(c, word, VM_LOOK, &v, NULL) < 0 ? NULL : vm_redact(v.rec);
 }
 
+/* What is the zone root's in such a folder is root's outside. It is allowed, but never without a word. */
+static void lent(const struct ctx *c, const char *uuid, const json_t *before, const json_t *now)
+{
+	const json_t *fs, *old;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(now, "filesystems"), i, fs)
+	{
+		const char *source = vm_str(fs, "source");
+		_free_ char *text = NULL;
+		bool known = false;
+
+		json_array_foreach(json_object_get(before, "filesystems"), k, old)
+			known = known || json_equal((json_t *)old, (json_t *)fs);
+		if (known || !vm_fs_lends_suid(fs))
+			continue;
+		ctx_log(c, LOG_WARN,
+			"VM %s: filesystem %s: a setuid file that the zone's root makes there is root's for the host's users; give it "
+			"\"ro\", a folder below one of mode 0700, or one on a nosuid mount: %s has none of these",
+			uuid, vm_str(fs, "target"), source);
+		text = json_dumps(fs, JSON_COMPACT);
+		cmd_audit(c, "warning: lofs without nosuid", uuid, NULL, text, 0);
+	}
+}
+
 void vmadm_audit(const struct ctx *c, const char *verb, const char *word, json_t *before, int result)
 {
 	_json_ json_t *now = vmadm_record((struct ctx *)c, word);
 	_free_ char *a = before ? vm_record_text(before) : NULL, *b = now ? vm_record_text(now) : NULL;
 
 	cmd_audit(c, verb, word, a, b, result);
+	if (result >= 0)
+		lent(c, word, before, now);
 }
 
 int vmadm_done(const struct ctx *c, const char *verb, const char *uuid, json_t *before, int r, const struct err *e, const char *said)

@@ -63,6 +63,8 @@ enum init_kind vm_init_kind(struct vm *v);
 int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev **dev, unsigned *ndev, struct err *e);
 /* One filesystems entry as a mount. The strings are owned by m. */
 int vm_fs_mount(const json_t *fs, struct zmount *m, struct err *e);
+/* A folder of the host, to be written, where a setuid file that the zone's root makes works for the host's users. */
+bool vm_fs_lends_suid(const json_t *fs);
 /* Whether a type of file system is in fs_allowed. */
 bool vm_fs_allowed(const json_t *rec, const char *type);
 /* What a record asks of the host and no zone can have: -ENOTSUP with the reason. */

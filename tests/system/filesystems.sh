@@ -108,6 +108,33 @@ eq "the zone ran on" "$(vmadm get "$z" | jq .pid)" "$pid"
 check "after a reboot it is the same" vmadm reboot "$z"
 eq "those" "$(zlogin "$z" 'ls -d /data/file /srv/ro/file; mountpoint -q /live/a || echo no')" "/data/file"$'\n'"/srv/ro/file"$'\n'no
 
+# a setuid file that the zone's root can leave on the host: said, and written down
+for m in suid nosuid; do
+	mkdir "$T_TMP/mnt.$m"
+	mount -t tmpfs -o size=1m,mode=755,$m none "$T_TMP/mnt.$m"
+	mkdir -p "$T_TMP/mnt.$m/open" "$T_TMP/mnt.$m/shut/in"
+	chmod 700 "$T_TMP/mnt.$m/shut" "$T_TMP/mnt.$m/open"
+done
+lend() { # source options: what is said
+	fsup "$z" "{\"add_filesystems\":[{\"type\":\"lofs\",\"source\":\"$T_TMP/$1\",\"target\":\"/lent\",\"options\":[$2]}]}" 2>&1 | grep -c '^warning:.*setuid'
+	[ -z "${3:-}" ] || zlogin "$z" "$3"
+	fsup "$z" '{"remove_filesystems":["/lent"]}' >/dev/null 2>&1 || echo "not taken away"
+}
+said() { grep -c '"command":"warning: lofs without nosuid","object":"'"$z" "$NODE_LOG/audit.log"; }
+n=$(said)
+eq "a writable folder on a mount without nosuid: a warning" "$(lend mnt.suid/open '' 'cp /usr/bin/id /lent/id && chmod 4755 /lent/id')" 1
+eq "and a line in the audit log" "$(($(said) - n))" 1
+eq "it is true: there is root's setuid file" "$(stat -c %u:%a "$T_TMP/mnt.suid/open/id")" 0:4755
+like "the line names the folder" "$(grep 'lofs without' "$NODE_LOG/audit.log" | tail -1)" "$T_TMP/mnt.suid/open"
+n=$(said)
+eq "none when it is read-only" "$(lend mnt.suid/open '"ro"')" 0
+eq "none below a folder that only root can enter" "$(lend mnt.suid/shut/in '')" 0
+eq "but that folder's own mode is the zone's to change" "$(lend mnt.suid/shut '"rw"')" 1
+eq "none on a nosuid mount" "$(lend mnt.nosuid/open '')" 0
+eq "other changes don't say it again" "$(vmadm update "$z" alias=one 2>&1 | grep -c warning)" 0
+eq "the audit log has the one" "$(($(said) - n))" 1
+umount "$T_TMP/mnt.suid" "$T_TMP/mnt.nosuid"
+
 # refused, and nothing changed
 before=$(zlogin "$z" 'cut -d" " -f5- /proc/self/mountinfo')
 rec=$(vmadm get "$z" | jq -c .filesystems)
