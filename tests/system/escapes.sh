@@ -176,6 +176,71 @@ if b=$(command -v busybox) && ! file -L "$b" 2>/dev/null | grep -q dynamically; 
 	check "S19 does not hold its keeper: the end of the zone is heard" await 15 bash -c '[ ! -d "/proc/$1" ]' - "$k"
 	check "S19 and it is booted again" await 15 zlogin "$t" true
 	check "delete" vmadm delete "$t"
+
+	# ---- S9, S10: a folder to work in that is a descriptor of who starts it (CVE-2024-21626) ----
+	busybox_root wd
+	cat >wd/bin/where <<'S'
+#!/bin/busybox sh
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+	[ "$(stat -c %d:%i .)" = "$(stat -c %d:%i /)" ] && echo "$1 is inside" && exec sleep 1000
+	cd ..
+done
+echo "$1 is OUTSIDE"
+S
+	chmod 755 wd/bin/where
+	mkdir -p wd/srv/app
+	works_in() { # folder: "" if that is refused by name, or inside of the root
+		oci_layout wd-oci "$PWD/wd" "{\"Entrypoint\":[\"/bin/where\",\"$1\"],\"WorkingDir\":\"$1\"}"
+		import_image "$PWD/wd-oci" "${1//\//-}"
+		run vmadm create <<<"{\"brand\":\"lx\",\"docker\":true,\"alias\":\"wd\",\"image_uuid\":\"$IMG\"}"
+		if [ "$RC" != 0 ]; then
+			grep -q "working directory $1" <<<"$OUT" || echo "$1: $OUT"
+		else
+			W=$(vmadm lookup alias=wd)
+			await 10 console_says "$W" "$1 is" && console_says "$W" "$1 is inside" || echo "$1: $(console_log "$W")"
+			vmadm delete "$W" >/dev/null 2>&1 || echo "$1: not deleted"
+		fi
+		imgadm delete "$IMG" >/dev/null 2>&1
+		rm -rf wd-oci
+	}
+	W=
+	works_in /srv/app >wd.out
+	eq "S9 a program's working directory is inside of its root" "$(cat wd.out)" ""
+	check "S9 and it could say so" test -n "$W"
+	(
+		cd "$canary" || exit
+		exec 3<. 4<. 5<. 6<. 7<. 8<. 9<.
+		cd "$T_TMP" || exit
+		for n in {0..24} 100; do works_in "/proc/self/fd/$n"; done
+		for d in /proc/self/cwd /proc/self/root /proc/1/cwd /proc/self/fd/7/../.. /proc/thread-self/fd/8 /dev/fd/9; do works_in "$d"; done
+	) >wd.out
+	eq "S9 S10 also when it is the number of a descriptor" "$(cat wd.out)" ""
+	eq "S9 nothing came into the host's folder" "$(ls -A "$canary")" ""
+
+	# ---- a zone that takes its own shell and libraries away ----
+	busybox_root bare
+	tar -C bare -cf bare.tar .
+	import_image "$PWD/bare.tar" bare
+	mkzone b bare "\"image_uuid\":\"$IMG\"" lx
+	check "a snapshot" vmadm create-snapshot "$b" whole
+	homes=
+	for n in {0..24}; do
+		zlogin "$b" "sed -i 's,^root:.*,root::0:0:root:/proc/self/fd/$n:/bin/sh,' /etc/passwd"
+		homes+=$(cd "$canary" && zlogin "$b" 'while [ "$(stat -c %d:%i .)" != "$(stat -c %d:%i /)" ]; do cd .. || break; i=$((${i:-0} + 1)); [ $i -lt 20 ] || { echo "OUTSIDE"; break; }; done' 2>&1 7<. 8<. 9<. | grep OUTSIDE)
+	done
+	eq "S9 S10 a home that is a descriptor leads nowhere outside" "$homes" ""
+	check "the login works with it" zlogin "$b" true
+	zlogin "$b" 'cd /; /bin/busybox rm -rf /bin /sbin /lib /usr'
+	for o in -S -q; do
+		run timeout 10 zlogin $o "$b" 'echo ran'
+		eq "S10 zlogin $o: without a shell of its own nothing is run, of the host's neither" "$RC ${OUT//$'\n'*/}" "127 zlogin: /bin/sh: No such file or directory"
+	done
+	check "S11 it can be stopped" timeout 60 vmadm stop -F "$b"
+	fails 1 '/sbin/init: No such file' timeout 60 vmadm start "$b"
+	check "its snapshot brings it back" vmadm rollback-snapshot "$b" whole
+	run vmadm start "$b"
+	eq "with its shell" "$(zlogin -S "$b" 'echo ran' 2>&1)" ran
+	check "delete" vmadm delete "$b"
 else
 	skip_check "S19 an init that holds its keeper" "needs busybox-static"
 fi
