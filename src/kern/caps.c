@@ -93,7 +93,7 @@ static const struct word {
 	int how;
 	uint64_t caps;
 	uint64_t widen, narrow; /* seccomp words when added, when taken away */
-	const char *reason;     /* W_NEVER, W_FIXED */
+	const char *reason;     /* W_NEVER, W_FIXED; ours: what it gives */
 } words[] = {
 	{"contract_event", W_FIXED, .reason = "contracts do not exist on Linux"},
 	{"contract_identity", W_FIXED, .reason = "contracts do not exist on Linux"},
@@ -168,9 +168,9 @@ static const struct word {
 	{"sys_trans_label", W_NEVER, .reason = "labels do not exist on Linux"},
 	{"virt_manage", W_NEVER, .reason = "hardware VMs are managed from the global zone"},
 	/* ours */
-	{"aio", W_OPTIONAL, 0, SECCOMP_AIO, 0, NULL},
-	{"io_uring", W_OPTIONAL, 0, SECCOMP_IO_URING, 0, NULL},
-	{"i386_socketcall", W_OPTIONAL, 0, SECCOMP_SOCKETCALL, 0, NULL},
+	{"aio", W_OPTIONAL, 0, SECCOMP_AIO, 0, "io_submit(2) and its like: memory of the host that is charged to nobody"},
+	{"io_uring", W_OPTIONAL, 0, SECCOMP_IO_URING, 0, "io_uring_setup(2) and its like: a second way to most system calls, which the filter does not see"},
+	{"i386_socketcall", W_OPTIONAL, 0, SECCOMP_SOCKETCALL, 0, "old 32-bit programs make sockets by socketcall(2), of any family: the filter does not see which"},
 };
 
 bool caps_word(size_t n, struct caps_word *out)

@@ -67,7 +67,7 @@
 {.name = "init_name", STR, CRU(B_ZONE), .check = check_file, .rule = R_PATH, .live = 'b',
  .help = "Path of the zone's init instead of the brand's own; joyent-minimal runs it below zinit. If it can't be executed, the VM does not start (exit_status 127 or 126 where only its end tells)."},
 {.name = "restart_init", BOOL, CRU(B_ZONE), .dflt = "true", .flags = PF_IMPLICIT, .live = 'n',
- .help = "Whether an init that dies is started again; with false the VM stops and keeps exit_status."},
+ .help = "Whether an init that dies is started again; with false the VM stops and keeps exit_status: minus the signal that ended init; of a program that joyent-minimal runs below zinit (init_name) 128 and the signal."},
 {.name = "kernel_version", STR, CRU(B_LX), .check = check_text, .rule = R_TEXT, .live = 'b', .needs = "a kernel version of the zone's own",
  .help = "The kernel version that the zone is shown."},
 {.name = "fs_allowed", LIST, CRU(B_ZONE), .flags = PF_COMMA, .check = check_word, .rule = "names of file system types", .live = 'b',
