@@ -31,6 +31,10 @@ int vmadm_payload(const char *file, json_t **out, struct err *e)
 	r = file_read(AT_FDCWD, in ? "/proc/self/fd/0" : file, VM_PAYLOAD_MAX, &b, e);
 	if (r < 0)
 		return err_add(e, "payload");
+	if (strspn(buf_str(&b), " \t\r\n") == b.len) {
+		err_set(e, EINVAL, "payload: %s is empty", in ? "standard input" : file);
+		return err_hint(e, "It has to be a JSON object; `update` takes property=value behind the VM instead.");
+	}
 	return vm_parse(buf_str(&b), b.len, out, e);
 }
 

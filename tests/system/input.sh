@@ -23,7 +23,8 @@ refuse 'JSON|parse|line' "{$ok_json} trailing"
 refuse 'duplicate' "{$ok_json,\"alias\":\"y\"}"
 refuse "'\\[' or '\\{' expected" '"a string"'
 refuse "'\\[' or '\\{' expected" '42'
-refuse 'expected near end of file' ''
+refuse 'standard input is empty' ''
+refuse 'standard input is empty' $'\n \n'
 refuse 'deep|nest|depth' "$(printf '{"tags":%s1%s}' "$(printf '{"a":%.0s' {1..5000})" "$(printf '}%.0s' {1..5000})")"
 fails 1 'large|big|bytes|MiB' vmadm create < <(head -c 104857600 /dev/zero | tr '\0' ' ')
 fails 1 'JSON|UTF|line' vmadm create < <(head -c 65536 /dev/urandom)

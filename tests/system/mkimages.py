@@ -115,7 +115,7 @@ with open('hostile.list', 'w') as lst:
         'bad-cut-xz.tar.xz': (open('root.tar.xz', 'rb').read()[:-40], 'truncated|xz|Lzma'),
         'bad-cut-zst.tar.zst': (open('root.tar.zst', 'rb').read()[:-40], '[Tt]runcated|[Zz]std'),
         'bad-empty': (b'', 'empty'),
-        'bad-noise': (os.urandom(5000), 'Unrecognized'),
+        'bad-noise': (os.urandom(5000), 'Unrecognized.*has to be a tar archive'),
         'bad-nothing.tar': (tar(lambda t: file(t, 'README')), 'neither a root filesystem'),
         'bad-zfs': (bytes(8) + bytes([0xac, 0xcb, 0xba, 0xf5, 2, 0, 0, 0]) + bytes(5000), 'zfs send stream'),
         'bad-docker.tar': (tar(lambda t: file(t, 'manifest.json', b'[]')), 'docker archive'),
