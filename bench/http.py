@@ -58,6 +58,40 @@ class Cgroup:
                 time.sleep(0.02)
 
 
+class Groups:
+    """A CPU, a memory and a pids group for each process, as a zone has: what of a zone's cost is the kernel's accounting."""
+
+    def __init__(self, beside, pids):
+        self.dirs = []
+        tops = [(d, "tasks") for d in ("cpu", "memory", "pids") if os.path.isdir("/sys/fs/cgroup/" + d)]
+        for top, file in [("/sys/fs/cgroup/" + d, f) for d, f in tops] or [(os.path.dirname(beside.dir), "cgroup.procs")]:
+            self.dirs.append(top + "/bench-groups")
+            os.makedirs(self.dirs[-1], exist_ok=True)
+            for weight in ("cpu.shares", "cpu.weight"):
+                if os.path.exists("%s/%s" % (beside.dir, weight)) and os.path.exists("%s/%s" % (self.dirs[-1], weight)):
+                    with open("%s/%s" % (beside.dir, weight)) as f, open("%s/%s" % (self.dirs[-1], weight), "w") as to:
+                        to.write(f.read())
+            base = self.dirs[-1]
+            for p in pids:
+                self.dirs.append("%s/%d" % (base, p))
+                os.makedirs(self.dirs[-1], exist_ok=True)
+                for limit in ("memory.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes", "memory.max"):
+                    if os.path.exists("%s/%s" % (self.dirs[-1], limit)):
+                        with open("%s/%s" % (self.dirs[-1], limit), "w") as f:
+                            f.write(str(64 << 20))
+                with open("%s/%s" % (self.dirs[-1], file), "w") as f:
+                    f.write(str(p))
+
+    def close(self):
+        for d in sorted(self.dirs, reverse=True):
+            for _ in range(100):
+                try:
+                    os.rmdir(d)
+                    break
+                except OSError:
+                    time.sleep(0.02)
+
+
 def main(tmp):
     last = len(os.sched_getaffinity(0)) - 1
     servers, client = last, 0
@@ -78,7 +112,10 @@ def main(tmp):
     group = Cgroup()
     plain = [subprocess.Popen(pin(servers) + [http, "serve", str(PORT + i)]) for i in range(N)]
     group.take([p.pid for p in plain])
-    lines = {"zones": "".join("%s 80\n" % pid[u] for u in zones), "plain processes": "".join("0 %d\n" % (PORT + i) for i in range(N))}
+    limited = [subprocess.Popen(pin(servers) + [http, "serve", str(PORT + N + i)]) for i in range(N)]
+    groups = Groups(group, [p.pid for p in limited])
+    lines = {"zones": "".join("%s 80\n" % pid[u] for u in zones), "plain processes": "".join("0 %d\n" % (PORT + i) for i in range(N)),
+             "groups alone": "".join("0 %d\n" % (PORT + N + i) for i in range(N))}
     res = {k: ([], [], [], []) for k in lines}
     try:
         time.sleep(0.5)
@@ -91,15 +128,18 @@ def main(tmp):
                     for to, v in zip(res[k], [float(x) for x in out.split()] + [100 * (b[0] - a[0]) / max(1, b[1] - a[1])]):
                         to.append(v)
     finally:
-        for p in plain:
+        for p in plain + limited:
             p.kill()
             p.wait()
+        groups.close()
         group.close()
     print("\n%d HTTP servers on one CPU, clients on another" % N)
     for k, v in res.items():
         print("  %-18s %9.0f requests/s   median %7.2f ms   p99 %7.2f ms   servers' CPU idle %4.1f %%   (medians of %d rounds)" %
               ((k,) + tuple(statistics.median(x) for x in v) + (ROUNDS,)))
-    z, p = res["zones"], res["plain processes"]
+    z, p, g = res["zones"], res["plain processes"], res["groups alone"]
+    print("  the same in CPU, memory and pids groups alone: throughput %.3f of plain's, zones %.3f of that" %
+          (statistics.median(b / a for a, b in zip(p[0], g[0])), statistics.median(b / a for a, b in zip(g[0], z[0]))))
     slower = statistics.median(b / a for a, b in zip(z[0], p[0]))
     longer = statistics.median(a / b for a, b in zip(z[2], p[2]))
     bars = [lib.bar("throughput: plain / zones", slower, 1.05), lib.bar("p99: zones / plain", longer, 1.05)]
