@@ -9,12 +9,13 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "zone/settings.h"
 #include "zone/zone.h"
 #include "zone/zoneadmd.h"
 
 static void remove_stale(const char *run_dir)
 {
-	static const char *const names[] = {"zone", "ended", "halting", "ready", "mounts", "worker", "console.sock"};
+	static const char *const names[] = {"zone", "ended", "halting", "ready", "mounts", "worker", "console.sock", "settings"};
 	_fd_ int dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; dir >= 0 && i < ARRAY_LEN(names); i++)
@@ -65,6 +66,8 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct
 		remove_stale(z->run_dir);
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
+	if (rc == 0 && z->settings)
+		rc = settings_put(c, z->uuid, z->settings, e);
 	if (rc == 0 && a->pid == 0) {
 		zone_start_ahead(c, NULL, z->uuid, a);
 		if (a->pid == 0)

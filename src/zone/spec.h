@@ -67,6 +67,7 @@ struct zspec {
 	bool docker;            /* entrypoint is init: exit status kept, no restart unless restart_init */
 	bool restart_init;
 	uint64_t init_restarts; /* how often so far */
+	char *settings;         /* what the worker is told, zone/settings.h; NULL = nothing */
 	bool no_console;
 	bool notify;            /* init says READY=1 to /.zonecontrol/notify when it is up (sd_notify(3)): provisioning */
 

@@ -64,12 +64,12 @@ static void trim_spec(struct zspec *z)
 }
 
 /* vfork: the child has our memory until it execs, so it touches descriptors and nothing else. */
-static pid_t worker_exec(char *const argv[], int control)
+static pid_t worker_exec(char *const argv[], int control, int run)
 {
 	pid_t pid = vfork();
 
 	if (pid == 0) {
-		if (dup2(control, FD_CONTROL) >= 0)
+		if (dup2(control, FD_CONTROL) >= 0 && dup2(run, FD_RUN) >= 0)
 			execv("/proc/self/exe", argv);
 		_exit(127);
 	}
@@ -80,13 +80,15 @@ static void worker_spawn(struct keeper *k)
 {
 	char max[24], *argv[] = {(char *)"zoneadmd", (char *)"--worker", k->z.uuid, k->z.log_dir ?: (char *)"", max, NULL};
 	_buf_ struct buf text = BUF_INIT;
+	/* Opened anew: the keeper's has the lock that says that there is a keeper. */
+	_fd_ int run = openat(FD_RUN, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int sv[2];
 
 	snprintf(max, sizeof max, "%llu", (unsigned long long)k->z.log_max);
 	k->worker_start = clock_mono_ns();
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+	if (run < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		goto later;
-	k->worker = worker_exec(argv, sv[1]);
+	k->worker = worker_exec(argv, sv[1], run);
 	close(sv[1]);
 	if (k->worker > 0) {
 		struct run_proc p = {0};

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 	if (argc == 6 && !strcmp(argv[1], "--keep"))
 		return keeper_main(argv[2], atoi(argv[3]), argv[4][0] == '1', strtoull(argv[5], NULL, 10));
 	if (argc == 5 && !strcmp(argv[1], "--worker"))
-		return worker_main(argv[3], strtoull(argv[4], NULL, 10));
+		return worker_main(argv[2], argv[3], strtoull(argv[4], NULL, 10));
 	if (argc >= 3 && !strcmp(argv[1], "--live"))
 		return live_main(argc, argv);
 	static const char usage[] = "zoneadmd is started by vmadm(8), never by hand.\n";

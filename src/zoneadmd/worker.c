@@ -1,273 +1,114 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The worker: console server. One poll loop over the pty's master, the listening socket, the clients, the keeper and
- * init; protocol in zone/console.h. It may be killed at any time: the keeper holds all descriptors and starts another,
- * which takes its scroll-back from the log.
- *
- * The zone writes whatever it likes. It gets: a ring, a log of bounded size, clients whose queues are bounded. Reading
- * the master never waits for any of them, so a zone is never stopped by who looks at it.
+ * The worker: one poll loop over its parts (part.h), the keeper and init. It may be killed at any time: the keeper holds
+ * all descriptors and starts another.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
-#include "zone/console.h"
-#include "zoneadmd/ring.h"
+#include "zone/settings.h"
+#include "zoneadmd/part.h"
 #include "zoneadmd/zoneadmd.h"
 
-#define CLIENTS_MAX 16
-#define INPUT_MAX   4096 /* typed but not yet taken by the zone */
-/*
- * What a zone may print, about 2.5 MB/s: we run, and our log is written, at the host's expense. Beyond that its writes
- * wait until the next tick, as on a slow serial line.
- */
-#define TICK_NS   100000000ULL
-#define TICK_MAX  (256u << 10)
+static const struct part *const parts[] = {&part_console};
+enum { PARTS = sizeof parts / sizeof *parts };
 
-struct client {
-	int fd;
-	uint64_t pos;  /* next byte of the stream that it gets */
-};
+static struct worker w; /* what it was started with */
+static bool off[PARTS]; /* could not start */
+static bool keeper = true, init = true;
 
-struct worker {
-	struct ring ring;
-	struct client client[CLIENTS_MAX];
-	int nclients;
-	char input[INPUT_MAX];
-	size_t input_len;
-	const char *log_dir;
-	int log;
-	uint64_t log_len, log_max;
-	uint64_t tick; /* when it began */
-	size_t taken;  /* bytes in it */
-	int slave; /* held open, or the master reads as hung up whenever the zone has it closed */
-	bool keeper, init;
-};
-
-static int log_open(struct worker *w, const char *name, int flags)
+/* Text of the settings, "" if there are none: each part then has its defaults. */
+static int settings_text(char *text)
 {
-	_free_ char *path = xprintf("%s/%s", w->log_dir, name);
+	_fd_ int fd = openat(FD_RUN, SETTINGS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, SETTINGS_MAX);
+	int r = n >= 0 || errno == ENOENT ? 0 : -errno;
 
-	return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	text[n > 0 ? n : 0] = '\0';
+	return n == SETTINGS_MAX ? -EFBIG : r;
 }
 
-static void log_start(struct worker *w)
+int worker_settings(void)
 {
-	struct stat st;
+	char text[SETTINGS_MAX + 1];
+	int r = settings_text(text);
 
-	w->log = *w->log_dir ? log_open(w, "console.log", O_RDWR | O_CREAT | O_APPEND) : -1;
-	w->log_len = w->log >= 0 && fstat(w->log, &st) == 0 ? (uint64_t)st.st_size : 0;
+	for (int i = 0; i < PARTS && r == 0; i++)
+		if (!off[i] && parts[i]->settings)
+			r = parts[i]->settings(text);
+	return r;
 }
 
-static void log_write(struct worker *w, const char *p, size_t n)
+/* Until the first part is due: milliseconds, -1 = for ever. */
+static int patience(uint64_t now)
 {
-	if (w->log < 0)
-		return;
-	if (w->log_max && w->log_len + n > w->log_max) {
-		_free_ char *from = xprintf("%s/console.log", w->log_dir), *to = xprintf("%s/console.log.1", w->log_dir);
+	uint64_t first = 0;
 
-		close(w->log);
-		if (rename(from, to) < 0)
-			unlink(from);
-		log_start(w);
+	for (int i = 0; i < PARTS; i++) {
+		uint64_t t = !off[i] && parts[i]->due ? parts[i]->due() : 0;
+
+		if (t && (!first || t < first))
+			first = t;
 	}
-	/* The host's disk may be full: the log then has a gap. */
-	if (w->log >= 0 && fd_write_all(w->log, p, n) == 0)
-		w->log_len += n;
-}
-
-/* The scroll-back of the worker before this one. */
-static void log_recall(struct worker *w)
-{
-	char chunk[4096];
-	off_t at = w->log_len > RING_SIZE ? (off_t)(w->log_len - RING_SIZE) : 0;
-	ssize_t n;
-
-	while (w->log >= 0 && (n = pread(w->log, chunk, sizeof chunk, at)) > 0) {
-		ring_put(&w->ring, chunk, (size_t)n);
-		at += n;
-	}
-}
-
-static void slave_open(struct worker *w)
-{
-	own_fd(&w->slave);
-	w->slave = ioctl(FD_MASTER, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-}
-
-/* Up to 16 chunks, so that a zone that never stops writing does not keep clients waiting. 0 = the master is empty. */
-static int master_read(struct worker *w)
-{
-	char chunk[4096];
-	ssize_t n = 0;
-
-	for (int i = 0; i < 16; i++) {
-		n = read(FD_MASTER, chunk, sizeof chunk);
-		if (n <= 0)
-			break;
-		ring_put(&w->ring, chunk, (size_t)n);
-		log_write(w, chunk, (size_t)n);
-		w->taken += (size_t)n;
-	}
-	/* EIO: a getty has hung the line up. Opening the other end anew makes it a line again. */
-	if (n < 0 && errno == EIO)
-		slave_open(w);
-	return n > 0;
-}
-
-static void client_drop(struct worker *w, int i)
-{
-	close(w->client[i].fd);
-	w->client[i] = w->client[--w->nclients];
-}
-
-static void client_accept(struct worker *w)
-{
-	int fd = accept4(FD_LISTEN, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd < 0)
-		return;
-	if (w->nclients == CLIENTS_MAX) {
-		close(fd);
-		return;
-	}
-	w->client[w->nclients++] = (struct client){fd, ring_oldest(&w->ring)};
-}
-
-/* What it has not had yet, as far as its socket takes it. -1 = it has gone. */
-static int client_send(struct worker *w, struct client *c)
-{
-	char m[CONSOLE_PACKET];
-
-	if (c->pos < ring_oldest(&w->ring)) {
-		m[0] = CONSOLE_LOST;
-		if (send(c->fd, m, 1, MSG_NOSIGNAL) < 0)
-			return errno == EAGAIN ? 0 : -1;
-		c->pos = ring_oldest(&w->ring);
-	}
-	for (;;) {
-		size_t n = ring_get(&w->ring, c->pos, m + 1, sizeof m - 1);
-
-		if (!n)
-			return 0;
-		m[0] = CONSOLE_DATA;
-		if (send(c->fd, m, n + 1, MSG_NOSIGNAL) < 0)
-			return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
-		c->pos += n;
-	}
-}
-
-static int client_recv(struct worker *w, struct client *c)
-{
-	char m[2 * CONSOLE_PACKET];
-	struct console_size s;
-	ssize_t n = recv(c->fd, m, sizeof m, 0);
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -1;
-	if (n == 0)
+	if (!first)
 		return -1;
-	if (m[0] == CONSOLE_DATA) {
-		size_t len = (size_t)n - 1, room = INPUT_MAX - w->input_len;
-
-		memcpy(w->input + w->input_len, m + 1, len < room ? len : room);
-		w->input_len += len < room ? len : room;
-	} else if (m[0] == CONSOLE_SIZE && (size_t)n == 1 + sizeof s) {
-		memcpy(&s, m + 1, sizeof s);
-		ioctl(FD_MASTER, TIOCSWINSZ, &(struct winsize){.ws_row = s.rows, .ws_col = s.cols});
-	}
-	return 0;
+	/* rounded up: to wake before the time is to wake twice */
+	return first <= now ? 0 : (first - now) / 1000000 >= 3600000 ? 3600000 : (int)((first - now + 999999) / 1000000);
 }
 
-static void input_write(struct worker *w)
+/* true = go on. */
+static bool turn(void)
 {
-	ssize_t n = write(FD_MASTER, w->input, w->input_len);
+	struct pollfd p[2 + PARTS * PART_FDS];
+	int at[PARTS + 1], n = 2;
+	uint64_t now;
 
-	if (n <= 0)
-		return;
-	w->input_len -= (size_t)n;
-	memmove(w->input, w->input + n, w->input_len);
-}
-
-/* Polls what can make progress, only that. 1 = go on. */
-static int turn(struct worker *w)
-{
-	struct pollfd p[4 + CLIENTS_MAX];
-	int n = w->nclients;
-	uint64_t now = clock_mono_ns();
-	bool full;
-
-	if (now - w->tick >= TICK_NS) {
-		w->tick = now;
-		w->taken = 0;
+	p[0] = (struct pollfd){.fd = keeper ? FD_CONTROL : -1, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = init ? FD_INIT : -1, .events = POLLIN};
+	for (int i = 0; i < PARTS; i++) {
+		at[i] = n;
+		n += !off[i] && parts[i]->poll ? parts[i]->poll(p + n) : 0;
 	}
-	full = w->taken >= TICK_MAX;
-	p[0] = (struct pollfd){.fd = full && !w->input_len ? -1 : FD_MASTER,
-			       .events = (short)((full ? 0 : POLLIN) | (w->input_len ? POLLOUT : 0))};
-	p[1] = (struct pollfd){.fd = FD_LISTEN, .events = POLLIN};
-	p[2] = (struct pollfd){.fd = w->keeper ? FD_CONTROL : -1, .events = POLLIN};
-	p[3] = (struct pollfd){.fd = w->init ? FD_INIT : -1, .events = POLLIN};
-	for (int i = 0; i < n; i++)
-		p[4 + i] = (struct pollfd){
-			.fd = w->client[i].fd,
-			.events = (short)((w->input_len < INPUT_MAX ? POLLIN : 0) | (w->client[i].pos < w->ring.end ? POLLOUT : 0)),
-		};
-	if (poll(p, 4 + (nfds_t)n, full ? (int)(TICK_NS / 1000000) : -1) < 0)
+	at[PARTS] = n;
+	if (poll(p, (nfds_t)n, patience(clock_mono_ns())) < 0)
 		return errno == EINTR;
-	if (p[2].revents)
-		w->keeper = false;
-	if (p[3].revents)
-		w->init = false;
-	if (p[0].revents & POLLOUT)
-		input_write(w);
-	if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
-		master_read(w);
-	for (int i = n - 1; i >= 0; i--) {
-		int r = 0;
-
-		if (p[4 + i].revents & (POLLIN | POLLHUP | POLLERR))
-			r = client_recv(w, &w->client[i]);
-		if (r == 0)
-			r = client_send(w, &w->client[i]);
-		if (r < 0)
-			client_drop(w, i);
-	}
+	if (p[0].revents)
+		keeper = false;
 	if (p[1].revents)
-		client_accept(w);
+		init = false;
+	now = clock_mono_ns();
+	for (int i = 0; i < PARTS; i++) {
+		uint64_t t = !off[i] && parts[i]->due ? parts[i]->due() : 0;
+		bool call = t && t <= now;
+
+		for (int k = at[i]; k < at[i + 1]; k++)
+			call |= p[k].revents != 0;
+		if (call)
+			parts[i]->ready(p + at[i], at[i + 1] - at[i], now);
+	}
 	/* Without its keeper it goes on for as long as the zone does: whoever adopts it takes the descriptors from here. */
-	return w->keeper || w->init;
+	return keeper || init;
 }
 
-int worker_main(const char *log_dir, uint64_t log_max)
+int worker_main(const char *uuid, const char *log_dir, uint64_t log_max)
 {
-	static struct worker w; /* its pages are touched as the ring fills, no sooner */
-
 	signal(SIGPIPE, SIG_IGN);
+	fd_cloexec(FD_RUN, 1);
+	w.uuid = uuid;
 	w.log_dir = log_dir;
 	w.log_max = log_max;
-	w.slave = -1;
-	w.keeper = w.init = true;
-	log_start(&w);
-	log_recall(&w);
-	slave_open(&w);
-	while (turn(&w))
+	for (int i = 0; i < PARTS; i++)
+		off[i] = parts[i]->start && parts[i]->start(&w) < 0;
+	worker_settings();
+	while (turn())
 		;
-	/* Both gone, or told to: what the zone said last is still in the pty. */
-	own_fd(&w.slave);
-	while (master_read(&w) && w.slave < 0)
-		;
-	for (int i = 0; i < w.nclients; i++)
-		client_send(&w, &w.client[i]);
+	for (int i = 0; i < PARTS; i++)
+		if (!off[i] && parts[i]->end)
+			parts[i]->end();
 	return 0;
 }

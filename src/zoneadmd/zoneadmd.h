@@ -3,7 +3,7 @@
  * zoneadmd: two small processes per running zone.
  *
  *	vmadm ──spawn──▶ zoneadmd (keeper) ──clone3──▶ init of the zone
- *	                    │  └─fork──▶ zoneadmd --worker      console server
+ *	                    │  └─fork──▶ zoneadmd --worker      its parts: console server, … (part.h)
  *	                    └─fork──▶ cloister zone-ended       when init is gone and nobody has asked for it
  *
  * The keeper builds the zone, then only waits: it holds what must not be lost (init's parenthood, the build namespace,
@@ -134,7 +134,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup);
 int adopt_main(const char *uuid);
 /* keeper.c: --keep; worker.c: --worker; live.c: --live. */
 int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);
-int worker_main(const char *log_dir, uint64_t log_max);
+int worker_main(const char *uuid, const char *log_dir, uint64_t log_max);
 int live_main(int argc, char **argv);
 
 /* fds.c */

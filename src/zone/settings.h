@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the worker of a running zone is told: <run_dir>/settings, lines "name value", replaced in one rename. Written by the
+ * command that boots the zone, and by whoever changes one of them live, who then tells the worker.
+ */
+#ifndef CLOISTER_ZONE_SETTINGS_H
+#define CLOISTER_ZONE_SETTINGS_H
+
+#include <stdint.h>
+
+#include "base/ctx.h"
+
+#define SETTINGS_FILE "settings"
+#define SETTINGS_MAX  4096
+
+/* The value of a line, or dflt if there is none or it is no number. Libc only. */
+uint64_t settings_u64(const char *text, const char *name, uint64_t dflt);
+
+/* Replaces the file of a zone whose run directory is there. */
+int settings_put(const struct ctx *c, const char *uuid, const char *text, struct err *e);
+/*
+ * Makes the worker read it and waits until every part of it has taken it, 5 s at most. -ESRCH: the zone has no worker now;
+ * the next one reads the file when it starts.
+ */
+int settings_tell(const struct ctx *c, const char *uuid, struct err *e);
+
+#endif

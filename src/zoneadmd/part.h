@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The parts of a zone's worker: each a few descriptors, a time when it wants to be called, and what it does then. One
+ * thread runs them all, so a part never waits for anything: not for the zone, not for a client, not for a command. What
+ * must outlive the worker is the keeper's, or in a file of the run directory (FD_RUN).
+ *
+ * Settings are lines "name value" in <run_dir>/settings, written by the command before the zone boots and again by
+ * whoever changes one of them live (zone/settings.h); then each part's `settings` is called.
+ */
+#ifndef CLOISTER_ZONEADMD_PART_H
+#define CLOISTER_ZONEADMD_PART_H
+
+#include <poll.h>
+#include <stdint.h>
+
+#define PART_FDS 20 /* the most that a part polls */
+
+struct worker {
+	const char *uuid, *log_dir;
+	uint64_t log_max;
+};
+
+struct part {
+	const char *name;
+	/* Once. Negative errno: the worker goes on without this part. */
+	int (*start)(const struct worker *w);
+	/* Fills in what to wait for and returns how many; NULL = nothing. */
+	int (*poll)(struct pollfd *p);
+	/* CLOCK_MONOTONIC ns when `ready` is to be called although nothing came; 0 = never; NULL = never. */
+	uint64_t (*due)(void);
+	/* One of its descriptors has something, or it is due. p: as it filled them in. */
+	void (*ready)(const struct pollfd *p, int n, uint64_t now);
+	/*
+	 * What is set (settings_u64): after start, and again when it was changed. "" for a zone whose boot wrote none. Negative errno
+	 * if it can't be had: the command says so. NULL = it has none.
+	 */
+	int (*settings)(const char *text);
+	/* The zone has ended, or the worker was told to. */
+	void (*end)(void);
+};
+
+extern const struct part part_console;
+
+/* worker.c: reads the settings again and tells all parts; the first error of one. */
+int worker_settings(void);
+
+#endif
