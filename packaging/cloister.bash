@@ -40,7 +40,7 @@ _cloister() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	zoneadm,-z | zonecfg,-z | zonestat,-z | zonememstat,-z | prctl,zone) arg=vm ;;
+	zoneadm,-z | zonecfg,-z | zonestat,-z | zonememstat,-z | prctl,zone | cloister,-z) arg=vm ;;
 	esac
 	case $arg in
 	vm)

@@ -13,6 +13,22 @@
 #include "state/state.h"
 #include "zone/zone.h"
 
+struct by_id {
+	uint64_t id;
+	char *uuid;
+};
+
+static int each_id(const char *uuid, const struct zone_run *run, void *arg)
+{
+	struct by_id *b = arg;
+
+	if (!run->running || run->zoneid != b->id)
+		return 0;
+	memcpy(b->uuid, uuid, strnlen(uuid, UUID_LEN));
+	b->uuid[UUID_LEN] = 0;
+	return -EEXIST;
+}
+
 int zone_arg(const struct ctx *c, const char *word, char uuid[37], struct err *e)
 {
 	struct state *s = NULL;
@@ -26,6 +42,12 @@ int zone_arg(const struct ctx *c, const char *word, char uuid[37], struct err *e
 	if (r == 0)
 		r = state_vm_find(s, word, uuid, e);
 	state_close(&s);
+	if (r == -ENOENT) {
+		struct by_id b = {.uuid = uuid};
+
+		if (str_to_u64(word, &b.id) == 0 && zone_each(c, each_id, &b, NULL) == -EEXIST)
+			return 0;
+	}
 	if (r == -ENOENT)
 		return err_set(e, ENOENT, "zone '%s' unknown", word);
 	return r;

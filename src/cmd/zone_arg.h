@@ -5,7 +5,7 @@
 
 #include "base/ctx.h"
 
-/* A uuid, an alias, or the beginning of a uuid. A whole uuid is taken as it is: no database is opened for it. */
+/* A uuid, an alias, the beginning of a uuid, or the id of a zone that runs. A whole uuid is taken as it is: no database is opened for it. */
 int zone_arg(const struct ctx *c, const char *word, char uuid[37], struct err *e);
 /* "installed", "running", … as illumos says it; NULL if there is no such zone. free() it. */
 char *zone_arg_state(const struct ctx *c, const char *uuid);
