@@ -59,6 +59,8 @@ int cg_zone_populated(const struct cg_host *h, const char *uuid);
 bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid);
 /* The pure part: does this text of a /proc/PID/cgroup say so? */
 bool cg_text_has(const char *text, const char *root, const char *uuid);
+/* The zone whose the v2 line says it is; false: none of the node's. */
+bool cg_text_zone(const char *text, const char *root, char uuid[37]);
 /* Each process of the zone, in no order; some may have gone, some may have come. A negative return ends the walk. */
 int cg_zone_each(const struct cg_host *h, const char *uuid, int (*each)(pid_t pid, void *arg, struct err *e), void *arg, struct err *e);
 

@@ -97,6 +97,24 @@ bool cg_text_has(const char *text, const char *root, const char *uuid)
 	return false;
 }
 
+bool cg_text_zone(const char *text, const char *root, char uuid[37])
+{
+	char path[256];
+	int n = snprintf(path, sizeof path, "0::/%s/", root);
+
+	if (n < 0 || (size_t)n >= sizeof path)
+		return false;
+	for (const char *l = text, *end; *l; l = *end ? end + 1 : end) {
+		end = strchrnul(l, '\n');
+		if (end - l < n + UUID_LEN || memcmp(l, path, (size_t)n) != 0 || (l + n + UUID_LEN != end && l[n + UUID_LEN] != '/'))
+			continue;
+		memcpy(uuid, l + n, UUID_LEN);
+		uuid[UUID_LEN] = 0;
+		return uuid_valid(uuid);
+	}
+	return false;
+}
+
 bool cg_zone_has(const struct cg_host *h, const char *uuid, pid_t pid)
 {
 	char p[64], text[4096];

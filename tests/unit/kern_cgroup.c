@@ -430,6 +430,21 @@ static void whose(void **s)
 	assert_true(cg_text_has("0::/cloister/" V "/zone/a:/cloister/" U "\n", "cloister", V));
 }
 
+static void text_zone(void **state)
+{
+	char uuid[37] = "x";
+
+	assert_true(cg_text_zone("4:memory:/cloister/" V "\n0::/cloister/" U "/all/zone/a\n", "cloister", uuid));
+	assert_string_equal(uuid, U);
+	assert_true(cg_text_zone("0::/cloister/" V "/zone/0::/cloister/" U "\n", "cloister", uuid));
+	assert_string_equal(uuid, V);
+	assert_true(cg_text_zone("0::/a/b/" U, "a/b", uuid));
+	assert_false(cg_text_zone("0::/cloister/_sup\n", "cloister", uuid));
+	assert_false(cg_text_zone("0::/cloister/" U "x\n", "cloister", uuid));
+	assert_false(cg_text_zone("0::/other/" U "\n4:cpu:/cloister/" U "\n", "cloister", uuid));
+	assert_false(cg_text_zone("", "cloister", uuid));
+}
+
 static bool same(const struct cg_host *a, const struct cg_host *b)
 {
 	for (int i = 0; i < CG_CTLS; i++)
@@ -486,7 +501,7 @@ static void known(void **s)
 
 int main(void)
 {
-	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(whose)};
+	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(text_zone), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(whose)};
 	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known),
 				       cmocka_unit_test(whose), cmocka_unit_test(holds_limits), cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
 				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};
