@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a zone's processes write into /proc: names, arguments. Also the texts that the kernel makes around them. */
+/* What a zone's processes write into /proc: names, arguments, mounts. Also the texts that the kernel makes around them. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/safe.h"
+#include "kern/mountmap.h"
 #include "kern/proc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf a = BUF_INIT, b = BUF_INIT;
 	struct proc_stat st;
 	struct proc_ids ids;
+	struct mountmap map;
 
 	if (!exact)
 		abort();
@@ -33,6 +35,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (proc_text_status(exact, size, &ids) == 0 && ids.zone_pid < 0)
 		abort();
+	mountmap_parse(exact, size, &map);
+	for (size_t i = 0; i < map.n; i++) {
+		const char *rest = mountmap_below(&map.m[i], map.m[i].point);
+		char *host = rest ? mountmap_host(&map, &map.m[i], rest) : NULL;
+
+		if (mountmap_find(&map, map.m[i].id) == NULL || (host && *host != '/'))
+			abort();
+		free(host);
+	}
+	mountmap_done(&map);
 	buf_done(&a);
 	buf_done(&b);
 	free(exact);
