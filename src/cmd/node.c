@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cmd/cmd.h"
 #include "model/vm.h"
+#include "node/event.h"
 #include "node/stop.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -73,11 +74,23 @@ static int run_zone_halt(struct ctx *c, int argc, char **argv)
 	return on_uuid(c, argc, argv, halt_one);
 }
 
+static int run_event(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	uint64_t count;
+
+	if (argc < 4 || argc > 5 || !uuid_valid(argv[1]) || str_to_u64(argv[3], &count) < 0 || count == 0)
+		return cmd_usage("cloister", argv[0], NULL);
+	return event_zone(c, argv[1], argv[2], count, argc == 5 ? argv[4] : NULL, &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
 CMD(cloister_boot, "cloister", "boot", "", "attach the pool and start the VMs that have autoboot set", CMD_NONE, run_boot);
 CMD(cloister_shutdown, "cloister", "shutdown", "", "stop all VMs in order and detach the pool; autoboot stays as it is",
     CMD_NONE, run_shutdown);
 CMD_INTERNAL(cloister_zone_ended, "cloister", "zone-ended", "<uuid>", "for zoneadmd: what follows the end of a zone's init", CMD_VM,
     run_ended);
 CMD_INTERNAL(cloister_zone_ready, "cloister", "zone-ready", "<uuid>", "for zoneadmd: a new zone's init is up, or its time is", CMD_VM, run_ready);
+CMD_INTERNAL(cloister_zone_event, "cloister", "zone-event", "<uuid> <kind> <count> [JSON]", "for zoneadmd: an event of a zone", CMD_VM,
+	     run_event);
 CMD_INTERNAL(cloister_zone_boot, "cloister", "zone-boot", "<uuid>", "for `cloister boot`: boot one VM", CMD_VM, run_zone_boot);
 CMD_INTERNAL(cloister_zone_halt, "cloister", "zone-halt", "<uuid>", "for `cloister shutdown`: stop one VM", CMD_VM, run_zone_halt);

@@ -11,6 +11,7 @@
 #define CLOISTER_ZONEADMD_PART_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PART_FDS 20 /* the most that a part polls */
@@ -39,9 +40,18 @@ struct part {
 	void (*end)(void);
 };
 
-extern const struct part part_console;
+extern const struct part part_console, part_events;
 
 /* worker.c: reads the settings again and tells all parts; the first error of one. */
 int worker_settings(void);
+
+/* spec_scan.c: key and value of each record of the spec, until one returns true. Negative errno without a spec. */
+int spec_scan(bool (*each)(const char *key, const char *value, void *arg), void *arg);
+/*
+ * Opens a file of the zone's own cgroup: of the v2 tree (there where its limits on memory and processes are, else above),
+ * or of the first v1 hierarchy that has such a file. -ENOENT.
+ */
+enum zone_tree { ZONE_V1, ZONE_V2 };
+int zone_cgroup_file(enum zone_tree tree, const char *file, int flags);
 
 #endif

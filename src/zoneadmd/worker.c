@@ -15,7 +15,7 @@
 #include "zoneadmd/part.h"
 #include "zoneadmd/zoneadmd.h"
 
-static const struct part *const parts[] = {&part_console};
+static const struct part *const parts[] = {&part_console, &part_events};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct worker w; /* what it was started with */
