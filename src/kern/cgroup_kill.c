@@ -256,11 +256,15 @@ int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, 
 	_free_ char *rescue = xprintf("_rescue/%s", uuid);
 	char p[CGI_PATH];
 	struct err first = ERR_INIT;
-	int r = cg_zone_kill(h, uuid, e), rr;
+	int r = 0, rr;
 
-	if (r < 0)
-		return r;
-	r = cgi_wait(cgi_path(h, -1, uuid, "cgroup.events", p), "populated", 0, left_ms(end));
+	/* empty as a rule: it has been killed before. Who has come in since is killed here. */
+	if (cg_zone_populated(h, uuid)) {
+		r = cg_zone_kill(h, uuid, e);
+		if (r < 0)
+			return r;
+		r = cgi_wait(cgi_path(h, -1, uuid, "cgroup.events", p), "populated", 0, left_ms(end));
+	}
 	if (r == -ETIME) {
 		err_sys(e, r, "processes of zone %s are still there %d ms after SIGKILL", uuid, deadline_ms);
 		return err_hint(e, "they are in an uninterruptible wait in the kernel: see /proc/PID/stack of those in %s", p);

@@ -135,7 +135,7 @@ int vm_halt_zone(struct vm *v, struct err *e)
 	int w, r = vm_need_cg(v, e);
 
 	if (r == 0)
-		r = zone_end(v->c, &v->cg, v->uuid, &end, e);
+		r = zone_end(v->c, &v->cg, v->uuid, v->killed ? &v->run : NULL, &end, e);
 	if (r == 0)
 		r = failpoint("halt-end", e);
 	if (r < 0)
@@ -145,8 +145,10 @@ int vm_halt_zone(struct vm *v, struct err *e)
 	if (w < 0 && w != -ENOENT)
 		ctx_log(v->c, LOG_WARN, "exit status of VM %s: %s", v->uuid, we.msg);
 	r = zone_forget(v->c, v->uuid, e);
-	if (r == 0)
+	if (r == 0) {
 		memset(&v->run, 0, sizeof v->run);
+		v->killed = false;
+	}
 	return r;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -152,12 +153,55 @@ static int autoboot_stored(struct vm *v, struct commit *m, struct err *e)
 	return 0;
 }
 
+/*
+ * A zone that shall end at once, named by its uuid, is killed before the database is opened: the kernel takes it apart
+ * while we read and store. Whatever is not as usual (no keeper, no database, an alias) takes the usual way. 1 = killed,
+ * and v holds its lock; the database may still turn out to be damaged, then the VM is down all the same.
+ */
+static int kill_ahead(struct ctx *c, const char *word, struct vm *v, struct err *e)
+{
+	_free_ char *db = xprintf("%s/node.db", c->node.state), *zone = xprintf("%s/%s/zone", c->node.run, word);
+	int r;
+
+	if (!uuid_valid(word) || access(zone, F_OK) < 0 || access(db, F_OK) < 0)
+		return 0;
+	v->c = c;
+	memcpy(v->uuid, word, sizeof v->uuid);
+	r = v->lock = lock_take(c, v->uuid, e);
+	if (r >= 0)
+		r = zone_status(c, v->uuid, &v->run, e);
+	if (r < 0)
+		return r;
+	if (!v->run.running || !v->run.keeper) {
+		own_fd(&v->lock);
+		return 0;
+	}
+	r = vm_need_cg(v, e);
+	if (r == 0)
+		r = zone_kill(c, &v->cg, v->uuid, &v->run, e);
+	if (r == 0)
+		r = failpoint("stop-killed", e);
+	v->killed = r == 0;
+	return r < 0 ? err_add(e, "stop VM %s", v->uuid) : 1;
+}
+
+static int open_to_stop(struct ctx *c, const char *word, bool ahead, struct vm *v, struct err *e)
+{
+	int r = ahead ? kill_ahead(c, word, v, e) : 0;
+
+	if (r == 0)
+		return vm_open(c, word, VM_LOCK | VM_WRITE, v, e);
+	if (r == 1)
+		r = vm_open_held(v, e);
+	return r < 0 && v->killed ? err_add(e, "VM %s was halted, but not all was done", v->uuid) : r;
+}
+
 int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
 	struct commit m = {0};
 	uint64_t begin = clock_mono_ns();
-	int rs, r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+	int rs, r = open_to_stop(c, word, force && timeout < 0, &v, e);
 
 	if (r < 0)
 		return r;
@@ -175,7 +219,7 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 	if (r == 0)
 		r = autoboot_off(&v, &m, e);
 	if (r == 0)
-		r = vm_take_down(&v, force, timeout, false, e);
+		r = v.killed ? vm_halt_zone(&v, e) : vm_take_down(&v, force, timeout, false, e);
 	rs = autoboot_stored(&v, &m, r < 0 ? NULL : e);
 	r = r < 0 ? r : rs;
 	if (r < 0)

@@ -26,6 +26,27 @@ static int no_such(const char *word, struct err *e)
 	return err_set(e, ENOENT, "%s: No such zone configured", word);
 }
 
+static int read_record(struct vm *v, const char *word, struct err *e)
+{
+	int r = state_vm_get(v->st, v->uuid, &v->rec, &v->vmstate, &v->id_base, e);
+
+	if (r == -ENOENT)
+		return no_such(word, e);
+	if (r < 0)
+		return err_add(e, "VM %s", v->uuid);
+	v->brand = brand_find(vm_str(v->rec, "brand"));
+	return 0;
+}
+
+int vm_open_held(struct vm *v, struct err *e)
+{
+	int r = open_state(v, VM_WRITE, e);
+
+	if (r < 0)
+		return r;
+	return v->st ? read_record(v, v->uuid, e) : no_such(v->uuid, e);
+}
+
 int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e)
 {
 	int r;
@@ -47,12 +68,9 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 		if (v->lock < 0)
 			return v->lock;
 	}
-	r = state_vm_get(v->st, v->uuid, &v->rec, &v->vmstate, &v->id_base, e);
-	if (r == -ENOENT)
-		return no_such(word, e);
+	r = read_record(v, word, e);
 	if (r < 0)
-		return err_add(e, "VM %s", v->uuid);
-	v->brand = brand_find(vm_str(v->rec, "brand"));
+		return r;
 	r = zone_status(c, v->uuid, &v->run, e);
 	/* Its keeper was killed: another takes over before anything is done to the VM. Without one the zone still runs. */
 	if (r == 0 && (flags & VM_LOCK) && v->run.running && !v->run.keeper) {

@@ -27,6 +27,7 @@ struct vm {
 	const struct brand *brand;
 	struct image image;       /* vm_need_image() */
 	bool have_image;
+	bool killed;              /* vm_stop() has killed its zone before all else; run says how that was found */
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 	struct zone_ahead ahead;
@@ -39,6 +40,8 @@ enum { VM_LOOK = 0, VM_LOCK = 1, VM_WRITE = 2 }; /* WRITE opens the database for
 
 /* word: uuid, alias or prefix. -ENOENT: "<word>: No such zone configured". */
 int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e);
+/* Its second half, for who has uuid, lock and run already: the record, for writing. */
+int vm_open_held(struct vm *v, struct err *e);
 void vm_close(struct vm *v);
 int vm_need_store(struct vm *v, struct err *e);
 int vm_need_cg(struct vm *v, struct err *e);

@@ -43,19 +43,29 @@ static int worker_leave(const struct ctx *c, const char *uuid, struct err *e)
 	return leave(pid, start, 0, "worker", e);
 }
 
-int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_run *end, struct err *e)
+int zone_kill(struct ctx *c, const struct cg_host *h, const char *uuid, const struct zone_run *r, struct err *e)
+{
+	int rc = r->halting ? 0 : zone_mark_halting(c, uuid, true, e);
+
+	return rc < 0 ? rc : cg_zone_kill(h, uuid, e);
+}
+
+int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, const struct zone_run *killed, struct zone_run *end,
+	     struct err *e)
 {
 	struct zone_run r;
-	int rc = zone_status(c, uuid, &r, e);
+	int rc = 0;
 
-	if (rc == 0 && !r.halting)
-		rc = zone_mark_halting(c, uuid, true, e);
-	if (rc == 0)
-		rc = cg_zone_kill(h, uuid, e);
+	if (killed)
+		r = *killed;
+	else
+		rc = zone_status(c, uuid, &r, e);
+	if (rc == 0 && !killed)
+		rc = zone_kill(c, h, uuid, &r, e);
 	if (rc < 0)
 		return rc;
 	/* Init may have been booting, not yet in the cgroup that was killed; then its keeper gives up when it goes. */
-	if (r.running) {
+	if (r.running && !killed) {
 		_fd_ int fd = zone_pidfd(&r, NULL);
 
 		if (fd >= 0)
@@ -98,7 +108,7 @@ int zone_forget(struct ctx *c, const char *uuid, struct err *e)
 int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e)
 {
 	struct zone_run end;
-	int r = zone_end(c, h, uuid, &end, e);
+	int r = zone_end(c, h, uuid, NULL, &end, e);
 
 	return r < 0 ? r : zone_forget(c, uuid, e);
 }

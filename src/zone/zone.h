@@ -73,13 +73,19 @@ int zone_mark_halting(const struct ctx *c, const char *uuid, bool on, struct err
 int zone_signal(const struct zone_run *r, int sig, struct err *e);
 /* Waits for init's end on a pidfd; -ETIME after ms. */
 int zone_wait(const struct ctx *c, const struct zone_run *r, int ms, struct err *e);
+/* The first stroke of zone_teardown(), for who has other things to do while the kernel takes the zone apart. */
+int zone_kill(struct ctx *c, const struct cg_host *h, const char *uuid, const struct zone_run *r, struct err *e);
 /*
  * SIGKILL for all of it through the cgroup, waits for keeper and worker to go (not for a
  * keeper that is the caller's parent), removes cgroups and the run directory. Idempotent.
  */
 int zone_teardown(struct ctx *c, const struct cg_host *h, const char *uuid, struct err *e);
-/* Its two halves. All but the run directory; end: what that says now of how init ended. Then the run directory. */
-int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_run *end, struct err *e);
+/*
+ * Its two halves. All but the run directory; end: what that says now of how init ended. Then the run directory.
+ * killed: what zone_kill() found, for who has called it before; else NULL.
+ */
+int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, const struct zone_run *killed, struct zone_run *end,
+	     struct err *e);
 int zone_forget(struct ctx *c, const char *uuid, struct err *e);
 
 /* Mounts and devices of a running zone, in the build namespace, so that their flags are locked inside. */

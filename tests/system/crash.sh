@@ -133,13 +133,18 @@ run vmadm start "$d"
 check "garbage in the run directory does not keep it from starting" zlogin "$d" true
 
 # ---- schema and database file ----
+zone_alive() { grep -q . "$(cgtop "$1")/cgroup.procs" 2>/dev/null; }
 v0=$(sql 'PRAGMA user_version')
 sql 'PRAGMA user_version = 99'
 fails 1 'schema version 99.*knows up to' vmadm list
 fails 1 'newer cloister' vmadm create <<<'{"brand":"joyent-minimal"}'
 check "a newer schema: zones run on" test -d "/proc/$(awk '/^init/ {print $2}' "$NODE_RUN/$a/zone")"
+fails 1 "$d was halted.*schema version 99" vmadm stop "$d" -F
+check "an end that is asked for comes first" await 10 eval '! zone_alive "$d"'
 sql "PRAGMA user_version = $v0"
 check "back" vmadm list
+eq "and it reads stopped" "$(vmstate "$d")" stopped
+check "and starts" vmadm start "$d"
 before=$(states)
 sql 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
 cp "$NODE_STATE/node.db" db.good

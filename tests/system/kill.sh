@@ -78,6 +78,19 @@ for s in $(steps_of "$out" | grep '^boot-'); do
 	done
 done
 
+# stop -F, whose first step is the end of the zone: cut off anywhere, the VM reads stopped and is as free as any other
+for at in stop-killed:kill stop-killed:error halt-end:kill halt-end:error; do
+	vmadm start "$z" >/dev/null 2>&1
+	CLOISTER_FAIL="$at" vmadm stop "$z" -F >/dev/null 2>&1
+	check "stop at $at: it reads stopped" await 10 eval '[ "$(vmstate "$z")" = stopped ]'
+	check "stop at $at: the next start works" vmadm start "$z"
+	check "and it runs" zlogin "$z" true
+done
+CLOISTER_FAIL=stop-killed:kill vmadm stop "$z" -F >/dev/null 2>&1
+check "stop killed, then delete" vmadm delete "$z"
+eq "nothing is left" "$(leftovers "$z")" ""
+mkzone z life
+
 # update and rollback: before or after, never between
 out=$(vmadm -v update "$z" max_lwps=300 quota=5 2>&1)
 for s in $(steps_of "$out" | grep '^update-'); do
