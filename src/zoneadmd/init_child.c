@@ -25,6 +25,7 @@
 
 #include "base/own.h"
 #include "kern/mount.h"
+#include "kern/path.h"
 #include "kern/sock.h"
 #include "kern/sig.h"
 #include "zoneadmd/zoneadmd.h"
@@ -167,14 +168,25 @@ static int restrict_self(const struct boot *b, struct err *e)
 	return 0;
 }
 
+/* The image names it: through no link of /proc, which could be a folder of whoever's descriptor it is. */
+static int work_in(const char *cwd, struct err *e)
+{
+	_fd_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	fd = root < 0 ? -errno : path_open_in(root, cwd, O_PATH | O_DIRECTORY, 0, NULL);
+	if (fd >= 0 && fchdir(fd) == 0)
+		return 0;
+	return err_sys(e, fd < 0 ? fd : errno, "working directory %s", cwd);
+}
+
 static int identity(const struct zspec *z, const struct init_ids *ids, struct err *e)
 {
-	const char *cwd = z->cwd ?: "/";
-
 	if (ids && (setgroups(ids->ngroups, ids->groups) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
 		    setresuid(ids->uid, ids->uid, ids->uid) < 0))
 		return err_sys(e, errno, "become user %s", z->user);
-	return chdir(cwd) < 0 ? err_sys(e, errno, "working directory %s", cwd) : 0;
+	if (z->cwd)
+		return work_in(z->cwd, e);
+	return chdir("/") < 0 ? err_sys(e, errno, "working directory /") : 0;
 }
 
 /* An image's program expects HOME; the image seldom says it. */

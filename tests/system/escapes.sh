@@ -207,6 +207,9 @@ S
 	works_in /srv/app >wd.out
 	eq "S9 a program's working directory is inside of its root" "$(cat wd.out)" ""
 	check "S9 and it could say so" test -n "$W"
+	W=
+	works_in /proc/self/cwd >wd.out
+	eq "S9 and not reached through a link of /proc" "$(cat wd.out)$W" ""
 	(
 		cd "$canary" || exit
 		exec 3<. 4<. 5<. 6<. 7<. 8<. 9<.
