@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "state/state.h"
+#include "zone/limits.h"
 #include "zone/self.h"
 #include "zone/zone.h"
 
@@ -89,7 +90,7 @@ int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
 	struct round round = {.s = s, .e = e};
-	int r = stat_begin(s, e);
+	int r = stat_begin(s, limits_generation(c), e);
 
 	if (r == 0)
 		r = zone_each(c, each_zone, &round, e);

@@ -3,18 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "kern/cgroup_io.h"
 
 #define V2        (-1)
 #define NOT_THERE (-2) /* a file that this zone does not have */
 #define CLOSED    (-1)
 #define SOURCES   24
+#define LIMIT_AGE 16 /* samples after which a limit is read again, though nobody has said that it changed */
 
 enum kind { NUMBER, KEYED, PRESSURE, IO, CPU_MAX };
 
@@ -35,28 +38,29 @@ static const struct source {
 	const char *file;
 	enum kind kind;
 	struct key key[5];
+	bool limit; /* a NUMBER that only changes when somebody sets it */
 } sources[] = {
 	{CGS_CPU, CG_CPU, ALWAYS_V2, "cpu.stat", KEYED,
 	 {{"usage_usec", CGV_CPU, 1}, {"user_usec", CGV_CPU_USER, 1}, {"system_usec", CGV_CPU_SYS, 1}}},
-	{CGS_CPU, CG_CPU, ON_V1, "cpu.shares", NUMBER, {{"", CGV_CPU_SHARES, 1}}},
+	{CGS_CPU, CG_CPU, ON_V1, "cpu.shares", NUMBER, {{"", CGV_CPU_SHARES, 1}}, true},
 	{CGS_CPU, CG_CPU, ON_V1, "cpu.cfs_quota_us", NUMBER, {{"", CGV_CPU_QUOTA, 1}}},
-	{CGS_CPU, CG_CPU, ON_V1, "cpu.cfs_period_us", NUMBER, {{"", CGV_CPU_PERIOD, 1}}},
-	{CGS_CPU, CG_CPU, ON_V2, "cpu.weight", NUMBER, {{"", CGV_CPU_SHARES, 1}}},
+	{CGS_CPU, CG_CPU, ON_V1, "cpu.cfs_period_us", NUMBER, {{"", CGV_CPU_PERIOD, 1}}, true},
+	{CGS_CPU, CG_CPU, ON_V2, "cpu.weight", NUMBER, {{"", CGV_CPU_SHARES, 1}}, true},
 	{CGS_CPU, CG_CPU, ON_V2, "cpu.max", CPU_MAX, {{NULL}}},
 	{CGS_THROTTLE, CG_CPU, ON_V1, "cpu.stat", KEYED,
 	 {{"nr_periods", CGV_PERIODS, 1}, {"nr_throttled", CGV_THROTTLED, 1}, {"throttled_time", CGV_THROTTLED_US, 1000}}},
 	{CGS_THROTTLE, CG_CPU, ON_V2, "cpu.stat", KEYED,
 	 {{"nr_periods", CGV_PERIODS, 1}, {"nr_throttled", CGV_THROTTLED, 1}, {"throttled_usec", CGV_THROTTLED_US, 1}}},
 	{CGS_MEMORY, CG_MEMORY, ON_V1, "memory.usage_in_bytes", NUMBER, {{"", CGV_MEM, 1}}},
-	{CGS_MEMORY, CG_MEMORY, ON_V1, "memory.limit_in_bytes", NUMBER, {{"", CGV_MEM_CAP, 1}}},
+	{CGS_MEMORY, CG_MEMORY, ON_V1, "memory.limit_in_bytes", NUMBER, {{"", CGV_MEM_CAP, 1}}, true},
 	{CGS_MEMORY, CG_MEMORY, ON_V1, "memory.memsw.usage_in_bytes", NUMBER, {{"", CGV_BOTH, 1}}},
-	{CGS_MEMORY, CG_MEMORY, ON_V1, "memory.memsw.limit_in_bytes", NUMBER, {{"", CGV_BOTH_CAP, 1}}},
+	{CGS_MEMORY, CG_MEMORY, ON_V1, "memory.memsw.limit_in_bytes", NUMBER, {{"", CGV_BOTH_CAP, 1}}, true},
 	{CGS_EVENTS, CG_MEMORY, ON_V1, "memory.failcnt", NUMBER, {{"", CGV_MEM_OVER, 1}}},
 	{CGS_EVENTS, CG_MEMORY, ON_V1, "memory.oom_control", KEYED, {{"oom_kill", CGV_OOM, 1}}},
 	{CGS_MEMORY, CG_MEMORY, ON_V2, "memory.current", NUMBER, {{"", CGV_MEM, 1}}},
-	{CGS_MEMORY, CG_MEMORY, ON_V2, CGI_ALL "/memory.max", NUMBER, {{"", CGV_MEM_CAP, 1}}},
+	{CGS_MEMORY, CG_MEMORY, ON_V2, CGI_ALL "/memory.max", NUMBER, {{"", CGV_MEM_CAP, 1}}, true},
 	{CGS_MEMORY, CG_MEMORY, ON_V2, "memory.swap.current", NUMBER, {{"", CGV_SWAP, 1}}},
-	{CGS_MEMORY, CG_MEMORY, ON_V2, CGI_ALL "/memory.swap.max", NUMBER, {{"", CGV_BOTH_CAP, 1}}},
+	{CGS_MEMORY, CG_MEMORY, ON_V2, CGI_ALL "/memory.swap.max", NUMBER, {{"", CGV_BOTH_CAP, 1}}, true},
 	{CGS_EVENTS, CG_MEMORY, ON_V2, "memory.events", KEYED, {{"max", CGV_MEM_OVER, 1}, {"oom_kill", CGV_OOM, 1}}},
 	{CGS_MEMSTAT, CG_MEMORY, ON_V1, "memory.stat", KEYED,
 	 {{"total_rss", CGV_ANON, 1}, {"total_cache", CGV_FILE, 1}, {"total_pgfault", CGV_FAULTS, 1},
@@ -65,10 +69,10 @@ static const struct source {
 	 {{"anon", CGV_ANON, 1}, {"file", CGV_FILE, 1}, {"pgfault", CGV_FAULTS, 1}, {"pgmajfault", CGV_MAJFAULTS, 1},
 	  {"pswpout", CGV_PAGEDOUT, 1}}},
 	{CGS_LWPS, CG_PIDS, ON_V1, "pids.current", NUMBER, {{"", CGV_LWPS, 1}}},
-	{CGS_LWPS, CG_PIDS, ON_V1, "pids.max", NUMBER, {{"", CGV_LWPS_CAP, 1}}},
+	{CGS_LWPS, CG_PIDS, ON_V1, "pids.max", NUMBER, {{"", CGV_LWPS_CAP, 1}}, true},
 	{CGS_EVENTS, CG_PIDS, ON_V1, "pids.events", KEYED, {{"max", CGV_LWPS_OVER, 1}}},
 	{CGS_LWPS, CG_PIDS, ON_V2, "pids.current", NUMBER, {{"", CGV_LWPS, 1}}},
-	{CGS_LWPS, CG_PIDS, ON_V2, CGI_ALL "/pids.max", NUMBER, {{"", CGV_LWPS_CAP, 1}}},
+	{CGS_LWPS, CG_PIDS, ON_V2, CGI_ALL "/pids.max", NUMBER, {{"", CGV_LWPS_CAP, 1}}, true},
 	{CGS_EVENTS, CG_PIDS, ON_V2, "pids.events", KEYED, {{"max", CGV_LWPS_OVER, 1}}},
 	{CGS_IO, CG_BLKIO, ON_V2, "io.stat", IO, {{"", CGV_READ, 1}}},
 	{CGS_PRESSURE, CG_CPU, ALWAYS_V2, "cpu.pressure", PRESSURE, {{"", CGV_PSI_CPU, 1}}},
@@ -81,11 +85,14 @@ struct cg_reader {
 	const struct source *src[SOURCES];
 	int dir[SOURCES]; /* <mount>/<node's root>; several may be the same descriptor */
 	int open[CG_CTLS + 1], nopen;
+	uint64_t generation; /* of the limits */
 };
 
 struct cg_files {
 	bool held;
 	int fd[SOURCES];
+	uint64_t generation, limit[SOURCES]; /* what the limits were, and when */
+	unsigned age;
 };
 
 static int dir_of_tree(struct cg_reader *r, const struct cg_host *h, int tree, int slot[CG_CTLS + 1])
@@ -158,6 +165,11 @@ void cg_files_free(struct cg_reader *r, struct cg_files **fp)
 	*fp = NULL;
 }
 
+void cg_reader_limits(struct cg_reader *r, uint64_t generation)
+{
+	r->generation = generation;
+}
+
 static void take_text(const struct source *s, const char *t, uint64_t v[CGV_COUNT])
 {
 	switch (s->kind) {
@@ -200,6 +212,8 @@ static int read_one(struct cg_reader *r, unsigned i, const char *uuid, struct cg
 	if (n >= 0) {
 		t[n] = 0;
 		take_text(r->src[i], t, v);
+		if (r->src[i]->limit)
+			f->limit[i] = v[r->src[i]->key[0].value];
 	} else {
 		n = -errno;
 	}
@@ -229,8 +243,12 @@ int cg_reader_read(struct cg_reader *r, const char *uuid, struct cg_files **fp, 
 	int rc;
 
 	for (;;) {
+		bool limits = !f || f->generation != r->generation || f->age >= LIMIT_AGE;
+
 		if (!f) {
 			f = *fp = xalloc(sizeof *f);
+			/* not all zones in the same sample */
+			f->age = (unsigned)str_hash(uuid, strnlen(uuid, UUID_LEN)) % LIMIT_AGE;
 			for (unsigned i = 0; i < SOURCES; i++)
 				f->fd[i] = CLOSED;
 			f->held = r->room >= r->n;
@@ -239,9 +257,15 @@ int cg_reader_read(struct cg_reader *r, const char *uuid, struct cg_files **fp, 
 		for (int i = 0; i < CGV_COUNT; i++)
 			v[i] = CGV_UNKNOWN;
 		rc = r->n == 0 ? -ENOENT : 0;
+		f->generation = r->generation;
+		f->age = limits && again ? 0 : f->age + 1;
 		for (unsigned i = 0; i < r->n && rc == 0; i++) {
-			int one = read_one(r, i, uuid, f, v);
+			int one = 0;
 
+			if (limits || !r->src[i]->limit)
+				one = read_one(r, i, uuid, f, v);
+			else if (f->fd[i] != NOT_THERE)
+				v[r->src[i]->key[0].value] = f->limit[i];
 			if (one == 0)
 				continue;
 			if (i == 0 || one == -ENODEV) {

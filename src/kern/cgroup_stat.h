@@ -5,6 +5,10 @@
  * Opening a file of a cgroup costs seven times as much as reading it. A reader therefore keeps the files of a zone open
  * for as long as its room lasts, reads each with one pread, and parses without a copy. Beyond that room it opens them
  * each time, below one descriptor for each hierarchy.
+ *
+ * Of ten files half are limits, which nobody changes for days. They are read when the generation that the caller gives is
+ * another than last time, and every sixteenth time, in case somebody has written to the cgroup without telling. The quota of
+ * processor time is read each time.
  */
 #ifndef CLOISTER_KERN_CGROUP_STAT_H
 #define CLOISTER_KERN_CGROUP_STAT_H
@@ -52,6 +56,8 @@ struct cg_files; /* the open files of one zone */
 
 /* room: how many descriptors it may hold. */
 int cg_reader_new(const struct cg_host *h, unsigned groups, unsigned room, struct cg_reader **out, struct err *e);
+/* Before a round of reads. Limits that were set since the last one are seen by it only under another number. */
+void cg_reader_limits(struct cg_reader *r, uint64_t generation);
 void cg_reader_free(struct cg_reader **r); /* after the files of all zones; NULL is fine */
 /*
  * Fills v. *f is NULL at first and the caller's to free with cg_files_free(). -ENOENT: no such zone, or no more; a zone

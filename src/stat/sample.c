@@ -30,7 +30,7 @@ void stat_done(struct stat_sample *s)
 	*s = (struct stat_sample){.z = NULL};
 }
 
-int stat_begin(struct stat_sample *s, struct err *e)
+int stat_begin(struct stat_sample *s, uint64_t limits, struct err *e)
 {
 	/* a reader made before the node's first zone would look nowhere: made anew until there is one */
 	if (s->reader && s->n == 0)
@@ -41,6 +41,7 @@ int stat_begin(struct stat_sample *s, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	cg_reader_limits(s->reader, limits);
 	for (size_t i = 0; i < s->n; i++)
 		s->z[i]->taken = false;
 	s->before_ns = s->now_ns;

@@ -3,7 +3,7 @@
  * Samples of all running zones and of the host, one after the other. Who runs is the caller's to say, since a zone's
  * run time files belong to another room:
  *
- *	stat_begin(s);
+ *	stat_begin(s, generation, e);
  *	stat_take(s, uuid, zoneid, &z) for each running zone
  *	stat_end(s, e);                 the host; zones that were not taken are forgotten
  *
@@ -42,7 +42,8 @@ struct stat_sample {
 /* groups: CGS_*. room: descriptors that may stay open. */
 void stat_init(struct stat_sample *s, const struct cg_host *h, unsigned groups, unsigned room);
 void stat_done(struct stat_sample *s);
-int stat_begin(struct stat_sample *s, struct err *e);
+/* limits: a number that has been another one since somebody set a limit (limits_generation()). */
+int stat_begin(struct stat_sample *s, uint64_t limits, struct err *e);
 /* 1 with *out for a zone that was read, 0 for one that has gone meanwhile. */
 int stat_take(struct stat_sample *s, const char *uuid, uint64_t zoneid, struct stat_zone **out, struct err *e);
 int stat_end(struct stat_sample *s, struct err *e);

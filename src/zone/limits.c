@@ -2,6 +2,7 @@
 #include "zone/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/own.h"
 #include "kern/owner.h"
 #include "model/vm.h"
 
@@ -19,6 +23,26 @@ static uint64_t number(const json_t *rec, const char *key, int64_t otherwise)
 	int64_t v = vm_int(rec, key, otherwise);
 
 	return v < 0 ? 0 : (uint64_t)v;
+}
+
+/* Not a file's time: two changes may be within one tick. */
+static void changed(const struct ctx *c)
+{
+	_free_ char *path = xprintf("%s/limits", c->node.run);
+	_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	uint64_t now = clock_mono_ns();
+
+	if (fd < 0 || pwrite(fd, &now, sizeof now, 0) != sizeof now)
+		ctx_log(c, LOG_DEBUG, "%s: limits show in reports when those read all of them", path);
+}
+
+uint64_t limits_generation(const struct ctx *c)
+{
+	_free_ char *path = xprintf("%s/limits", c->node.run);
+	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	uint64_t n = 0;
+
+	return fd >= 0 && pread(fd, &n, sizeof n, 0) == sizeof n ? n : 0;
 }
 
 int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e)
@@ -36,6 +60,7 @@ int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, stru
 		r = cg_set_cpu_cap(h, uuid, number(rec, "cpu_cap", 0), e);
 	if (r == 0)
 		r = cg_set_pids(h, uuid, number(rec, "max_lwps", 2000), e);
+	changed(c);
 	return r;
 }
 

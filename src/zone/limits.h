@@ -15,6 +15,12 @@
 /* cpu_shares, cpu_cap, max_physical_memory, max_swap, max_lwps. The cgroups exist; the zone may run. */
 int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e);
 
+/*
+ * Another number after each limits_apply() of the node, that failed ones too: who keeps limits in mind asks this one first.
+ * 0: none has been applied since the machine's start.
+ */
+uint64_t limits_generation(const struct ctx *c);
+
 /* As the kernel holds them; UINT64_MAX = no limit. */
 struct limits {
 	uint64_t cpu_shares, cpu_cap /* % of one CPU */, memory, memory_and_swap /* bytes */, lwps;

@@ -75,6 +75,19 @@ eq "columns" "$(zonestat -H -o uuid,name,zoneid -z busy 0.05 1 | tail -1 | tr -s
 eq "one zone: the host's lines and its own" "$(zonestat -H -o name -z idle 0.05 1 | tr '\n' ' ')" "[total] [system] idle "
 eq "for programs" "$(zonestat -p -o name,uuid,memory_limit -z "$b" 0.05 1 | tail -1)" "idle:$b:$((64 << 20))"
 
+# ---- limits are not read each time, but a change shows ----
+zonestat -p -o name,lwps_limit,memory_limit -z idle 0.05 >series &
+pid=$!
+check "reports come" await 20 grep -q '^idle:2000:' series
+check "another limit" vmadm update "$b" max_lwps=150
+check "shows" await 20 grep -q '^idle:150:' series
+echo 77 >"$(cgdir "$b" pids)/pids.max"
+check "and one that somebody has written into the cgroup" await 20 grep -q '^idle:77:' series
+kill "$pid"
+wait "$pid" 2>/dev/null
+check "back" vmadm update "$b" max_lwps=2000
+eq "at the next first sample" "$(zonestat -p -o lwps_limit -z idle 0.05 1 | tail -1)" 2000
+
 # ---- zones that come and go between two samples ----
 zonestat -p -o name,lwps 0.1 >series &
 pid=$!

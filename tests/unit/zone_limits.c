@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -27,6 +28,8 @@ static int up(void **s)
 {
 	struct err e = ERR_INIT;
 
+	snprintf(ctx.node.run, sizeof ctx.node.run, "/tmp/cloister-unit-l%d", (int)getpid());
+	mkdir(ctx.node.run, 0700);
 	snprintf(ctx.node.cgroup, sizeof ctx.node.cgroup, "cloister-unit-l%d", (int)getpid());
 	if (cg_host_find(&ctx, &host, &e) == 0 && cg_node_make(&host, &e) == 0 && cg_zone_make(&host, U, 0x20000000, &e) == 0)
 		return 0;
@@ -36,6 +39,11 @@ static int up(void **s)
 
 static int down(void **s)
 {
+	char path[96];
+
+	snprintf(path, sizeof path, "%s/limits", ctx.node.run);
+	unlink(path);
+	rmdir(ctx.node.run);
 	return cgroup_node_remove(&host, U);
 }
 
@@ -50,12 +58,17 @@ static void applies(void **s)
 	_json_ json_t *a = record(250, 150, 128, 256, 300), *b = record(100, 0, 64, 64, 2000), *none = json_object();
 	struct err e = ERR_INIT;
 	struct limits l;
+	uint64_t before;
 
+	assert_true(limits_generation(&ctx) == 0);
 	assert_int_equal(limits_apply(&ctx, &host, a, &e), 0);
+	before = limits_generation(&ctx);
+	assert_true(before != 0);
 	assert_int_equal(limits_get(&host, U, 0, &l, &e), 0);
 	assert_true(l.cpu_shares == 250 && l.cpu_cap == 150 && l.memory == 128 * MIB && l.lwps == 300);
 	assert_true(l.memory_and_swap == (host.swap ? 256 * MIB : UINT64_MAX) && l.locked == UINT64_MAX);
 	assert_int_equal(limits_apply(&ctx, &host, b, &e), 0);
+	assert_true(limits_generation(&ctx) != before);
 	assert_int_equal(limits_get(&host, U, 0, &l, &e), 0);
 	assert_true(l.cpu_shares == 100 && l.cpu_cap == UINT64_MAX && l.memory == 64 * MIB && l.lwps == 2000);
 	assert_int_equal(limits_apply(&ctx, &host, none, &e), -EINVAL);
