@@ -29,17 +29,16 @@ static const struct control {
 	uint64_t system;      /* the most there can be */
 	const char *flag, *action;
 	size_t value, usage;  /* offsets in struct limits; usage 0 = not shown */
-	const char *missing;  /* not NULL: why it is not there */
 } controls[] = {
 #define AT(f) offsetof(struct limits, f)
 	{"zone.cpu-shares", "cpu_shares", COUNT, 65535, "-", "none", AT(cpu_shares), AT(cpu_shares)},
 	{"zone.cpu-cap", "cpu_cap", COUNT, UINT32_MAX, "inf", "deny", AT(cpu_cap)},
+	{"zone.cpu-baseline", "cpu_baseline", COUNT, UINT32_MAX, "inf", "none", AT(cpu_baseline)},
+	{"zone.cpu-burst-time", "cpu_burst_time", COUNT, UINT32_MAX, "inf", "none", AT(cpu_burst_time), AT(bursting)},
 	{"zone.max-lwps", "max_lwps", COUNT, INT32_MAX, "max", "deny", AT(lwps), AT(usage.pids)},
 	{"zone.max-physical-memory", "max_physical_memory", BYTES, UINT64_MAX, "max", "deny", AT(memory), AT(usage.mem_bytes)},
 	{"zone.max-swap", "max_swap", BYTES, UINT64_MAX, "max", "deny", AT(memory_and_swap), AT(usage.mem_swap_bytes)},
 	{"zone.max-locked-memory", "max_locked_memory", BYTES, UINT64_MAX, "max", "deny", AT(locked)},
-	{"zone.cpu-baseline", .missing = "bursting is not available yet"},
-	{"zone.cpu-burst-time", .missing = "bursting is not available yet"},
 };
 
 static const struct control *find(const char *name)
@@ -112,11 +111,12 @@ static int show(struct ctx *c, const char *word, const struct control *k, const 
 		r = limits_get(&h, uuid, run.init_pid, &l, e);
 	if (r < 0)
 		return r;
+	limits_burst(c->node.run, uuid, &l);
 	printf("zone: %" PRIu64 ": %s\n", run.zoneid, word);
 	if (!parseable)
 		printf("NAME    PRIVILEGE       VALUE    FLAG   ACTION                       RECIPIENT\n");
 	for (size_t i = 0; i < ARRAY_LEN(controls); i++)
-		if (!controls[i].missing && (!k || k == &controls[i]))
+		if (!k || k == &controls[i])
 			print(&controls[i], &l, type, parseable);
 	return 0;
 }
@@ -197,10 +197,6 @@ static int run_prctl(struct ctx *c, int argc, char **argv)
 		return cmd_usage("prctl", "", "a control is set by -n CONTROL -r -v VALUE");
 	if (replace && type && strcmp(type, "privileged"))
 		return cmd_usage("prctl", "", "only the privileged value can be set");
-	if (k && k->missing) {
-		err_set(&e, ENOTSUP, "%s: %s", k->name, k->missing);
-		return cmd_fail(c, &e);
-	}
 	for (int i = optind; i < argc; i++) {
 		int r = replace ? set(c, argv[i], k, value, &e) : show(c, argv[i], k, type, parseable, &e);
 

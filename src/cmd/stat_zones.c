@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "state/state.h"
+#include "zone/burst.h"
 #include "zone/limits.h"
 #include "zone/self.h"
 #include "zone/zone.h"
@@ -41,6 +42,7 @@ int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s,
 }
 
 struct round {
+	const struct ctx *c;
 	struct stat_sample *s;
 	struct err *e;
 	bool nameless;
@@ -50,11 +52,16 @@ static int each_zone(const char *uuid, const struct zone_run *run, void *arg)
 {
 	struct round *r = arg;
 	struct stat_zone *z;
+	struct burst b;
 	int rc = run->running ? stat_take(r->s, uuid, run->zoneid, &z, r->e) : 0;
 
 	if (rc <= 0)
 		return rc;
 	z->init = run->init_pid;
+	z->burst = (struct stat_burst){.on = false};
+	if (r->s->groups & STAT_BURST && burst_read(r->c->node.run, uuid, &b) == 0)
+		z->burst = (struct stat_burst){true, b.conf.cap, b.conf.baseline, burst_effective(&b), b.conf.limit_ns, b.spent_ns,
+					       b.above_ns, b.below_ns};
 	z->boot_ns = run->boot_ns;
 	r->nameless |= !z->name;
 	return 0;
@@ -89,7 +96,7 @@ static int names(const struct vm_row *row, void *arg)
 int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
-	struct round round = {.s = s, .e = e};
+	struct round round = {.c = c, .s = s, .e = e};
 	int r = stat_begin(s, limits_generation(c), e);
 
 	if (r == 0)

@@ -198,8 +198,21 @@ static void privileges(struct check *ck, const json_t *rec)
 		check_note(ck, CHECK_BAD_VALUE, "limit_priv", "%s", e.msg);
 }
 
+/* Of a payload of update only what it gives itself; the record that it makes is checked whole. */
+static void cpus(struct check *ck, const json_t *rec)
+{
+	int64_t cap = vm_int(rec, "cpu_cap", 0), base = vm_int(rec, "cpu_baseline", 0);
+
+	if (cap > 0 && base > cap)
+		check_note(ck, CHECK_BAD_VALUE, "cpu_baseline", "cpu_baseline: %lld is more than cpu_cap, %lld", (long long)base,
+			   (long long)cap);
+	if (ck->mode != M_UPDATE && !base && json_is_integer(json_object_get(rec, "cpu_burst_time")))
+		check_note(ck, CHECK_BAD_VALUE, "cpu_burst_time", "cpu_burst_time: there is no cpu_baseline to run above");
+}
+
 void cross_check(struct check *ck, const json_t *rec)
 {
+	cpus(ck, rec);
 	if (ck->brand & B_ZONE)
 		privileges(ck, rec);
 	nics(ck, rec, "nics");

@@ -126,6 +126,8 @@ static void fill(json_t *rec, unsigned brand)
 		set_int(rec, "cpu_shares", 65535);
 	if (vm_int(rec, "cpu_cap", 1) == 0)
 		json_object_del(rec, "cpu_cap");
+	if (vm_int(rec, "cpu_baseline", 1) == 0)
+		json_object_del(rec, "cpu_baseline");
 	nics_fill(json_object_get(rec, "nics"), brand == B_LX);
 	json_array_foreach(json_object_get(rec, "devices"), i, o)
 	{

@@ -15,6 +15,7 @@
 #include "kern/overlay.h"
 #include "kern/seccomp.h"
 #include "model/vm.h"
+#include "node/settings.h"
 #include "node/snapshot.h"
 #include "node/spec_in.h"
 
@@ -266,6 +267,7 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		spec_env(z, &n, "NOTIFY_SOCKET", "/.zonecontrol/notify");
 	}
 	cgroups(v, z);
+	z->settings = settings_of(v, v->rec);
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
 	return 0;
 }

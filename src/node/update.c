@@ -11,6 +11,7 @@
 #include "node/dataset.h"
 #include "node/live.h"
 #include "node/lock.h"
+#include "node/settings.h"
 #include "node/update.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -38,13 +39,21 @@ static bool touched(const struct update *u, const char *const *names)
 
 static int apply_limits(const struct update *u, const json_t *rec, struct err *e)
 {
-	static const char *const names[] = {"cpu_cap", "cpu_shares", "max_physical_memory", "max_swap", "max_lwps", NULL};
+	static const char *const names[] = {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap",
+					   "max_lwps", NULL};
 	int r;
 
 	if (!u->v->run.running || !touched(u, names))
 		return 0;
 	r = vm_need_cg(u->v, e);
-	return r < 0 ? r : limits_apply(u->v->c, &u->v->cg, rec, e);
+	/* the worker lets go of the cap before it is written, and takes hold of it after: it may be clamped */
+	if (r == 0 && !vm_int(rec, "cpu_baseline", 0))
+		r = settings_live(u->v, rec, e);
+	if (r == 0)
+		r = limits_apply(u->v->c, &u->v->cg, rec, e);
+	if (r == 0 && vm_int(rec, "cpu_baseline", 0))
+		r = settings_live(u->v, rec, e);
+	return r;
 }
 
 static int do_limits(struct ctx *c, void *op, struct err *e)

@@ -18,7 +18,7 @@
 enum how {
 	VALUE,    /* a cg_value times mul, divided by div */
 	PSI,      /* a cg_value that is an average */
-	ZONENAME, CPU_CAP, CPU_USAGE, ABOVE, BELOW, BOOTED, INIT, /* of a zone */
+	ZONENAME, CPU_CAP, CPU_USAGE, CPU_EFFECTIVE, BASELINE, BURST_LIMIT, BURSTING, NWAIT, ABOVE, BELOW, BOOTED, INIT, /* of a zone */
 	BOOT_TIME, CPUS, LWPS, LOAD, PHYSMEM, FREEMEM, AVAIL, SWAPTOTAL, SWAPFREE, /* of the host */
 };
 
@@ -39,11 +39,15 @@ struct stat {
 
 /* Each list in the order of its names. */
 static const struct stat cpucaps[] = {
-	{"above_sec", ABOVE, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
-	{"below_sec", BELOW, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
-	{"effective", CPU_CAP, 0, 1, 1, CGS_CPU},
+	{"above_sec", ABOVE, 0, 1, 1, CGS_CPU | CGS_THROTTLE | STAT_BURST},
+	{"baseline", BASELINE, 0, 1, 1, STAT_BURST},
+	{"below_sec", BELOW, 0, 1, 1, CGS_CPU | CGS_THROTTLE | STAT_BURST},
+	{"burst_limit_sec", BURST_LIMIT, 0, 1, 1, STAT_BURST},
+	{"bursting_sec", BURSTING, 0, 1, 1, STAT_BURST},
+	{"effective", CPU_EFFECTIVE, 0, 1, 1, CGS_CPU | STAT_BURST},
+	{"nwait", NWAIT, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
 	{"usage", CPU_USAGE, 0, 1, 1, CGS_CPU},
-	{"value", CPU_CAP, 0, 1, 1, CGS_CPU},
+	{"value", CPU_CAP, 0, 1, 1, CGS_CPU | STAT_BURST},
 	{"zonename", ZONENAME, 0, 1, 1, 0},
 };
 static const struct stat lwps[] = {V("usage", CGV_LWPS, CGS_LWPS), V("value", CGV_LWPS_CAP, CGS_LWPS), {"zonename", ZONENAME, 0, 1, 1, 0}};
@@ -118,7 +122,7 @@ unsigned kstat_needs(const struct kstat_pattern *p, size_t n, bool *rate)
 				if (!kstat_match(&p[i], KS_STAT, groups[g].stats[k].name))
 					continue;
 				needs |= groups[g].stats[k].needs;
-				*rate |= groups[g].stats[k].how == CPU_USAGE;
+				*rate |= groups[g].stats[k].how == CPU_USAGE || groups[g].stats[k].how == NWAIT;
 			}
 		}
 	}
@@ -133,14 +137,25 @@ static uint64_t percent(uint64_t part, uint64_t whole)
 								   : (uint64_t)((double)part * 100 / (double)whole + 0.5);
 }
 
-/* Seconds of the periods in which the zone was, or was not, held back. */
+/* Seconds that the zone was above its baseline, or below; without one those of the periods in which it was held back, or not. */
 static uint64_t periods(const struct stat_zone *z, bool above)
 {
+	if (z->burst.on)
+		return (above ? z->burst.above_ns : z->burst.below_ns) / 1000000000;
+
 	uint64_t all = z->now[CGV_PERIODS], hit = z->now[CGV_THROTTLED], us = z->now[CGV_CPU_PERIOD];
 
 	if (all >= CGV_NONE || hit >= CGV_NONE || us >= CGV_NONE)
 		return CGV_UNKNOWN;
 	return (above ? hit : all > hit ? all - hit : 0) * us / 1000000;
+}
+
+/* Run queues on which threads waited for the cap, as a mean over the interval: so many threads at the least. */
+static uint64_t waiting(const struct stat_sample *s, const struct stat_zone *z)
+{
+	uint64_t us = stat_grown(s, z, CGV_THROTTLED_US), all = (s->now_ns - s->before_ns) / 1000;
+
+	return us >= CGV_NONE || !all ? CGV_UNKNOWN : (us + all / 2) / all;
 }
 
 /* false: not counted here. */
@@ -159,7 +174,14 @@ static bool value_of(const struct stat_sample *s, const struct stat_zone *z, con
 		it->kind = KV_TEXT;
 		it->text = z->name ? z->name : z->uuid;
 		return true;
-	case CPU_CAP: v = percent(z->now[CGV_CPU_QUOTA], z->now[CGV_CPU_PERIOD]); break;
+	case CPU_CAP:
+		v = z->burst.on ? (z->burst.cap ?: CGV_NONE) : percent(z->now[CGV_CPU_QUOTA], z->now[CGV_CPU_PERIOD]);
+		break;
+	case BASELINE: v = z->burst.on ? z->burst.baseline : CGV_UNKNOWN; break;
+	case BURST_LIMIT: v = z->burst.on ? z->burst.limit_ns / 1000000000 : CGV_UNKNOWN; break;
+	case BURSTING: v = z->burst.on ? z->burst.spent_ns / 1000000000 : CGV_UNKNOWN; break;
+	case NWAIT: v = waiting(s, z); break;
+	case CPU_EFFECTIVE: v = z->now[CGV_CPU_QUOTA] == CGV_NONE ? CGV_NONE : percent(z->now[CGV_CPU_QUOTA], z->now[CGV_CPU_PERIOD]); break;
 	case CPU_USAGE: v = percent(stat_grown(s, z, CGV_CPU), (s->now_ns - s->before_ns) / 1000); break;
 	case ABOVE: v = periods(z, true); break;
 	case BELOW: v = periods(z, false); break;
@@ -215,8 +237,8 @@ static int statistics(const struct walk *w, const struct group *g, const struct 
 	size_t a = 0, b = 0;
 	int r = 0;
 
-	/* a zone without a cap has no caps:*:cpucaps_zone_*, as on illumos */
-	if (g->stats == cpucaps && z->now[CGV_CPU_QUOTA] == CGV_NONE)
+	/* a zone without cap and baseline has no caps:*:cpucaps_zone_*, as on illumos */
+	if (g->stats == cpucaps && z->now[CGV_CPU_QUOTA] == CGV_NONE && !z->burst.on)
 		return 0;
 	while (r >= 0 && (a < g->n || b < ARRAY_LEN(every))) {
 		bool own = b == ARRAY_LEN(every) || (a < g->n && strcmp(g->stats[a].name, every[b]) < 0);

@@ -18,12 +18,19 @@
 #include "kern/cgroup_stat.h"
 #include "kern/hoststat.h"
 
+#define STAT_BURST (1u << 16) /* beside CGS_*: what the zones' workers keep */
+
 struct stat_zone {
 	char uuid[37];
 	char *name, *alias; /* the caller's to fill when NULL; freed here. alias may stay NULL */
 	uint64_t zoneid, boot_ns;
 	pid_t init;
 	uint64_t now[CGV_COUNT], before[CGV_COUNT]; /* before is 0 for one that came since the last sample */
+	/* Of a zone with a cpu_baseline (STAT_BURST), the caller's to fill anew each time; percent, ns. */
+	struct stat_burst {
+		bool on;
+		uint64_t cap, baseline, effective, limit_ns, spent_ns, above_ns, below_ns;
+	} burst;
 	struct cg_files *files;
 	bool taken;
 };

@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "kern/owner.h"
 #include "model/vm.h"
+#include "zone/burst.h"
 
 #define MIB (1ULL << 20)
 
@@ -66,7 +67,7 @@ int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, stru
 
 int limits_get(const struct cg_host *h, const char *uuid, pid_t init, struct limits *out, struct err *e)
 {
-	struct limits l = {.locked = UINT64_MAX};
+	struct limits l = {.locked = UINT64_MAX, .cpu_baseline = UINT64_MAX, .cpu_burst_time = UINT64_MAX};
 	struct rlimit rl;
 	int r = cg_usage(h, uuid, &l.usage, e);
 
@@ -85,6 +86,18 @@ int limits_get(const struct cg_host *h, const char *uuid, pid_t init, struct lim
 	}
 	*out = l;
 	return 0;
+}
+
+void limits_burst(const char *run, const char *uuid, struct limits *l)
+{
+	struct burst b;
+
+	if (burst_read(run, uuid, &b) < 0)
+		return;
+	l->cpu_cap = b.conf.cap ? b.conf.cap : UINT64_MAX;
+	l->cpu_baseline = b.conf.baseline;
+	l->cpu_burst_time = b.conf.limit_ns / 1000000000;
+	l->bursting = b.spent_ns / 1000000000;
 }
 
 struct lock {

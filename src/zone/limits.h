@@ -25,10 +25,13 @@ uint64_t limits_generation(const struct ctx *c);
 struct limits {
 	uint64_t cpu_shares, cpu_cap /* % of one CPU */, memory, memory_and_swap /* bytes */, lwps;
 	uint64_t locked; /* bytes each process may lock: init's hard limit; UINT64_MAX too when nothing runs */
+	uint64_t cpu_baseline, cpu_burst_time, bursting; /* limits_burst(): percent, seconds; none: UINT64_MAX */
 	struct cg_usage usage;
 };
 /* init: pid of the zone's init in the global zone, 0 = not running. -ENOENT: the zone has no cgroups. */
 int limits_get(const struct cg_host *h, const char *uuid, pid_t init, struct limits *out, struct err *e);
+/* What the kernel does not know of a running zone with a cpu_baseline: that, and its whole cap. run: as in ctx. */
+void limits_burst(const char *run, const char *uuid, struct limits *l);
 
 /*
  * RLIMIT_MEMLOCK of every process of a running zone. Lowering always works; where the kernel lets nobody here raise a

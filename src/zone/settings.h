@@ -6,6 +6,7 @@
 #ifndef CLOISTER_ZONE_SETTINGS_H
 #define CLOISTER_ZONE_SETTINGS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/ctx.h"
@@ -15,6 +16,9 @@
 
 /* The value of a line, or dflt if there is none or it is no number. Libc only. */
 uint64_t settings_u64(const char *text, const char *name, uint64_t dflt);
+
+/* The text of a line, NUL behind it: 0, -ENOENT, -E2BIG. Libc only. */
+int settings_text(const char *text, const char *name, char *out, size_t size);
 
 /* Replaces the file of a zone whose run directory is there. */
 int settings_put(const struct ctx *c, const char *uuid, const char *text, struct err *e);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
@@ -18,6 +19,7 @@
 #include "kern/pidfd.h"
 #include "kern/plain.h"
 #include "kern/sock.h"
+#include "zone/console.h"
 #include "zone/run.h"
 #include "zoneadmd/zoneadmd.h"
 
@@ -254,6 +256,11 @@ static int adopt(int status, struct err *e)
 	if (init_fd < 0)
 		return err_set(e, ESRCH, "the zone is not running");
 	from_worker(run_dir, &build_ns, &master, &listener);
+	/* The worker died too, and the console with it. But a worker has other work: it gets a line that leads nowhere. */
+	if (master < 0)
+		master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (listener < 0)
+		listener = sock_listen(run_dir, CONSOLE_SOCK, NULL);
 	r = write_zone(&z, run_dir, &rz.init, rz.boot_ns, e);
 	/* What init had to say was lost with the keeper: nobody shall wait for it. */
 	if (r == 0 && z.notify)

@@ -15,7 +15,7 @@
 #include "zoneadmd/part.h"
 #include "zoneadmd/zoneadmd.h"
 
-static const struct part *const parts[] = {&part_console, &part_events};
+static const struct part *const parts[] = {&part_console, &part_events, &part_burst};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct worker w; /* what it was started with */
@@ -23,7 +23,7 @@ static bool off[PARTS]; /* could not start */
 static bool keeper = true, init = true;
 
 /* Text of the settings, "" if there are none: each part then has its defaults. */
-static int settings_text(char *text)
+static int settings_read(char *text)
 {
 	_fd_ int fd = openat(FD_RUN, SETTINGS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, SETTINGS_MAX);
@@ -36,7 +36,7 @@ static int settings_text(char *text)
 int worker_settings(void)
 {
 	char text[SETTINGS_MAX + 1];
-	int r = settings_text(text);
+	int r = settings_read(text);
 
 	for (int i = 0; i < PARTS && r == 0; i++)
 		if (!off[i] && parts[i]->settings)

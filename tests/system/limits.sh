@@ -102,7 +102,6 @@ eq "no privileged value is left" "$(p cpu-cap)" ""
 check "locked memory is lowered on what runs" vmadm update "$z" max_locked_memory=2
 eq "in the kernel" "$(p max-locked-memory)" $((2 << 20))
 fails 1 'whole number of MiB' prctl -n zone.max-swap -r -v 1000001 -i zone lim
-fails 1 'bursting' prctl -n zone.cpu-baseline -i zone lim
 fails 2 'no such resource control' prctl -n zone.nothing -i zone lim
 check "stop" vmadm stop -F "$z"
 fails 1 'No controllable process' prctl -i zone lim

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the worker of a zone has to know of its record (zone/settings.h). A zone that wants nothing of it has no lines. */
+#include <errno.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "kern/cgroup.h"
+#include "model/vm.h"
+#include "node/settings.h"
+#include "zone/settings.h"
+
+static void bursting(const struct vm *v, const json_t *rec, struct buf *out)
+{
+	int64_t baseline = vm_int(rec, "cpu_baseline", 0);
+	const char *cpu = v->cg.v1[CG_CPU][0] ? v->cg.v1[CG_CPU] : v->cg.v2;
+
+	if (!baseline)
+		return;
+	buf_printf(out, "cpu_baseline %lld\ncpu_burst_time %lld\ncpu_cap %lld\ncpus %d\n", (long long)baseline,
+		   (long long)vm_int(rec, "cpu_burst_time", 0), (long long)vm_int(rec, "cpu_cap", 0), get_nprocs());
+	buf_printf(out, "cpu_v2 %d\ncpu_dir %s/%s/%s\nuse_dir %s/%s/%s\n", !v->cg.v1[CG_CPU][0], cpu, v->cg.root, v->uuid, v->cg.v2,
+		   v->cg.root, v->uuid);
+}
+
+char *settings_of(const struct vm *v, const json_t *rec)
+{
+	_buf_ struct buf out = BUF_INIT;
+
+	bursting(v, rec, &out);
+	return out.len ? xstrdup(buf_str(&out)) : NULL;
+}
+
+int settings_live(struct vm *v, const json_t *rec, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/" SETTINGS_FILE, v->c->node.run, v->uuid);
+	_free_ char *text = settings_of(v, rec);
+	uint64_t base = (uint64_t)vm_int(rec, "cpu_baseline", 0);
+	struct err te = ERR_INIT;
+	int r;
+
+	if (!text && access(path, F_OK) < 0)
+		return 0;
+	r = settings_put(v->c, v->uuid, text ?: "", e);
+	if (r == 0)
+		r = settings_tell(v->c, v->uuid, &te);
+	/* nobody watches it now: the next worker goes on where the last one was; until then it has what it always has */
+	if (r == -ESRCH && base)
+		return cg_set_cpu_cap(&v->cg, v->uuid, base, e);
+	if (r == -ESRCH)
+		return 0;
+	if (r < 0 && e && te.code)
+		*e = te;
+	return r;
+}
