@@ -61,6 +61,22 @@ static int undo_row(struct ctx *c, void *op, struct err *e)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* The making of the zone's namespaces, by zoneadmd, runs beside both too. */
+static int do_zone(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = ((struct create *)op)->v;
+
+	return vm_bool(v->rec, "autoboot", true) ? vm_begin_zone(v, 0, e) : 0;
+}
+
+static int undo_boot(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = ((struct create *)op)->v;
+	int r = vm_halt_zone(v, e);
+
+	return r < 0 ? r : vm_logs_remove(v, e);
+}
+
 static int do_root(struct ctx *c, void *op, struct err *e)
 {
 	struct create *o = op;
@@ -94,14 +110,6 @@ static int do_boot(struct ctx *c, void *op, struct err *e)
 	return vm_boot_zone(v, 0, e);
 }
 
-static int undo_boot(struct ctx *c, void *op, struct err *e)
-{
-	struct vm *v = ((struct create *)op)->v;
-	int r = vm_halt_zone(v, e);
-
-	return r < 0 ? r : vm_logs_remove(v, e);
-}
-
 static int do_done(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = ((struct create *)op)->v;
@@ -112,6 +120,7 @@ static int do_done(struct ctx *c, void *op, struct err *e)
 
 static const struct step create_steps[] = {
 	{"create-row", do_row, undo_row},
+	{"create-zone", do_zone, undo_boot},
 	{"create-root", do_root, undo_root},
 	{"create-record", do_record, NULL},
 	{"create-boot", do_boot, undo_boot},

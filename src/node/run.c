@@ -14,16 +14,9 @@
 #include "node/vmops.h"
 #include "zone/limits.h"
 
-struct boot {
-	struct vm *v;
-	struct zspec z;
-	bool have_spec;
-};
-
 static int do_cgroup(struct ctx *c, void *op, struct err *e)
 {
-	struct boot *b = op;
-	struct vm *v = b->v;
+	struct vm *v = op;
 	int r = vm_need_cg(v, e);
 
 	if (r == 0)
@@ -42,31 +35,32 @@ static int do_cgroup(struct ctx *c, void *op, struct err *e)
 /* Everything that runs or could: also what a command killed half way through a boot left behind. */
 static int undo_cgroup(struct ctx *c, void *op, struct err *e)
 {
-	struct boot *b = op;
+	struct vm *v = op;
 
-	if (vm_need_cg(b->v, e) < 0)
+	zone_ahead_done(&v->ahead);
+	if (vm_need_cg(v, e) < 0)
 		return -e->code;
-	return zone_teardown(c, &b->v->cg, b->v->uuid, e);
+	return zone_teardown(c, &v->cg, v->uuid, e);
 }
 
 static int do_limits(struct ctx *c, void *op, struct err *e)
 {
-	struct boot *b = op;
+	struct vm *v = op;
 
-	return limits_apply(c, &b->v->cg, b->v->rec, e);
+	return limits_apply(c, &v->cg, v->rec, e);
 }
 
 static int do_devices(struct ctx *c, void *op, struct err *e)
 {
-	struct boot *b = op;
+	struct vm *v = op;
 	struct cg_dev *cg = NULL;
 	struct zdev *dev = NULL;
 	unsigned ndev = 0;
 	size_t ncg;
-	int r = vm_devices(b->v->rec, &cg, &ncg, &dev, &ndev, e);
+	int r = vm_devices(v->rec, &cg, &ncg, &dev, &ndev, e);
 
 	if (r == 0)
-		r = cg_set_devices(&b->v->cg, b->v->uuid, cg, ncg, e);
+		r = cg_set_devices(&v->cg, v->uuid, cg, ncg, e);
 	for (unsigned i = 0; i < ndev; i++)
 		free(dev[i].name);
 	free(dev);
@@ -76,35 +70,53 @@ static int do_devices(struct ctx *c, void *op, struct err *e)
 
 static int do_spec(struct ctx *c, void *op, struct err *e)
 {
-	struct boot *b = op;
-	uint64_t restarts = b->z.init_restarts;
-	int r = vm_spec(b->v, &b->z, e);
+	struct vm *v = op;
+	uint64_t restarts = v->spec->init_restarts;
+	int r = vm_spec(v, v->spec, e);
 
-	b->have_spec = true;
-	b->z.init_restarts = restarts;
-	b->v->awaited = b->z.notify;
+	v->spec->init_restarts = restarts;
+	v->awaited = v->spec->notify;
 	return r;
+}
+
+static int do_begin(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+
+	return zone_begin(c, v->spec, &v->ahead, e);
 }
 
 static int do_zone(struct ctx *c, void *op, struct err *e)
 {
-	struct boot *b = op;
+	struct vm *v = op;
 
-	return zone_boot(c, &b->z, &b->v->ahead, &b->v->run, e);
+	return zone_boot(c, v->spec, &v->ahead, &v->run, e);
 }
 
-static const struct step boot_steps[] = {
+/* From boot-begin on zoneadmd makes the zone's namespaces beside us. Its init joins cgroups that the limits come to. */
+static const struct step begin_steps[] = {
 	{"boot-cgroup", do_cgroup, undo_cgroup},
+	{"boot-spec", do_spec, NULL},
+	{"boot-begin", do_begin, NULL},
 	{"boot-limits", do_limits, NULL},
 	{"boot-devices", do_devices, NULL},
-	{"boot-spec", do_spec, NULL},
-	{"boot-zone", do_zone, NULL},
 };
 
-int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
+static const struct step zone_steps[] = {
+	{"boot-zone", do_zone, undo_cgroup},
+};
+
+static void spec_done(struct vm *v)
 {
-	struct boot b = {.v = v, .z.init_restarts = init_restarts};
-	_free_ char *what = xprintf("boot %s", v->uuid);
+	if (v->spec)
+		zspec_done(v->spec);
+	free(v->spec);
+	v->spec = NULL;
+}
+
+int vm_begin_zone(struct vm *v, uint64_t init_restarts, struct err *e)
+{
+	_free_ char *what = xprintf("begin %s", v->uuid);
 	int r;
 
 	if (!v->brand)
@@ -115,16 +127,31 @@ int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	r = v->ahead.pid ? 0 : vm_find_cg(v, e);
+	r = v->ahead.go >= 0 ? 0 : vm_find_cg(v, e);
 	if (r < 0)
 		return r;
-	if (v->ahead.pid == 0)
+	if (v->ahead.go < 0)
 		zone_start_ahead(v->c, &v->cg, v->uuid, &v->ahead);
 	r = vm_need_store(v, e);
+	if (r < 0)
+		return r;
+	spec_done(v);
+	v->spec = xalloc(sizeof *v->spec);
+	v->spec->init_restarts = init_restarts;
+	r = steps_run(v->c, what, begin_steps, ARRAY_LEN(begin_steps), v, e);
+	if (r < 0)
+		spec_done(v);
+	return r;
+}
+
+int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
+{
+	_free_ char *what = xprintf("boot %s", v->uuid);
+	int r = v->spec ? 0 : vm_begin_zone(v, init_restarts, e);
+
 	if (r == 0)
-		r = steps_run(v->c, what, boot_steps, ARRAY_LEN(boot_steps), &b, e);
-	if (b.have_spec)
-		zspec_done(&b.z);
+		r = steps_run(v->c, what, zone_steps, ARRAY_LEN(zone_steps), v, e);
+	spec_done(v);
 	return r;
 }
 
@@ -132,8 +159,10 @@ int vm_halt_zone(struct vm *v, struct err *e)
 {
 	struct err we = ERR_INIT;
 	struct zone_run end;
-	int w, r = vm_need_cg(v, e);
+	int w, r;
 
+	zone_ahead_done(&v->ahead);
+	r = vm_need_cg(v, e);
 	if (r == 0)
 		r = zone_end(v->c, &v->cg, v->uuid, v->killed ? &v->run : NULL, &end, e);
 	if (r == 0)

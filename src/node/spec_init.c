@@ -59,8 +59,11 @@ enum init_kind vm_init_kind(struct vm *v)
 		tree = vm_path(v, "root/root");
 	} else {
 		upper = vm_path(v, "root/upper");
-		if (vm_need_image(v, NULL) == 0)
-			tree = xprintf("%s/%s/root", v->c->node.pool, v->image.dataset);
+	}
+	/* shared, or about to be made of the image */
+	if ((upper || access(tree, F_OK) < 0) && vm_need_image(v, NULL) == 0) {
+		free(tree);
+		tree = xprintf("%s/%s/root", v->c->node.pool, v->image.dataset);
 	}
 	if (upper && read_init_link(init, upper, link, sizeof link) == 0)
 		return brand_init_kind(link);

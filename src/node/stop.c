@@ -40,7 +40,7 @@ static int refuse_failed(const struct vm *v, struct err *e)
 int vm_start(struct ctx *c, const char *word, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
-	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE | VM_BOOT, &v, e);
 
 	if (r < 0)
 		return r;

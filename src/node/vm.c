@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "model/vm.h"
 #include "node/lock.h"
 #include "node/provision.h"
@@ -47,12 +49,23 @@ int vm_open_held(struct vm *v, struct err *e)
 	return v->st ? read_record(v, v->uuid, e) : no_such(v->uuid, e);
 }
 
+/* Only a uuid says which zone before the database is open. */
+static void start_ahead(struct vm *v, const char *uuid)
+{
+	_free_ char *running = xprintf("%s/%s/zone", v->c->node.run, uuid);
+
+	if (uuid_valid(uuid) && access(running, F_OK) < 0 && vm_find_cg(v, NULL) == 0)
+		zone_start_ahead(v->c, &v->cg, uuid, &v->ahead);
+}
+
 int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e)
 {
 	int r;
 
 	*v = VM_INIT;
 	v->c = c;
+	if (flags & VM_BOOT)
+		start_ahead(v, word);
 	r = open_state(v, flags, e);
 	if (r < 0)
 		return r;
@@ -63,6 +76,8 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 		return no_such(word, e);
 	if (r < 0)
 		return r;
+	if (v->ahead.go >= 0 && strcmp(word, v->uuid))
+		zone_ahead_done(&v->ahead);
 	if (flags & VM_LOCK) {
 		v->lock = lock_take(c, v->uuid, e);
 		if (v->lock < 0)
@@ -93,6 +108,9 @@ void vm_close(struct vm *v)
 	if (v->have_image)
 		image_done(&v->image);
 	zone_ahead_done(&v->ahead);
+	if (v->spec)
+		zspec_done(v->spec);
+	free(v->spec);
 	store_close(&v->store);
 	state_close(&v->st);
 	json_decref(v->rec);

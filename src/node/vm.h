@@ -31,12 +31,14 @@ struct vm {
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 	struct zone_ahead ahead;
+	struct zspec *spec;       /* between vm_begin_zone() and vm_boot_zone(); owned */
 };
 
 #define VM_INIT ((struct vm){.lock = -1, .ahead = {.go = -1, .reply = -1}})
 #define _vm_    __attribute__((cleanup(vm_close)))
 
-enum { VM_LOOK = 0, VM_LOCK = 1, VM_WRITE = 2 }; /* WRITE opens the database for writing */
+/* WRITE opens the database for writing; BOOT: it is likely to be booted, so zoneadmd is started ahead where it does not run */
+enum { VM_LOOK = 0, VM_LOCK = 1, VM_WRITE = 2, VM_BOOT = 4 };
 
 /* word: uuid, alias or prefix. -ENOENT: "<word>: No such zone configured". */
 int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e);
@@ -73,7 +75,12 @@ bool vm_fs_allowed(const json_t *rec, const char *type);
 /* What a record asks of the host and no zone can have: -ENOTSUP with the reason. */
 int vm_grants_check(const json_t *rec, struct err *e);
 
-/* Cgroups with limits and devices; spec; zoneadmd; zone running. Lock held. */
+/*
+ * Cgroups with limits and devices; spec; zoneadmd, which makes namespaces from now on: all that needs no root. Lock
+ * held. What is begun and not booted ends with vm_halt_zone().
+ */
+int vm_begin_zone(struct vm *v, uint64_t init_restarts, struct err *e);
+/* The zone running; begins it where that was not done. Lock held. */
 int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e);
 /* Everything of the running zone away: processes, cgroups, run directory. Lock held, also when nothing runs. */
 int vm_halt_zone(struct vm *v, struct err *e);

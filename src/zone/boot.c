@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +16,8 @@
 #include "zone/zone.h"
 #include "zone/zoneadmd.h"
 
+#define GIVE_UP_MS 5000
+
 static void remove_stale(const char *run_dir)
 {
 	static const char *const names[] = {"zone", "ended", "halting", "ready", "mounts", "worker", "console.sock", "settings", "seen", "burst"};
@@ -22,26 +27,90 @@ static void remove_stale(const char *run_dir)
 		unlinkat(dir, names[i], 0);
 }
 
+/* The one who spawns stands still until the program has been exec'd, a quarter of a millisecond that a command has better use for. */
+struct spawn {
+	const struct ctx *c;
+	pthread_t thread;
+	bool running;
+	char *uuid, *spec, *sup;
+	int in;
+	pid_t pid;
+	int reply, r;
+	struct err e;
+};
+
+static void *spawn_run(void *arg)
+{
+	struct spawn *s = arg;
+	const char *argv[] = {"zoneadmd", "--boot", s->uuid, s->spec, s->sup, NULL};
+
+	s->r = zoneadmd_spawn(s->c, argv, s->in, &s->pid, &s->reply, &s->e);
+	return NULL;
+}
+
 void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_ahead *a)
 {
-	_free_ char *spec = xprintf("%s/%s/spec", c->node.run, uuid);
-	_free_ char *sup = h ? xprintf("%s/%s/_sup", h->v2, h->root) : NULL;
-	const char *argv[] = {"zoneadmd", "--boot", uuid, spec, sup, NULL};
+	struct spawn *s;
 	int p[2];
 
 	*a = ZONE_AHEAD_INIT;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return;
-	if (zoneadmd_spawn(c, argv, p[0], &a->pid, &a->reply, NULL) == 0)
-		a->go = p[1];
-	else
-		close(p[1]), a->pid = 0;
-	close(p[0]);
+	s = xalloc(sizeof *s);
+	*s = (struct spawn){.c = c, .uuid = xstrdup(uuid), .in = p[0], .reply = -1, .e = ERR_INIT};
+	s->spec = xprintf("%s/%s/spec", c->node.run, uuid);
+	s->sup = h ? xprintf("%s/%s/_sup", h->v2, h->root) : NULL;
+	a->go = p[1];
+	a->spawn = s;
+	s->running = pthread_create(&s->thread, NULL, spawn_run, s) == 0;
+	if (!s->running)
+		spawn_run(s);
+}
+
+/* What has become of the spawning. -ENOENT: nobody has tried. */
+static int spawned(struct zone_ahead *a, struct err *e)
+{
+	struct spawn *s = a->spawn;
+	int r;
+
+	if (!s)
+		return a->go < 0 ? -ENOENT : 0;
+	if (s->running)
+		pthread_join(s->thread, NULL);
+	r = s->r;
+	if (r < 0 && e)
+		*e = s->e;
+	if (r < 0)
+		own_fd(&a->go);
+	a->pid = r < 0 ? 0 : s->pid;
+	a->reply = s->reply;
+	a->spawn = NULL;
+	close(s->in);
+	free(s->uuid);
+	free(s->spec);
+	free(s->sup);
+	free(s);
+	return r;
+}
+
+/* It gives up what it has begun when it hears that there will be no more: nothing of it shall outlive its command's undo. */
+static void await_end(int reply)
+{
+	struct pollfd p = {.fd = reply, .events = POLLIN};
+	char text[512];
+
+	while (poll(&p, 1, GIVE_UP_MS) != 0)
+		if (read(reply, text, sizeof text) <= 0 && errno != EINTR)
+			return;
 }
 
 void zone_ahead_done(struct zone_ahead *a)
 {
+	spawned(a, NULL);
 	own_fd(&a->go);
+	if (a->begun && a->reply >= 0)
+		await_end(a->reply);
+	a->begun = false;
 	own_fd(&a->reply);
 	/* what was spawned has ended long since; who waits for the spec is its child, and hears that none will come */
 	if (a->pid > 0)
@@ -50,30 +119,41 @@ void zone_ahead_done(struct zone_ahead *a)
 	a->pid = 0;
 }
 
-int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e)
+int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct err *e)
 {
 	_free_ char *path = xprintf("%s/spec", z->run_dir);
 	_buf_ struct buf text = BUF_INIT;
-	char answer[128] = "";
 	bool fresh = mkdir(z->run_dir, 0700) == 0;
 	int rc = fresh ? 0 : dir_make(z->run_dir, 0700, e);
 
-	if (rc == 0 && z->log_dir)
-		rc = dir_make(z->log_dir, 0700, e);
 	if (rc < 0)
 		return rc;
 	if (!fresh)
 		remove_stale(z->run_dir);
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
-	if (rc == 0 && z->settings)
-		rc = settings_put(c, z->uuid, z->settings, e);
-	if (rc == 0 && a->pid == 0) {
+	if (rc == 0 && spawned(a, NULL) < 0) {
 		zone_start_ahead(c, NULL, z->uuid, a);
-		if (a->pid == 0)
-			rc = err_sys(e, errno, "start %s/zoneadmd", c->libexec);
+		rc = spawned(a, e);
+		if (rc == -ENOENT)
+			rc = err_sys(e, errno, "pipe to zoneadmd");
 	}
-	if (rc == 0 && write(a->go, "g", 1) != 1)
+	if (rc < 0)
+		return rc;
+	/* one that has ended has said why: zone_boot() hears it */
+	a->begun = write(a->go, "i", 1) == 1 || errno == EPIPE;
+	return a->begun ? 0 : err_sys(e, errno, "tell zoneadmd");
+}
+
+int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e)
+{
+	char answer[128] = "";
+	int rc = a->begun ? 0 : zone_begin(c, z, a, e);
+
+	/* not before: outside of /run, it would outlive a machine that goes down while the zone's root is being made */
+	if (rc == 0 && z->log_dir)
+		rc = dir_make(z->log_dir, 0700, e);
+	if (rc == 0 && write(a->go, "g", 1) != 1 && errno != EPIPE)
 		rc = err_sys(e, errno, "tell zoneadmd");
 	if (rc == 0) {
 		pid_t pid = a->pid;

@@ -44,20 +44,27 @@ int zone_pidfd(const struct zone_run *r, struct err *e);
 
 /*
  * A zoneadmd that waits for its spec: started before there is one, its own start costs nobody time. It touches nothing
- * until zone_boot() sets it going, and ends by itself when the command does. pid 0 = none.
+ * until zone_begin() sets it going, and ends by itself when the command does.
  */
 struct zone_ahead {
 	pid_t pid;
-	int go, reply;
+	int go, reply;        /* go >= 0: there is one */
+	bool begun;           /* it has the spec */
+	struct spawn *spawn;  /* on its way, in a thread of its own */
 };
 #define ZONE_AHEAD_INIT ((struct zone_ahead){.go = -1, .reply = -1})
-/* Best effort: should it fail, zone_boot() does it, and says why it can't. */
+/* Returns at once. Best effort: should it fail, zone_begin() does it again, and says why it can't. */
 void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_ahead *a);
 void zone_ahead_done(struct zone_ahead *a);
 
 /*
- * Writes the spec, starts zoneadmd if there is none ahead, waits until init has been exec'd or something failed. The
- * caller has made cgroups and datasets. On failure nothing of the zone runs and the message is zoneadmd's own.
+ * Writes the spec and starts zoneadmd if there is none ahead: it makes the zone's namespaces while the caller, who has
+ * made the cgroups, goes on to limits and datasets. On failure, and after zone_ahead_done(), nothing of the zone runs.
+ */
+int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct err *e);
+/*
+ * The rest, with all of that there: waits until init has been exec'd or something failed. Begins where that was not
+ * done. On failure nothing of the zone runs and the message is zoneadmd's own.
  */
 int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e);
 /* What logins of a running zone are limited to from now on (they read the spec): max_locked_memory. */

@@ -175,7 +175,7 @@ static int program_folder(char *out, size_t n)
 }
 
 /* The command has started us ahead of its own work, and does not always get as far as a spec. */
-static int await_spec(const char *spec, struct err *e)
+static int await_spec(struct boot *b, const char *spec, struct err *e)
 {
 	_fd_ int fd = -1;
 	ssize_t n;
@@ -186,8 +186,9 @@ static int await_spec(const char *spec, struct err *e)
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(0);
+	b->go = fcntl(FD_SPEC, F_DUPFD_CLOEXEC, FD_FREE);
 	fd = open(spec, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	if (fd < 0 || b->go < 0)
 		return err_sys(e, errno, "%s", spec);
 	return dup2(fd, FD_SPEC) < 0 ? err_sys(e, errno, "%s", spec) : 0;
 }
@@ -195,7 +196,7 @@ static int await_spec(const char *spec, struct err *e)
 int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
-		.status = FD_STATUS, .run_dir = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
+		.status = FD_STATUS, .run_dir = -1, .go = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
 		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1,
 	};
 	struct err e = ERR_INIT;
@@ -208,7 +209,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 	if (!e.code && (fd_cloexec(FD_STATUS, 1) < 0 || program_folder(libexec, sizeof libexec) < 0))
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.libexec = libexec;
-	if (!e.code && await_spec(spec, &e) == 0)
+	if (!e.code && await_spec(&b, spec, &e) == 0)
 		boot(&b, &e);
 	steps_tell(&b);
 	say_err(FD_STATUS, &e);

@@ -7,6 +7,7 @@
  *	clone3 ────────────────────────────────▶ user, pid, net, ipc, uts namespaces; in its v2 cgroup
  *	maps ids                                 joins its v1 cgroups
  *	'g' ───────────────────────────────────▶ becomes root of its user namespace, new cgroup namespace
+ *	the command's second letter: up to here it was still making root and limits
  *	root, /dev                          ◀── done
  *	proc, sys, cgroup2, mqueue inside init's namespaces; masks; mounts of the spec
  *	pivot_root: the host is gone from here
@@ -170,6 +171,21 @@ static int stage_ids(struct boot *b, struct err *e)
 	return 0;
 }
 
+/* What is made up to here needs the spec and the cgroup in v2 alone, and so is made beside what the command makes. */
+static int stage_go(struct boot *b, struct err *e)
+{
+	ssize_t n;
+	char c;
+
+	do
+		n = read(b->go, &c, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		return err_set(e, ECANCELED, "the command has given up");
+	own_fd(&b->go);
+	return 0;
+}
+
 static int stage_root(struct boot *b, struct err *e)
 {
 	int r = build_own(b, e);
@@ -247,6 +263,7 @@ static const struct {
 	{"zone-namespaces", "namespaces", stage_namespaces},
 	{"zone-init", "namespaces", stage_init},
 	{"zone-ids", "user ids", stage_ids},
+	{"zone-go", "wait for the command", stage_go},
 	{"zone-root", "root", stage_root},
 	{"zone-dev", "/dev", build_dev},
 	{"zone-kernel", "kernel filesystems", stage_kernel},

@@ -59,7 +59,7 @@ static bool same_words(const char *a, const char *b)
 	}
 }
 
-int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e)
+int sysctls_set(const struct zspec *z, int proc, struct err *e)
 {
 	for (unsigned i = 0; i < z->nsysctls; i++) {
 		const struct zsysctl *s = &z->sysctls[i];
@@ -68,8 +68,6 @@ int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e)
 		char now[256];
 		ssize_t n;
 
-		if (!strncmp(s->name, "user/", 5) != user)
-			continue;
 		if (strstr(s->name, ".."))
 			return err_set(e, EINVAL, "sysctl %s", s->name);
 		fd = openat(proc, path, O_RDWR | O_CLOEXEC | O_NOCTTY);
@@ -86,24 +84,6 @@ int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e)
 			return err_set(e, ERANGE, "sysctl %s: asked for %s, the kernel holds %s", s->name, s->value, now);
 	}
 	return 0;
-}
-
-/*
- * By euid, not by capability, does the kernel let somebody write the sysctls of an IPC namespace: it has to be the
- * root of the user namespace that owns it.
- */
-static int ipc_sysctls(struct boot *b, struct err *e)
-{
-	int r = 0;
-
-	if (!b->z.nsysctls)
-		return 0;
-	if (seteuid(b->z.id_base) < 0)
-		return err_sys(e, errno, "become the zone's root");
-	r = sysctls_set(&b->z, b->proc, false, e);
-	if (seteuid(0) < 0)
-		return err_sys(e, errno, "become root again");
-	return r;
 }
 
 static int mount_in(struct boot *b, const char *type, const char *source, bool ro, int *keep, int dir, const char *name,
@@ -296,11 +276,7 @@ int build_kernel(struct boot *b, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = ns_lo_up(e);
-	if (r == 0)
-		r = filesystems(b, e);
-	if (r == 0)
-		r = ipc_sysctls(b, e);
+	r = filesystems(b, e);
 	back = leave(b, r == 0 ? e : NULL);
 	if (r == 0)
 		r = back;

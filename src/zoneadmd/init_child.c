@@ -26,6 +26,7 @@
 #include "base/own.h"
 #include "kern/mount.h"
 #include "kern/path.h"
+#include "kern/ns.h"
 #include "kern/sock.h"
 #include "kern/sig.h"
 #include "zoneadmd/zoneadmd.h"
@@ -79,14 +80,18 @@ static int settle(const struct boot *b, int sock, struct err *e)
 	return 0;
 }
 
-/* Limits of the user namespace can be set by its root with CAP_SYS_RESOURCE, which is about to go for good. */
+/*
+ * What is asked of the namespaces themselves is done here, while the keeper makes the mounts. Limits of the user namespace
+ * can be set by its root with CAP_SYS_RESOURCE, which is about to go for good; the sysctls of an IPC namespace, by euid
+ * and not by capability, by the root of the user namespace that owns it.
+ */
 static int become_root(const struct zspec *z, int proc, struct err *e)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(e, errno, "become the zone's root");
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, errno, "new cgroup namespace");
-	return sysctls_set(z, proc, true, e);
+	return sysctls_set(z, proc, e) < 0 || ns_lo_up(e) < 0 ? -e->code : 0;
 }
 
 static int names(const struct zspec *z, struct err *e)
@@ -263,9 +268,7 @@ static int inside(struct boot *b, struct err *e)
 	}
 	if (b->z.docker)
 		add_home(&b->z, as ? as->home : "/root");
-	r = names(&b->z, e);
-	if (r == 0)
-		r = init_files(&b->z, e);
+	r = init_files(&b->z, e);
 	if (r == 0)
 		r = stdio(&b->z, e);
 	if (r == 0)
@@ -288,6 +291,8 @@ void init_child(struct boot *b, int sock)
 	if (settle(b, sock, &e) < 0 || sock_recv_fd(SOCK, &proc) != 'g' || become_root(&b->z, proc, &e) < 0)
 		fail(&e);
 	own_fd(&proc);
+	if (names(&b->z, &e) < 0)
+		fail(&e);
 	done();
 	go = hear();
 	if (go != 'm' && go != 'l')

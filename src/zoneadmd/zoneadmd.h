@@ -34,6 +34,7 @@ struct boot {
 	uint64_t told_ns;      /* when the command last heard of steps */
 	struct buf steps;      /* of which it has not heard yet */
 	int status;            /* to the command: steps, then the verdict */
+	int go;                /* from the command: its second letter, the root is there */
 	int host;              /* pidfd of the command: the way back to the host's namespaces */
 	bool in_sup;           /* born in the v2 cgroup of supervisors */
 	int run_dir;           /* the host's, opened before its mounts are left */
@@ -80,11 +81,10 @@ int build_cover(struct boot *b, bool folder, int on, struct err *e);
 /* The zone's proc, not yet attached; b->proc. */
 int build_proc(struct boot *b, struct err *e);
 /*
- * Those of the spec, read back. user: the ones of the caller's user namespace ("user/…"), else the others. proc is the
- * zone's: in the host's each zone would leave names that all hash alike, and every zone that starts would look through
- * those of all.
+ * Those of the spec, read back, by the root of the zone's namespaces. proc is the zone's: in the host's each zone would
+ * leave names that all hash alike, and every zone that starts would look through those of all.
  */
-int sysctls_set(const struct zspec *z, int proc, bool user, struct err *e);
+int sysctls_set(const struct zspec *z, int proc, struct err *e);
 /* build_mount.c: what the spec lists, and /.zonecontrol. */
 int build_mounts(struct boot *b, struct err *e);
 int build_live(struct boot *b, struct err *e);
@@ -127,8 +127,9 @@ void steps_tell(struct boot *b);
 
 /* boot.c: --boot and --adopt: from the command's request to a keeper that keeps; do not return on success. */
 /*
- * Waits for a letter on FD_SPEC first, then opens spec in its place; ends if there comes none. sup: the v2 cgroup of
- * supervisors to be born in, NULL = it may not be there yet.
+ * Waits for a letter on FD_SPEC first, then opens spec in its place; ends if there comes none. The second letter says
+ * that the rest is there too: the zone's root, its limits. sup: the v2 cgroup of supervisors to be born in, NULL = it
+ * may not be there yet.
  */
 int boot_main(const char *uuid, const char *spec, const char *sup);
 int adopt_main(const char *uuid);

@@ -79,7 +79,7 @@ check "power-off from inside" await 15 eval '[ "$(vmstate "$z")" = stopped ]'
 eq "leaves it off for good" "$(vmadm get "$z" | jq .autoboot)" false
 
 # every stage of zoneadmd, killed and failing
-for s in namespaces init ids root dev kernel mounts pivot exec; do
+for s in namespaces init ids go root dev kernel mounts pivot exec; do
 	for how in kill error; do
 		CLOISTER_FAIL="zone-$s:$how" run vmadm start "$z"
 		check "zone-$s:$how: start fails" test "$RC" -gt 0 -a "$RC" -lt 128
