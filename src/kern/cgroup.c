@@ -287,6 +287,18 @@ static int join_path(char out[256], const struct cg_host *h, int ctl, const char
 	return 1;
 }
 
+/* Of a zone with limits in a hierarchy where most have none. */
+static bool own_of(const struct cg_host *h, const char *mount, const char *uuid, char out[256])
+{
+	static const enum cg_ctl ctls[] = {CG_BLKIO, CG_CPUSET};
+	char own[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(ctls); i++)
+		if (!strcmp(h->v1[ctls[i]], mount) && cgi_own_there(h, ctls[i], uuid))
+			return join_path(out, h, (int)ctls[i], cgi_own(uuid, own), "tasks");
+	return false;
+}
+
 int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, char out[CG_JOIN_MAX][256])
 {
 	const char *sub = p == CG_PLACE_SUP ? "_sup" : uuid;
@@ -308,6 +320,8 @@ int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, ch
 	for (unsigned i = 0; i < h->nother; i++) {
 		if (p == CG_PLACE_SUP)
 			snprintf(out[n++], 256, "%s/tasks", h->other[i]);
+		else if (own_of(h, h->other[i], uuid, out[n]))
+			n++;
 		else if (strlen(h->other[i]) + strlen(h->root) + sizeof "//_zones/tasks" <= 256)
 			snprintf(out[n++], 256, "%.64s/%.170s/_zones/tasks", h->other[i], h->root);
 	}

@@ -96,6 +96,13 @@ int cg_set_cpu_cap(const struct cg_host *h, const char *uuid, uint64_t percent, 
 int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t phys_and_swap, struct err *e); /* bytes; 0 = none */
 int cg_set_pids(const struct cg_host *h, const char *uuid, uint64_t max, struct err *e); /* 0 = none */
 /*
+ * I/O: ceilings a second on all these devices together, 0 = none, and a weight, 0 = as everybody. -ENOTSUP with a hint when
+ * no scheduler of a device weighs.
+ */
+enum { CG_IO_READ_BPS, CG_IO_WRITE_BPS, CG_IO_READ_IOPS, CG_IO_WRITE_IOPS, CG_IO_CEILINGS };
+struct cg_io { uint64_t ceiling[CG_IO_CEILINGS], weight; bool weight_given; };
+int cg_set_io(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e);
+/*
  * What the kernel holds. Limits: UINT64_MAX = none (cpu_cap: 0 = none). swap_limit bounds memory and swap together and
  * is UINT64_MAX where swap is not accounted. A zone without cgroups is -ENOENT.
  */

@@ -38,6 +38,12 @@ int cgi_number_of(const char *text, uint64_t *out);
 int cgi_write_read(const char *path, const char *text, char *out, size_t n);
 /* The value behind "key " in a file of such lines. */
 int cgi_keyed(const char *path, const char *key, uint64_t *out);
+/* cgroup_own.c: "_zones/<uuid>", the place of a zone with a cgroup of its own where the others have none; is it there? */
+const char *cgi_own(const char *uuid, char out[64]);
+bool cgi_own_there(const struct cg_host *h, enum cg_ctl ctl, const char *uuid);
+int cgi_own_make(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, struct err *e);
+/* All of the zone's processes into it; none run at boot. */
+int cgi_own_enter(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, struct err *e);
 /* Waits until "key value" is what cgroup.events says; -ETIME after ms, -ENOENT if it is gone. */
 int cgi_wait(const char *path, const char *key, uint64_t value, int ms);
 

@@ -255,6 +255,8 @@ int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, 
 	uint64_t end = clock_mono_ns() + (uint64_t)(deadline_ms > 0 ? deadline_ms : 0) * 1000000;
 	_free_ char *rescue = xprintf("_rescue/%s", uuid);
 	char p[CGI_PATH];
+	static const enum cg_ctl owns[] = {CG_BLKIO, CG_CPUSET};
+	char own[64];
 	struct err first = ERR_INIT;
 	int r = 0, rr;
 
@@ -279,6 +281,13 @@ int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, 
 		rr = remove_in(h, (int)cgi_limits[i], uuid, end, r == 0 ? &first : NULL);
 		r = r == 0 ? rr : r;
 		rr = remove_in(h, (int)cgi_limits[i], rescue, end, r == 0 ? &first : NULL);
+		r = r == 0 ? rr : r;
+	}
+	cgi_own(uuid, own);
+	for (size_t i = 0; i < ARRAY_LEN(owns); i++) {
+		if (!h->v1[owns[i]][0])
+			continue;
+		rr = remove_in(h, (int)owns[i], own, end, r == 0 ? &first : NULL);
 		r = r == 0 ? rr : r;
 	}
 	if (r == 0)

@@ -107,6 +107,9 @@ static void derive_memory(json_t *rec, const json_t *old, const json_t *given, u
 /* Defaults of what is absent, and the clamps that are not memory's. */
 static void fill(json_t *rec, unsigned brand)
 {
+	/* 0 takes these away */
+	static const char *const none[] = {"cpu_cap", "cpu_baseline", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops",
+					   "memory_reservation"};
 	size_t n;
 	const struct prop *p = prop_all(&n);
 	json_t *o;
@@ -124,10 +127,9 @@ static void fill(json_t *rec, unsigned brand)
 	}
 	if (vm_int(rec, "cpu_shares", 0) > 65535)
 		set_int(rec, "cpu_shares", 65535);
-	if (vm_int(rec, "cpu_cap", 1) == 0)
-		json_object_del(rec, "cpu_cap");
-	if (vm_int(rec, "cpu_baseline", 1) == 0)
-		json_object_del(rec, "cpu_baseline");
+	for (i = 0; i < ARRAY_LEN(none); i++)
+		if (vm_int(rec, none[i], 1) == 0)
+			json_object_del(rec, none[i]);
 	nics_fill(json_object_get(rec, "nics"), brand == B_LX);
 	json_array_foreach(json_object_get(rec, "devices"), i, o)
 	{

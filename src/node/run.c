@@ -9,6 +9,7 @@
 #include "base/steps.h"
 #include "model/vm.h"
 #include "node/exit.h"
+#include "node/io.h"
 #include "node/tables.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -46,8 +47,9 @@ static int undo_cgroup(struct ctx *c, void *op, struct err *e)
 static int do_limits(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
+	int r = limits_apply(c, &v->cg, v->rec, e);
 
-	return limits_apply(c, &v->cg, v->rec, e);
+	return r < 0 ? r : io_apply(v, v->rec, true, e);
 }
 
 static int do_devices(struct ctx *c, void *op, struct err *e)

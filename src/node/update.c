@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/io.h"
 #include "node/live.h"
 #include "node/lock.h"
 #include "node/settings.h"
@@ -54,6 +55,31 @@ static int apply_limits(const struct update *u, const json_t *rec, struct err *e
 	if (r == 0 && vm_int(rec, "cpu_baseline", 0))
 		r = settings_live(u->v, rec, e);
 	return r;
+}
+
+static int apply_io(const struct update *u, const json_t *rec, struct err *e)
+{
+	static const char *const names[] = {"zfs_io_priority", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", NULL};
+	int r;
+
+	if (!u->v->run.running || !touched(u, names))
+		return 0;
+	r = vm_need_cg(u->v, e);
+	return r < 0 ? r : io_apply(u->v, rec, false, e);
+}
+
+static int do_io(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return apply_io(u, u->rec, e);
+}
+
+static int undo_io(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return apply_io(u, u->old, e);
 }
 
 static int do_limits(struct ctx *c, void *op, struct err *e)
@@ -192,6 +218,7 @@ static int undo_locked(struct ctx *c, void *op, struct err *e)
 
 static const struct step update_steps[] = {
 	{"update-limits", do_limits, undo_limits},
+	{"update-io", do_io, undo_io},
 	{"update-quota", do_quota, undo_quota},
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},

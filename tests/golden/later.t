@@ -9,9 +9,6 @@ vmadm create: firewall_enabled is not available yet: it needs the firewall
 $ echo '{"brand":"joyent-minimal","delegate_dataset":true}' | vmadm create
 vmadm create: delegate_dataset is not available yet: it needs delegated datasets
 [1]
-$ echo '{"brand":"joyent-minimal","zfs_io_priority":50}' | vmadm create
-vmadm create: zfs_io_priority is not available yet: it needs limits to come
-[1]
 $ echo '{"brand":"kvm","ram":256,"disks":[{"size":1024}]}' | vmadm create
 vmadm create: disks.0.model is missing (or disk_driver)
 [1]

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* I/O of a zone: ceilings for each device, and a weight. v1: blkio.throttle.* and bfq; v2: io.max, bfq or iocost. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "kern/cgroup_io.h"
+
+#define WEIGHT_BFQ  1000
+#define WEIGHT_COST 10000
+
+static const struct {
+	const char *prop, *v1, *v2;
+} ceiling[CG_IO_CEILINGS] = {
+	{"io_read_bps", "blkio.throttle.read_bps_device", "rbps"},
+	{"io_write_bps", "blkio.throttle.write_bps_device", "wbps"},
+	{"io_read_iops", "blkio.throttle.read_iops_device", "riops"},
+	{"io_write_iops", "blkio.throttle.write_iops_device", "wiops"},
+};
+
+/* The line of a device, "" if there is none. */
+static void line_of(const char *text, dev_t dev, char *out, size_t size)
+{
+	char head[32];
+	size_t n = (size_t)snprintf(head, sizeof head, "%u:%u ", major(dev), minor(dev));
+
+	*out = 0;
+	for (const char *l = text; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL)
+		if (!strncmp(l, head, n))
+			snprintf(out, size, "%.*s", (int)strcspn(l + n, "\n"), l + n);
+}
+
+/* What of a ceiling falls to each device: together they never pass more than it. */
+static uint64_t part(uint64_t v, size_t ndevs)
+{
+	return !v ? 0 : v / ndevs ? v / ndevs : 1;
+}
+
+static int ceilings_v1(const struct cg_host *h, const char *own, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
+{
+	char p[CGI_PATH], t[64], text[4096], got[64];
+
+	for (size_t i = 0; i < n * CG_IO_CEILINGS; i++) {
+		size_t k = i % CG_IO_CEILINGS;
+		uint64_t want = part(io->ceiling[k], n), v = 0;
+		dev_t d = dev[i / CG_IO_CEILINGS];
+		int r;
+
+		cgi_path(h, CG_BLKIO, own, ceiling[k].v1, p);
+		snprintf(t, sizeof t, "%u:%u %llu", major(d), minor(d), (unsigned long long)want);
+		r = cgi_write_read(p, t, text, sizeof text);
+		if (r < 0)
+			return err_sys(e, r, "%s: write %s to %s", ceiling[k].prop, t, p);
+		line_of(text, d, got, sizeof got);
+		if ((*got && str_to_u64(got, &v) < 0) || v != want)
+			return err_set(e, EINVAL, "%s: the kernel took \"%s\" instead of %llu in %s", ceiling[k].prop, got,
+				       (unsigned long long)want, p);
+	}
+	return 0;
+}
+
+/* "rbps=1 wbps=max …": the value, 0 = max. */
+static uint64_t value_of(const char *line, const char *key)
+{
+	char word[24];
+	const char *at;
+
+	snprintf(word, sizeof word, "%s=", key);
+	at = strstr(line, word);
+	return at ? strtoull(at + strlen(word), NULL, 10) : 0;
+}
+
+static int ceilings_v2(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
+{
+	char p[CGI_PATH], t[256], text[4096], got[256];
+
+	cgi_path(h, -1, uuid, "io.max", p);
+	for (size_t i = 0; i < n; i++) {
+		int len = snprintf(t, sizeof t, "%u:%u", major(dev[i]), minor(dev[i])), r;
+
+		for (size_t k = 0; k < CG_IO_CEILINGS; k++) {
+			uint64_t v = part(io->ceiling[k], n);
+
+			len += v ? snprintf(t + len, sizeof t - (size_t)len, " %s=%llu", ceiling[k].v2, (unsigned long long)v)
+				 : snprintf(t + len, sizeof t - (size_t)len, " %s=max", ceiling[k].v2);
+		}
+		r = cgi_write_read(p, t, text, sizeof text);
+		if (r < 0)
+			return err_sys(e, r, "write \"%s\" to %s", t, p);
+		line_of(text, dev[i], got, sizeof got);
+		for (size_t k = 0; k < CG_IO_CEILINGS; k++)
+			if (value_of(got, ceiling[k].v2) != part(io->ceiling[k], n))
+				return err_set(e, EINVAL, "%s: the kernel took \"%s\" in %s", ceiling[k].prop, got, p);
+	}
+	return 0;
+}
+
+static bool bfq(dev_t d)
+{
+	char p[96], t[128];
+
+	snprintf(p, sizeof p, "/sys/dev/block/%u:%u/queue/scheduler", major(d), minor(d));
+	return cgi_read(p, t, sizeof t) == 0 && strstr(t, "[bfq]");
+}
+
+static bool iocost(const struct cg_host *h, dev_t d)
+{
+	char p[CGI_PATH], t[4096], line[256];
+
+	snprintf(p, sizeof p, "%s/io.cost.qos", h->v2);
+	if (cgi_read(p, t, sizeof t) < 0)
+		return false;
+	line_of(t, d, line, sizeof line);
+	return strstr(line, "enable=1") != NULL;
+}
+
+static int weight(const struct cg_host *h, int tree, const char *group, const struct cg_io *io, const dev_t *dev, size_t n,
+		  struct err *e)
+{
+	const char *file = tree >= 0 ? "blkio.bfq.weight" : "io.bfq.weight";
+	char p[CGI_PATH], t[32], back[256];
+	bool cost = false;
+	uint64_t got = 0;
+	int r;
+
+	for (size_t i = 0; i < n && io->weight; i++) {
+		bool here = tree < 0 && iocost(h, dev[i]);
+
+		if (here == cost ? (here || bfq(dev[i])) : i == 0) {
+			cost = here;
+			continue;
+		}
+		err_set(e, ENOTSUP, "zfs_io_priority: nothing weighs the I/O of zones on the pool's device %u:%u", major(dev[i]), minor(dev[i]));
+		return err_hint(e, "give it a scheduler that does: echo bfq >/sys/dev/block/%u:%u/queue/scheduler", major(dev[i]), minor(dev[i]));
+	}
+	if (io->weight > (cost ? WEIGHT_COST : WEIGHT_BFQ) || (io->weight_given && !io->weight))
+		return err_set(e, ERANGE, "zfs_io_priority: %llu is not between 1 and %d, what this host can weigh",
+			       (unsigned long long)io->weight, cost ? WEIGHT_COST : WEIGHT_BFQ);
+	if (cost)
+		file = "io.weight";
+	cgi_path(h, tree, group, file, p);
+	if (!io->weight && access(p, F_OK) < 0)
+		return 0;
+	snprintf(t, sizeof t, "%s%llu", tree < 0 ? "default " : "", (unsigned long long)(io->weight ?: 100));
+	r = cgi_write_read(p, t, back, sizeof back);
+	if (r < 0)
+		return err_sys(e, r, "zfs_io_priority: write %s to %s", t, p);
+	back[strcspn(back, "\n")] = 0;
+	if (str_to_u64(str_starts(back, "default ") ? back + 8 : back, &got) < 0 || got != (io->weight ?: 100))
+		return err_set(e, EINVAL, "zfs_io_priority: the kernel took \"%s\" instead of %s in %s", back, t, p);
+	return 0;
+}
+
+int cg_set_io(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
+{
+	bool wants = io->weight_given;
+	char own[64];
+	int tree, r = cgi_where(h, CG_BLKIO, &tree, e);
+
+	for (size_t k = 0; k < CG_IO_CEILINGS; k++)
+		wants |= io->ceiling[k] != 0;
+	if (r < 0)
+		return wants ? err_add(e, "I/O limits") : 0;
+	if (tree < 0) {
+		r = ceilings_v2(h, uuid, io, dev, n, e);
+		return r < 0 ? r : weight(h, -1, uuid, io, dev, n, e);
+	}
+	if (!wants && !cgi_own_there(h, CG_BLKIO, uuid))
+		return 0;
+	r = cgi_own_make(h, CG_BLKIO, uuid, e);
+	cgi_own(uuid, own);
+	if (r == 0)
+		r = ceilings_v1(h, own, io, dev, n, e);
+	if (r == 0)
+		r = weight(h, tree, own, io, dev, n, e);
+	return r < 0 ? r : cgi_own_enter(h, CG_BLKIO, uuid, e);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef CLOISTER_NODE_IO_H
+#define CLOISTER_NODE_IO_H
+
+#include "node/vm.h"
+
+/*
+ * io_* and zfs_io_priority on the zone's cgroup, for each device of the pool, read back. fresh: nothing was set before, so
+ * nothing is taken away. Cgroups found.
+ */
+int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e);
+
+#endif
