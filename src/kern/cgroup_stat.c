@@ -37,7 +37,7 @@ static const struct source {
 	enum { ON_V1, ON_V2, ALWAYS_V2 } tree;
 	const char *file;
 	enum kind kind;
-	struct key key[5];
+	struct key key[6];
 	bool limit; /* a NUMBER that only changes when somebody sets it */
 } sources[] = {
 	{CGS_CPU, CG_CPU, ALWAYS_V2, "cpu.stat", KEYED,
@@ -64,10 +64,10 @@ static const struct source {
 	{CGS_EVENTS, CG_MEMORY, ON_V2, "memory.events", KEYED, {{"max", CGV_MEM_OVER, 1}, {"oom_kill", CGV_OOM, 1}}},
 	{CGS_MEMSTAT, CG_MEMORY, ON_V1, "memory.stat", KEYED,
 	 {{"total_rss", CGV_ANON, 1}, {"total_cache", CGV_FILE, 1}, {"total_pgfault", CGV_FAULTS, 1},
-	  {"total_pgmajfault", CGV_MAJFAULTS, 1}, {"total_pswpout", CGV_PAGEDOUT, 1}}},
+	  {"total_pgmajfault", CGV_MAJFAULTS, 1}, {"total_pswpout", CGV_PAGEDOUT, 1}, {"total_workingset_refault_file", CGV_REFAULTS, 1}}},
 	{CGS_MEMSTAT, CG_MEMORY, ON_V2, "memory.stat", KEYED,
 	 {{"anon", CGV_ANON, 1}, {"file", CGV_FILE, 1}, {"pgfault", CGV_FAULTS, 1}, {"pgmajfault", CGV_MAJFAULTS, 1},
-	  {"pswpout", CGV_PAGEDOUT, 1}}},
+	  {"pswpout", CGV_PAGEDOUT, 1}, {"workingset_refault_file", CGV_REFAULTS, 1}}},
 	{CGS_LWPS, CG_PIDS, ON_V1, "pids.current", NUMBER, {{"", CGV_LWPS, 1}}},
 	{CGS_LWPS, CG_PIDS, ON_V1, "pids.max", NUMBER, {{"", CGV_LWPS_CAP, 1}}, true},
 	{CGS_EVENTS, CG_PIDS, ON_V1, "pids.events", KEYED, {{"max", CGV_LWPS_OVER, 1}}},

@@ -30,6 +30,7 @@ enum cg_value {
 	CGV_BOTH, CGV_BOTH_CAP, CGV_SWAP,             /* BOTH: memory and swap together */
 	CGV_OOM,                                      /* processes killed for memory */
 	CGV_ANON, CGV_FILE, CGV_FAULTS, CGV_MAJFAULTS, CGV_PAGEDOUT, /* PAGEDOUT: to swap */
+	CGV_REFAULTS,                                 /* pages of files read again soon after they were taken out */
 	CGV_LWPS, CGV_LWPS_CAP, CGV_LWPS_OVER,
 	CGV_READ, CGV_WRITTEN, CGV_READS, CGV_WRITES,
 	CGV_PSI_CPU,                    /* for each of cpu, memory, io: some avg10, avg60, avg300, total; full the same */
