@@ -56,6 +56,15 @@ static int conf_line(struct node *n, char *line, struct err *e)
 		strcpy(n->pool, v);
 		return 0;
 	}
+	if (!strcmp(line, "usage_interval") || !strcmp(line, "throttled_after")) {
+		bool usage = line[0] == 'u';
+		uint64_t max = usage ? 3600 : 86400;
+
+		if (str_to_u64(v, &num) < 0 || num == 0 || num > max)
+			return err_set(e, EINVAL, "%s/node.conf: %s: \"%s\" is not 1 to %u seconds", n->etc, line, v, (unsigned)max);
+		*(usage ? &n->usage_s : &n->throttled_s) = (uint32_t)num;
+		return 0;
+	}
 	if (strcmp(line, "id_base") && strcmp(line, "id_count"))
 		return err_set(e, EINVAL, "%s/node.conf: unknown setting \"%s\"", n->etc, line);
 	if (str_to_u64(v, &num) < 0 || num > UINT32_MAX || num == 0)
@@ -108,6 +117,8 @@ int ctx_init(struct ctx *c, const char *name, struct err *e)
 	strcpy(c->node.name, name);
 	c->node.id_base = ID_DEFAULT_BASE;
 	c->node.id_count = ID_DEFAULT_COUNT;
+	c->node.usage_s = 60;
+	c->node.throttled_s = 300;
 	dash = tail = "";
 	if (strcmp(name, "default")) {
 		dash = "-";

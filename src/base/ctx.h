@@ -26,6 +26,8 @@ struct node {
 	char cgroup[64];          /* cloister               first component below the cgroup root */
 	uint32_t id_base;         /* first host uid of the node's ranges */
 	uint32_t id_count;        /* how many ranges of 65536 */
+	uint32_t usage_s;         /* seconds from one sample of a zone's use to the next */
+	uint32_t throttled_s;     /* how long a cap holds a zone back until that is an event */
 };
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -46,7 +48,8 @@ struct ctx {
 
 /*
  * Fills the paths for the node called name (NULL: $CLOISTER_NODE, else "default"), then applies <etc>/node.conf
- * (lines "id_base=N", "id_count=N", "pool=/path"). -EINVAL for a bad name or line.
+ * (lines "id_base=N", "id_count=N", "pool=/path",
+ * "usage_interval=S", "throttled_after=S"). -EINVAL for a bad name or line.
  */
 int ctx_init(struct ctx *c, const char *name, struct err *e);
 void ctx_done(struct ctx *c);

@@ -15,6 +15,7 @@
 #include "model/vm.h"
 #include "node/dataset.h"
 #include "node/lock.h"
+#include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -219,6 +220,8 @@ int node_boot(struct ctx *c, struct err *e)
 	store_close(&store);
 	if (r == 0)
 		r = state_vm_each(st, 0, find_autoboot, &t, e);
+	if (r == 0)
+		usage_fold(c, st, NULL); /* what can't be folded now is folded another time */
 	state_close(&st);
 	if (r == 0) {
 		int failed = in_parallel(c, "zone-boot", &t, (unsigned)get_nprocs() * 2);

@@ -91,6 +91,24 @@ static void add_lwps(struct ctx *c, const char *uuid, json_t *d)
 		json_object_set_new(d, "limit", json_integer((json_int_t)u.pids_limit));
 }
 
+/* The node's, not the zone's whose worker has looked. It is told once, whichever worker is the next to look. */
+static int pool_space(struct state *st, const json_t *d, struct err *e)
+{
+	_free_ char *was = NULL;
+	char level[24];
+	int r = state_begin(st, e);
+
+	if (r < 0)
+		return r;
+	snprintf(level, sizeof level, "%lld", (long long)json_integer_value(json_object_get(d, "level")));
+	r = state_kv_get(st, "pool_level", &was, e);
+	if (r == 0 || r == -ENOENT)
+		r = str_eq(was ?: "0", level) ? 0 : state_event(st, "pool-space", NULL, d, e);
+	if (r == 0)
+		r = state_kv_set(st, "pool_level", level, e);
+	return state_end(st, r, e);
+}
+
 int event_zone(struct ctx *c, const char *uuid, const char *kind, uint64_t count, const char *detail, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
@@ -104,9 +122,11 @@ int event_zone(struct ctx *c, const char *uuid, const char *kind, uint64_t count
 		r = err_set(e, EINVAL, "the detail of an event is a JSON object");
 	if (r == 0)
 		r = state_open(c, STATE_WRITE, &st, e);
-	if (r == 0)
+	if (r == 0 && str_eq(kind, "pool-space"))
+		r = pool_space(st, d, e);
+	else if (r == 0)
 		r = state_vm_get(st, uuid, NULL, NULL, &id_base, e);
-	if (r == 0) {
+	if (r == 0 && !str_eq(kind, "pool-space")) {
 		json_object_set_new(d, "count", json_integer((json_int_t)count));
 		if (str_eq(kind, "oom"))
 			add_oom(c, uuid, id_base, count, d);

@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "kern/pidfd.h"
 #include "zone/index.h"
+#include "zone/usage_now.h"
 #include "zone/zone.h"
 
 /* Long enough for a worker to write its last lines; then it is killed. */
@@ -74,6 +75,8 @@ int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, const str
 		if (rc < 0)
 			return rc;
 	}
+	/* what it used last goes with its cgroups */
+	usage_zone_now(c, h, uuid, r.boot_ns);
 	/* its cgroups, while the keeper takes down what the zone was made of */
 	rc = cg_zone_destroy(h, uuid, DIE_MS, e);
 	/*

@@ -40,7 +40,7 @@ struct part {
 	void (*end)(void);
 };
 
-extern const struct part part_console, part_events, part_burst;
+extern const struct part part_console, part_events, part_usage, part_burst;
 
 /* worker.c: reads the settings again and tells all parts; the first error of one. */
 int worker_settings(void);
@@ -48,10 +48,10 @@ int worker_settings(void);
 /* spec_scan.c: key and value of each record of the spec, until one returns true. Negative errno without a spec. */
 int spec_scan(bool (*each)(const char *key, const char *value, void *arg), void *arg);
 /*
- * Opens a file of the zone's own cgroup: of the v2 tree (there where its limits on memory and processes are, else above),
- * or of the first v1 hierarchy that has such a file. -ENOENT.
+ * Opens a file of the zone's own cgroup: of the v2 tree (there where its limits on memory and processes are, else above), of
+ * its uppermost cgroup there (logins of any kind are in it), or of the first v1 hierarchy that has such a file. -ENOENT.
  */
-enum zone_tree { ZONE_V1, ZONE_V2 };
+enum zone_tree { ZONE_V1, ZONE_V2, ZONE_TOP };
 int zone_cgroup_file(enum zone_tree tree, const char *file, int flags);
 
 #endif

@@ -71,6 +71,7 @@ int spec_scan(bool (*each)(const char *key, const char *value, void *arg), void 
 struct place {
 	const char *file;
 	int flags, fd;
+	bool top;
 };
 
 static int open_in(const char *dir, size_t n, const char *file, int flags)
@@ -96,13 +97,15 @@ static size_t above(const char *path, size_t n)
 static bool look_v2(const char *key, const char *value, void *arg)
 {
 	struct place *p = arg;
+	bool deep;
 	size_t n;
 
 	if (strcmp(key, "cg_v2_zone") != 0)
 		return false;
 	n = above(value, strlen(value));
-	p->fd = open_in(value, n, p->file, p->flags);
-	if (p->fd < 0 && n > 4 && !strncmp(value + n - 4, "/all", 4))
+	deep = n > 4 && !strncmp(value + n - 4, "/all", 4);
+	p->fd = deep && p->top ? -1 : open_in(value, n, p->file, p->flags);
+	if (p->fd < 0 && deep)
 		p->fd = open_in(value, n - 4, p->file, p->flags);
 	return true;
 }
@@ -118,8 +121,8 @@ static bool look_v1(const char *key, const char *value, void *arg)
 
 int zone_cgroup_file(enum zone_tree tree, const char *file, int flags)
 {
-	struct place p = {file, flags, -1};
+	struct place p = {file, flags, -1, tree == ZONE_TOP};
 
-	spec_scan(tree == ZONE_V2 ? look_v2 : look_v1, &p);
+	spec_scan(tree == ZONE_V1 ? look_v1 : look_v2, &p);
 	return p.fd >= 0 ? p.fd : -ENOENT;
 }

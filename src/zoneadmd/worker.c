@@ -15,7 +15,8 @@
 #include "zoneadmd/part.h"
 #include "zoneadmd/zoneadmd.h"
 
-static const struct part *const parts[] = {&part_console, &part_events, &part_burst};
+/* part_events last: what the others tell at the end, it writes down. */
+static const struct part *const parts[] = {&part_console, &part_burst, &part_usage, &part_events};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct worker w; /* what it was started with */

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Accounting: once a minute, and on the stroke of the hour, what the kernel has counted for the zone goes into its file
+ * (zone/usage.h). Nothing is kept here: a worker that is killed loses no more than it had not sampled, and its successor
+ * samples that. Of all workers of a node the one that holds a lock samples the host too.
+ *
+ * What no kernel gives notice of is looked at on the way: a full quota, a zone that its cpu_cap has held back for long, refused
+ * forks (on v1), and the pool's last percents.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ctx.h"
+#include "base/own.h"
+#include "zone/usage.h"
+#include "zoneadmd/event.h"
+#include "zoneadmd/part.h"
+#include "zoneadmd/zoneadmd.h"
+
+#define SECOND     1000000000ULL
+#define FIRST_NS   (2 * SECOND) /* a zone's start is not the time for it */
+#define REMIND_NS  (3600 * SECOND)
+
+static struct {
+	struct usage_src src;
+	int dir, host, throttle; /* <state>/usage; the lock of who samples the host; v1's cpu.stat */
+	bool open, host_mine;
+	char uuid[37], bootid[40], fsid[40], pool[64];
+	uint32_t id_base;
+	uint64_t every, due, born;
+	/* what was found at the last sample */
+	uint64_t throttled_us, throttled_at, held_since, held_us, held_told, patience;
+	uint64_t data;
+	bool full;
+	int level;
+} u = {.src = {-1, -1, -1, -1, {0, {{0}}}}, .dir = -1, .host = -1, .throttle = -1, .every = 60 * SECOND, .patience = 300 * SECOND, .level = -1};
+
+struct found {
+	char node[64];
+	uint32_t id_base;
+};
+
+static bool look(const char *key, const char *value, void *arg)
+{
+	struct found *f = arg;
+
+	if (!strcmp(key, "id_base"))
+		f->id_base = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "node"))
+		snprintf(f->node, sizeof f->node, "%s", value);
+	return f->id_base && f->node[0];
+}
+
+static void fsid_of(const char *pool, char out[40])
+{
+	struct btrfs_ioctl_fs_info_args a = {0};
+	_fd_ int fd = open(pool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *p = out;
+
+	*out = '\0';
+	if (fd < 0 || ioctl(fd, BTRFS_IOC_FS_INFO, &a) < 0)
+		return;
+	for (int i = 0; i < 16; i++)
+		p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", a.fsid[i]);
+}
+
+/* The node's own settings; what is wrong in them is for a command to say. */
+static int node_of(struct ctx *c, struct found *f)
+{
+	*f = (struct found){.id_base = 0};
+	if (spec_scan(look, f) < 0 || !f->node[0])
+		return -ENOENT;
+	return ctx_init(c, f->node, NULL);
+}
+
+static void take_settings(const struct ctx *c)
+{
+	u.every = c->node.usage_s * SECOND;
+	u.patience = c->node.throttled_s * SECOND;
+}
+
+static int usage_settings(const char *text)
+{
+	struct found f;
+	struct ctx c;
+
+	(void)text;
+	if (!u.open || node_of(&c, &f) < 0) /* the first sample has them read */
+		return 0;
+	take_settings(&c);
+	u.due = clock_mono_ns() + u.every;
+	ctx_done(&c);
+	return 0;
+}
+
+static void open_all(void)
+{
+	struct found f;
+	struct ctx c;
+	struct stat st;
+	char path[80];
+
+	if (node_of(&c, &f) < 0)
+		return;
+	memcpy(u.bootid, c.bootid, sizeof u.bootid);
+	memcpy(u.pool, c.node.pool, sizeof u.pool);
+	u.id_base = f.id_base;
+	take_settings(&c);
+	snprintf(path, sizeof path, "%s/usage", c.node.state);
+	mkdir(path, 0700);
+	u.dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	u.host = openat(u.dir, "host.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	ctx_done(&c);
+	fsid_of(u.pool, u.fsid);
+	usage_devs_find(u.fsid, &u.src.devs);
+	u.src.cpu = zone_cgroup_file(ZONE_TOP, "cpu.stat", O_RDONLY);
+	u.src.memory = zone_cgroup_file(ZONE_TOP, "memory.current", O_RDONLY);
+	if (u.src.memory < 0)
+		u.src.memory = zone_cgroup_file(ZONE_V1, "memory.usage_in_bytes", O_RDONLY);
+	u.src.io = zone_cgroup_file(ZONE_TOP, "io.stat", O_RDONLY);
+	u.src.data = usage_data_open(u.fsid, u.id_base);
+	u.throttle = zone_cgroup_file(ZONE_V1, "cpu.stat", O_RDONLY);
+	/* the keeper wrote it when init was exec'd */
+	if (fstatat(FD_RUN, "zone", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		u.born = (uint64_t)st.st_mtim.tv_sec * SECOND + (uint64_t)st.st_mtim.tv_nsec;
+	u.open = true;
+}
+
+/* ---- what is looked at on the way ---- */
+
+static uint64_t throttled_v1(void)
+{
+	char t[512], *at;
+	ssize_t n = u.throttle < 0 ? -1 : pread(u.throttle, t, sizeof t - 1, 0);
+
+	if (n <= 0)
+		return USAGE_UNKNOWN;
+	t[n] = '\0';
+	at = strstr(t, "throttled_time ");
+	return at ? strtoull(at + 15, NULL, 10) / 1000 : USAGE_UNKNOWN;
+}
+
+/* Held back by its cap half of the time and more, for as long as the node's patience lasts; then once an hour. */
+static void look_throttled(struct usage_sample *s)
+{
+	uint64_t was = u.throttled_us, at = u.throttled_at;
+	char detail[EVENT_DETAIL];
+
+	if (s->counter[UC_THROTTLED_US] == USAGE_UNKNOWN)
+		s->counter[UC_THROTTLED_US] = throttled_v1();
+	u.throttled_us = s->counter[UC_THROTTLED_US];
+	u.throttled_at = s->up_ns;
+	if (u.throttled_us == USAGE_UNKNOWN || !at || u.throttled_us < was || s->up_ns <= at)
+		return;
+	if ((u.throttled_us - was) * 1000 < (s->up_ns - at) / 2) {
+		u.held_since = u.held_told = 0;
+		return;
+	}
+	if (!u.held_since) {
+		u.held_since = at;
+		u.held_us = was;
+	}
+	if (s->up_ns - u.held_since < u.patience || (u.held_told && s->up_ns - u.held_told < REMIND_NS))
+		return;
+	u.held_told = s->up_ns;
+	snprintf(detail, sizeof detail, "{\"seconds\":%llu,\"throttled\":%llu}", (unsigned long long)((s->up_ns - u.held_since) / SECOND),
+		 (unsigned long long)((u.throttled_us - u.held_us) / 1000000));
+	event_report("throttled", detail);
+}
+
+static uint64_t number_in(const char *path)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char t[32] = "";
+
+	return fd >= 0 && read(fd, t, sizeof t - 1) > 0 ? strtoull(t, NULL, 10) : 0;
+}
+
+/* btrfs tells nobody of a write that it refused. */
+static void look_quota(uint64_t data)
+{
+	char path[128], detail[EVENT_DETAIL];
+	uint64_t limit;
+
+	if (data == USAGE_UNKNOWN || data == u.data)
+		return;
+	u.data = data;
+	snprintf(path, sizeof path, "/sys/fs/btrfs/%s/qgroups/1_%u/max_referenced", u.fsid, u.id_base >> 16);
+	limit = number_in(path);
+	if (!limit || limit == UINT64_MAX || data < limit / 100 * (u.full ? 95 : 99)) {
+		u.full = false;
+		return;
+	}
+	snprintf(detail, sizeof detail, "{\"used\":%llu,\"limit\":%llu}", (unsigned long long)data, (unsigned long long)limit);
+	if (!u.full)
+		event_report("quota-limit", detail);
+	u.full = true;
+}
+
+static int level_of(unsigned percent, int now)
+{
+	static const int levels[] = {95, 90, 80};
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		if (percent >= (unsigned)(levels[i] - (now >= levels[i])))
+			return levels[i];
+	return 0;
+}
+
+static void look_pool(void)
+{
+	struct statvfs v;
+	char detail[EVENT_DETAIL];
+	unsigned percent;
+	int level;
+
+	if (statvfs(u.pool, &v) < 0 || v.f_blocks == 0)
+		return;
+	percent = (unsigned)((v.f_blocks - v.f_bavail) * 100 / v.f_blocks);
+	level = level_of(percent, u.level);
+	if (level == u.level || (u.level < 0 && level == 0)) {
+		u.level = level;
+		return;
+	}
+	u.level = level;
+	snprintf(detail, sizeof detail, "{\"level\":%d,\"percent\":%u,\"free\":%llu}", level, percent,
+		 (unsigned long long)v.f_bavail * v.f_frsize);
+	event_report("pool-space", detail);
+}
+
+static void sample_host(void)
+{
+	static const uint8_t none[16];
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct usage_sample s;
+
+	if (u.host < 0 || (!u.host_mine && fcntl(u.host, F_OFD_SETLK, &l) < 0))
+		return;
+	u.host_mine = true;
+	if (usage_read_host(u.fsid, u.bootid, &s) == 0)
+		usage_add(u.dir, USAGE_HOST, none, &s, false);
+	look_pool();
+}
+
+static void sample(void)
+{
+	struct usage_sample s;
+	uint8_t uuid[16];
+
+	events_sample();
+	if (u.dir < 0 || u.src.cpu < 0 || usage_read(&u.src, u.bootid, &s) < 0)
+		return;
+	look_throttled(&s);
+	s.age_ms = s.wall_ns > u.born && u.born ? (s.wall_ns - u.born) / 1000000 : 0;
+	usage_uuid(u.uuid, uuid);
+	usage_add(u.dir, u.uuid, uuid, &s, false);
+	look_quota(s.gauge[UG_DATA]);
+	sample_host();
+}
+
+/* Hours begin with a sample, so that each has what is its own. */
+static void plan(uint64_t now)
+{
+	uint64_t hour = USAGE_HOUR * SECOND, left = hour - clock_wall_ns() % hour;
+
+	u.due = now + (left < u.every ? left : u.every);
+}
+
+static int usage_start(const struct worker *w)
+{
+	snprintf(u.uuid, sizeof u.uuid, "%s", w->uuid);
+	u.due = clock_mono_ns() + FIRST_NS;
+	return 0;
+}
+
+static uint64_t usage_due(void)
+{
+	return u.due;
+}
+
+static void usage_ready(const struct pollfd *p, int n, uint64_t now)
+{
+	(void)p;
+	(void)n;
+	if (u.due > now)
+		return;
+	if (!u.open)
+		open_all();
+	sample();
+	plan(now);
+}
+
+/* What it used last: if the command that ended it was quicker, its cgroup has gone, and the command has done this. */
+static void usage_end(void)
+{
+	if (!u.open)
+		open_all();
+	sample();
+}
+
+const struct part part_usage = {
+	.name = "usage", .start = usage_start, .ready = usage_ready, .due = usage_due, .settings = usage_settings, .end = usage_end,
+};

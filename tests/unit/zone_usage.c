@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "node/usage.h"
+#include "zone/usage.h"
+
+#define S    1000000000ULL
+#define HOUR (3600 * S)
+#define T0   (500000 * HOUR) /* an hour begins */
+
+static const uint8_t id[16] = {1, 2, 3};
+
+static struct usage_sample at(uint64_t ns, uint64_t cpu, uint64_t mem)
+{
+	struct usage_sample s = {.life = {1, 1}, .wall_ns = T0 + ns, .up_ns = ns + 77 * S};
+
+	for (int i = 0; i < UC_COUNT; i++)
+		s.counter[i] = USAGE_UNKNOWN;
+	s.counter[UC_CPU_US] = cpu;
+	s.gauge[UG_MEMORY] = mem;
+	s.gauge[UG_DATA] = USAGE_UNKNOWN;
+	return s;
+}
+
+static void rows(void **state)
+{
+	struct usage_rec r[USAGE_GAP], last;
+	struct usage_sample s = at(10 * S, 500, 4096);
+
+	s.age_ms = 5000;
+	assert_int_equal(usage_advance(NULL, id, &s, r, USAGE_GAP), 1);
+	assert_int_equal(r[0].used[UC_CPU_US], 500); /* from 0: its counters are no older than it */
+	assert_int_equal(r[0].area[UG_MEMORY], 4 * 5000);
+	assert_int_equal(r[0].ms, 5000);
+	assert_int_equal(r[0].known, 1u << UC_CPU_US | 1u << (16 + UG_MEMORY));
+	last = r[0];
+	/* the same sample again adds nothing */
+	assert_int_equal(usage_advance(&last, id, &s, r, USAGE_GAP), 1);
+	assert_int_equal(r[0].used[UC_CPU_US], 500);
+	assert_int_equal(r[0].ms, 5000);
+	assert_int_equal(r[0].first, last.first);
+	assert_int_equal(r[0].seq, last.seq + 1);
+	/* the difference, and memory between what it was and what it is */
+	s = at(20 * S, 700, 8192);
+	usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(r[0].used[UC_CPU_US], 700);
+	assert_int_equal(r[0].area[UG_MEMORY], 4 * 5000 + 6 * 10000);
+	/* another life counts from 0 */
+	last = r[0];
+	s = at(30 * S, 50, 4096);
+	s.life[1] = 2;
+	s.age_ms = 1000;
+	usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(r[0].used[UC_CPU_US], 750);
+	assert_int_equal(r[0].ms, 16000);
+	/* a counter that has gone back adds nothing */
+	last = r[0];
+	s = at(31 * S, 10, 4096);
+	s.life[1] = 2;
+	usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(r[0].used[UC_CPU_US], 750);
+}
+
+static void hours(void **state)
+{
+	struct usage_rec r[USAGE_GAP], last;
+	struct usage_sample s = at(HOUR - 10 * S, 0, 4096);
+	uint64_t cpu = 0, ms = 0, area = 0;
+	unsigned n;
+
+	usage_advance(NULL, id, &s, r, USAGE_GAP);
+	last = r[0];
+	/* a stroke: what went before it is the hour's that ends, and there is no row of nothing */
+	s = at(HOUR, 100, 4096);
+	assert_int_equal(usage_advance(&last, id, &s, r, USAGE_GAP), 1);
+	assert_int_equal(r[0].hour, last.hour);
+	/* over it: in proportion, and not a microsecond lost */
+	s = at(HOUR + 20 * S, 1000, 4096);
+	assert_int_equal(usage_advance(&last, id, &s, r, USAGE_GAP), 2);
+	assert_int_equal(r[0].hour, last.hour);
+	assert_int_equal(r[1].hour, last.hour + USAGE_HOUR);
+	assert_int_equal(r[0].used[UC_CPU_US], 333);
+	assert_int_equal(r[1].used[UC_CPU_US], 667);
+	assert_int_equal(r[0].first, last.first);
+	assert_int_equal(r[1].first, r[1].seq);
+	/* many hours, and more than fit: the sum is the same */
+	for (uint64_t h = 1; h < 200; h += 7) {
+		cpu = ms = area = 0;
+		s = at(HOUR * h + 12345 * S, 1234567, 8192);
+		n = usage_advance(&last, id, &s, r, USAGE_GAP);
+		assert_true(n >= 1 && n <= USAGE_GAP);
+		for (unsigned i = 0; i < n; i++) {
+			assert_true(usage_valid(&r[i]));
+			cpu += r[i].used[UC_CPU_US];
+			ms += r[i].ms;
+			area += r[i].area[UG_MEMORY];
+		}
+		assert_int_equal(cpu, 1234567);
+		assert_int_equal(ms, (HOUR * h + 12345 * S - (HOUR - 10 * S)) / 1000000);
+		assert_int_equal(area, ms * 6);
+	}
+	/* a host that has been up before there was a node */
+	s.from_now = true;
+	s.age_ms = 99999;
+	usage_advance(NULL, id, &s, r, USAGE_GAP);
+	assert_int_equal(r[0].used[UC_CPU_US], 0);
+	assert_int_equal(r[0].ms, 0);
+}
+
+static void clock_set_back(void **state)
+{
+	struct usage_rec r[USAGE_GAP], last;
+	struct usage_sample s = at(HOUR + 10 * S, 100, 4096);
+	struct usage_table t = {0};
+
+	usage_advance(NULL, id, &s, r, USAGE_GAP);
+	last = r[0];
+	s = at(HOUR + 20 * S, 300, 4096);
+	s.wall_ns -= HOUR; /* the host's clock is put right */
+	assert_int_equal(usage_advance(&last, id, &s, r, USAGE_GAP), 1);
+	assert_int_equal(r[0].used[UC_CPU_US], 200);
+	assert_true(r[0].first != last.first);
+	r[1] = last;
+	usage_rows(r, 2, 0, UINT64_MAX, &t);
+	assert_int_equal(t.n, 2);
+	assert_int_equal(t.row[0].used[UC_CPU_US] + t.row[1].used[UC_CPU_US], 300);
+	usage_table_done(&t);
+}
+
+/* As often as the file is opened, whatever is torn at its end: what is read of it is the last whole record of each row. */
+static void files(void **state)
+{
+	char dir[] = "/tmp/usage-test-XXXXXX", path[64];
+	struct usage_rec all[64];
+	struct usage_table t = {0};
+	struct stat st;
+	uint64_t sum = 0;
+	ssize_t n;
+	int d, fd;
+
+	assert_non_null(mkdtemp(dir));
+	d = open(dir, O_RDONLY | O_DIRECTORY);
+	for (int i = 0; i <= 240; i++) { /* four hours, a sample a minute */
+		struct usage_sample s = at((uint64_t)i * 60 * S, (uint64_t)i * 1000, 4096);
+
+		assert_int_equal(usage_add(d, "z", id, &s, false), 0);
+	}
+	fd = openat(d, "z", O_RDWR);
+	fstat(fd, &st);
+	assert_int_equal(st.st_size % 256, 0);
+	assert_true(st.st_size / 256 >= 4 && st.st_size / 256 <= 10);
+	n = read(fd, all, sizeof all);
+	usage_rows(all, (size_t)n / sizeof *all, 0, UINT64_MAX, &t);
+	assert_int_equal(t.n, 4);
+	for (size_t i = 0; i < t.n; i++)
+		sum += t.row[i].used[UC_CPU_US];
+	assert_int_equal(sum, 240000);
+	usage_table_done(&t);
+	/* somebody is at it */
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK}), 0);
+	struct usage_sample s = at(240 * 60 * S + S, 240500, 4096);
+	assert_int_equal(usage_add(d, "z", id, &s, false), -EAGAIN);
+	close(fd);
+	/* torn at the end, in every way: the sum never shrinks by more than what the torn one added, and comes back */
+	for (int cut = 1; cut < 512; cut += 37) {
+		fd = openat(d, "z", O_RDWR);
+		fstat(fd, &st);
+		assert_int_equal(ftruncate(fd, st.st_size - cut % 256), 0);
+		s = at(240 * 60 * S + (uint64_t)cut * S, 240000 + (uint64_t)cut, 4096);
+		assert_int_equal(usage_add(d, "z", id, &s, true), 0);
+		n = pread(fd, all, sizeof all, 0);
+		usage_rows(all, (size_t)n / sizeof *all, 0, UINT64_MAX, &t);
+		sum = 0;
+		for (size_t i = 0; i < t.n; i++)
+			sum += t.row[i].used[UC_CPU_US];
+		assert_int_equal(sum, 240000 + (uint64_t)cut);
+		usage_table_done(&t);
+		close(fd);
+	}
+	unlinkat(d, "z", 0);
+	close(d);
+	snprintf(path, sizeof path, "%s", dir);
+	rmdir(path);
+}
+
+static void texts(void **state)
+{
+	struct usage_sample s = at(0, 0, 0);
+	struct usage_devs d = {2, {{7, 3}, {259, 1}}};
+
+	usage_text_cpu("usage_usec 12\nuser_usec 5\nthrottled_usec 9\n", &s);
+	assert_int_equal(s.counter[UC_CPU_US], 12);
+	assert_int_equal(s.counter[UC_THROTTLED_US], 9);
+	usage_text_cpu("usage_usecs 12\n", &s);
+	assert_true(s.counter[UC_CPU_US] == USAGE_UNKNOWN);
+	usage_text_io("8:0 rbytes=1 wbytes=1 rios=1 wios=1\n7:3 rbytes=10 wbytes=20 rios=3 wios=4 dbytes=0\n259:1 rbytes=5\n7:31 rbytes=999\n", &d, &s);
+	assert_int_equal(s.counter[UC_READ], 15);
+	assert_int_equal(s.counter[UC_WRITTEN], 20);
+	assert_int_equal(s.counter[UC_READS], 3);
+	assert_int_equal(s.counter[UC_WRITES], 4);
+	usage_text_io("", &d, &s);
+	assert_int_equal(s.counter[UC_READ], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back), cmocka_unit_test(files),
+				       cmocka_unit_test(texts)};
+
+	return cmocka_run_group_tests(t, NULL, NULL);
+}
