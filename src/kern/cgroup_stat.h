@@ -72,6 +72,8 @@ void cg_files_free(struct cg_reader *r, struct cg_files **f);
 uint64_t cg_text_number(const char *t);
 /* The number behind "key " in lines of such; CGV_UNKNOWN. */
 uint64_t cg_text_keyed(const char *t, const char *key);
+/* All of them in one pass: out[i] for key[i], 0 where there is no such line; an empty key is never there. */
+void cg_text_lines(const char *t, const char *const *key, size_t n, uint64_t *out);
 /* "some avg10=0.12 avg60=… avg300=… total=…", "full …": eight values. */
 void cg_text_pressure(const char *t, uint64_t out[8]);
 /* io.stat: bytes and operations, read and written, over all devices but loops and RAM, whose I/O reaches another. */

@@ -41,6 +41,24 @@ uint64_t cg_text_keyed(const char *t, const char *key)
 	return CGV_UNKNOWN;
 }
 
+void cg_text_lines(const char *t, const char *const *key, size_t n, uint64_t *out)
+{
+	memset(out, 0, n * sizeof *out);
+	while (*t) {
+		size_t len = strcspn(t, "\n"), k = strcspn(t, " \n");
+
+		for (size_t i = 0; k && k < len && i < n; i++) {
+			if (key[i][0] == t[0] && strlen(key[i]) == k && !memcmp(key[i], t, k)) {
+				uint64_t v = cg_text_number(t + k + 1);
+
+				out[i] = v == CGV_UNKNOWN ? 0 : v;
+				break;
+			}
+		}
+		t += len + (t[len] == '\n');
+	}
+}
+
 /* "12.34" as 1234. */
 static const char *hundredths(const char *t, uint64_t *out)
 {

@@ -20,7 +20,7 @@
 
 static void remove_stale(const char *run_dir)
 {
-	static const char *const names[] = {"zone", "ended", "halting", "ready", "mounts", "worker", "console.sock", "settings", "seen", "burst"};
+	static const char *const names[] = {"zone", "ended", "halting", "ready", "mounts", "worker", "console.sock", "settings", "seen", "burst", "view"};
 	_fd_ int dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; dir >= 0 && i < ARRAY_LEN(names); i++)

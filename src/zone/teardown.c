@@ -16,6 +16,7 @@
 /* Long enough for a worker to write its last lines; then it is killed. */
 #define LEAVE_MS 2000
 #define DIE_MS   30000
+#define STUCK_MS 3000
 
 /* Waits for a process of ours to leave by itself, and makes it. */
 static int leave(pid_t pid, uint64_t start, int ms, const char *who, struct err *e)
@@ -71,14 +72,23 @@ int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, const str
 
 		if (fd >= 0)
 			pidfd_kill(fd, SIGKILL);
-		rc = zone_wait(c, &r, DIE_MS, e);
+		rc = zone_wait(c, &r, STUCK_MS, NULL);
+		/* Somebody inside waits for an answer that the worker stopped short of: the next worker gives it. */
+		if (rc == -ETIME)
+			rc = worker_leave(c, uuid, e);
+		if (rc == 0)
+			rc = zone_wait(c, &r, DIE_MS, e);
 		if (rc < 0)
 			return rc;
 	}
 	/* what it used last goes with its cgroups */
 	usage_zone_now(c, h, uuid, r.boot_ns);
 	/* its cgroups, while the keeper takes down what the zone was made of */
-	rc = cg_zone_destroy(h, uuid, DIE_MS, e);
+	rc = cg_zone_destroy(h, uuid, STUCK_MS, NULL);
+	if (rc < 0) {
+		worker_leave(c, uuid, NULL);
+		rc = cg_zone_destroy(h, uuid, DIE_MS, e);
+	}
 	/*
 	 * A command that the keeper itself has called must not wait for it: the keeper waits for the command. It touches
 	 * nothing by path any more, so the zone may even be booted again meanwhile, with a keeper of its own.

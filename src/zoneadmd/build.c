@@ -190,6 +190,8 @@ static int stage_root(struct boot *b, struct err *e)
 {
 	int r = build_own(b, e);
 
+	if (r == 0)
+		r = build_view(b, e);
 	return r < 0 ? r : build_root(b, e);
 }
 

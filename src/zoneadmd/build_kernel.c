@@ -244,7 +244,7 @@ static int masks(struct boot *b, struct err *e)
 	static const char *const in_proc[] = {
 		"acpi",	     "asound",	  "cmdline", "config.gz", "consoles",	 "driver", "interrupts",    "iomem",	 "ioports",
 		"kallsyms",  "kcore",	  "key-users", "keys",	  "kmsg",	 "latency_stats", "mtrr",   "sched_debug",
-		"pressure",  "scsi",	  "sysrq-trigger", "timer_list",
+		"scsi",	     "sysrq-trigger", "timer_list",
 	};
 	static const char *const in_sys[] = {
 		"firmware",	  "fs/bpf", "fs/btrfs", /* what each zone has on the disk */ "fs/pstore", "kernel/debug", "kernel/tracing", "kernel/security", "kernel/boot_params",
@@ -267,6 +267,8 @@ static int masks(struct boot *b, struct err *e)
 		r = mask(b, b->proc, in_proc[i], e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_sys); i++)
 		r = mask(b, b->sys, in_sys[i], e);
+	if (r == 0 && b->view < 0)
+		r = mask(b, b->proc, "pressure", e);
 	return r;
 }
 
@@ -282,5 +284,7 @@ int build_kernel(struct boot *b, struct err *e)
 		r = back;
 	if (r == 0)
 		r = masks(b, e);
+	if (r == 0)
+		r = build_view_files(b, e);
 	return r;
 }

@@ -24,7 +24,7 @@
 
 /* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
 enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
-       FD_RUN = 15, FD_NOTIFY = 16, FD_FREE = 20 };
+       FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, FD_FREE = 20 };
 
 #define JOIN_MAX 16
 struct boot {
@@ -54,6 +54,7 @@ struct boot {
 	int master;
 	int build_ns;
 	int notify;            /* what init says when it is up */
+	int view, view_dev;    /* mount and connection of what it sees of itself; -1 = this kernel has no FUSE */
 };
 
 /*
@@ -85,6 +86,9 @@ int build_proc(struct boot *b, struct err *e);
  * leave names that all hash alike, and every zone that starts would look through those of all.
  */
 int sysctls_set(const struct zspec *z, int proc, struct err *e);
+/* build_view.c: what the zone sees of itself, mounted; and its files, over those of b->proc and b->sys. */
+int build_view(struct boot *b, struct err *e);
+int build_view_files(struct boot *b, struct err *e);
 /* build_mount.c: what the spec lists, and /.zonecontrol. */
 int build_mounts(struct boot *b, struct err *e);
 int build_live(struct boot *b, struct err *e);

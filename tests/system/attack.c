@@ -169,22 +169,33 @@ static void look_into(int pid)
 	take_over(pid);
 }
 
-/* The number given out last in this pid namespace: the end of /proc/loadavg. */
+/*
+ * The number given out last in this pid namespace. A kernel without that file is asked by a process of our own: the one
+ * before it, if that is not ours too.
+ */
 static int newest(int fd)
 {
-	char b[128] = "", *p;
-	ssize_t n = pread(fd, b, sizeof b - 1, 0);
+	char b[32] = "";
+	pid_t pid;
 
-	p = n > 0 ? strrchr(b, ' ') : NULL;
-	return p ? atoi(p + 1) : 0;
+	if (pread(fd, b, sizeof b - 1, 0) > 0)
+		return atoi(b);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return pid > 0 ? pid - 1 : 0;
 }
 
 static int race(double seconds)
 {
 	double end = now() + seconds;
-	int fd = open("/proc/loadavg", O_RDONLY), last = getpid();
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_RDONLY), last = getpid();
 	long seen = 0;
 
+	if (fd < 0)
+		fd = open("/dev/null", O_RDONLY);
 	if (fd != 3) /* take_over() counts on the next one */
 		return 2;
 	while (now() < end) {

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The server of the zone's view: one request at a time from the kernel, which asks for a file's attributes when those it has
+ * are older than AGE, and for its pages if they have changed.
+ *
+ * A request lies in a page of the run directory, not in our memory: should we be killed between reading and answering, the
+ * next worker finds it there and answers it, so that nobody waits for ever (Linux 6.9 could be asked to send it again; this
+ * works everywhere, and at most one can be lost). Answering twice does no harm.
+ *
+ * A zone that reads without end gets a share of our time, no more, and waits in its own: nothing here is shared with others.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "zoneadmd/part.h"
+#include "zoneadmd/view.h"
+#include "zoneadmd/zoneadmd.h"
+
+#define MS     1000000
+#define AGE    (10 * MS)
+#define SHARE  20         /* one twentieth of a processor … */
+#define SAVED  (100 * MS) /* … and what was not used of it, up to this */
+#define PACKET 32         /* requests before others of our parts are looked after */
+
+struct text {
+	struct buf b;
+	uint64_t made, changed; /* monotonic and wall clock, ns */
+};
+
+static struct {
+	char *in; /* FUSEDEV_IN bytes of a file */
+	struct text text[VIEW_END];
+	int64_t left; /* ns of processor time that may be used */
+	uint64_t filled;
+	bool gone;
+} view;
+
+static uint64_t own_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/*
+ * Made anew. It never gets shorter: the kernel learns a file's length before its pages, and two that read at once could see
+ * one's length with the other's pages. Blanks before the last newline do no reader harm.
+ */
+static int make(struct text *t, enum view_file f, uint64_t now)
+{
+	_buf_ struct buf b = BUF_INIT;
+	int r = view_text(f, &b);
+
+	if (r < 0)
+		return r;
+	while (b.len && b.len < t->b.len) {
+		b.p[b.len - 1] = ' ';
+		buf_add(&b, "\n", 1);
+	}
+	t->made = now;
+	if (t->changed && b.len == t->b.len && !memcmp(buf_str(&b), buf_str(&t->b), b.len))
+		return 0;
+	buf_done(&t->b);
+	t->b = b;
+	b = BUF_INIT;
+	t->changed = clock_wall_ns();
+	return 0;
+}
+
+static int attributes(const struct fusedev_ask *a, uint64_t now)
+{
+	struct text *t = &view.text[a->node];
+	struct fusedev_node n = {.id = a->node, .mode = 0100444, .uid = view_uid()};
+	int r = t->changed && now - t->made < AGE ? 0 : make(t, (enum view_file)a->node, now);
+
+	if (r < 0)
+		return fusedev_fail(FD_VIEW, a->unique, -r);
+	n.size = t->b.len;
+	n.mtime_ns = t->changed;
+	n.valid_ns = view.left < SAVED / 2 ? 10 * AGE : AGE;
+	return fusedev_attr(FD_VIEW, a->unique, &n);
+}
+
+static int content(const struct fusedev_ask *a, uint64_t now)
+{
+	struct text *t = &view.text[a->node];
+	int r = t->changed ? 0 : make(t, (enum view_file)a->node, now);
+
+	return r < 0 ? fusedev_fail(FD_VIEW, a->unique, -r) : fusedev_text(FD_VIEW, a, buf_str(&t->b), t->b.len);
+}
+
+static void serve(size_t n)
+{
+	struct fusedev_ask a;
+	int r = fusedev_parse(view.in, n, &a);
+
+	if (r == 0 && view_names(FD_VIEW, &a, view.in, n, view_uid()) == 1) {
+		uint64_t now = clock_mono_ns();
+
+		if (a.op == FUSE_GETATTR)
+			attributes(&a, now);
+		else
+			content(&a, now);
+	}
+	memset(view.in, 0, sizeof(struct fuse_in_header));
+}
+
+static void refill(uint64_t now)
+{
+	int64_t more = (int64_t)((now - view.filled) / SHARE);
+
+	view.left = view.left + more < SAVED ? view.left + more : SAVED;
+	view.filled = now;
+}
+
+static int view_poll(struct pollfd *p)
+{
+	p[0] = (struct pollfd){.fd = view.gone || view.left <= 0 ? -1 : FD_VIEW, .events = POLLIN};
+	return 1;
+}
+
+static uint64_t view_due(void)
+{
+	return view.gone || view.left > 0 ? 0 : view.filled + (uint64_t)(MS - view.left) * SHARE;
+}
+
+static void view_ready(const struct pollfd *p, int n, uint64_t now)
+{
+	uint64_t since = own_ns(), t;
+
+	refill(now);
+	if (n < 1 || !p[0].revents)
+		return;
+	for (int i = 0; i < PACKET && view.left > 0; i++) {
+		ssize_t k = read(FD_VIEW, view.in, FUSEDEV_IN);
+
+		if (k < 0 && (errno == EINTR || errno == ENOENT))
+			continue;
+		if (k < 0 && errno != EAGAIN)
+			view.gone = true; /* the zone's mounts are */
+		if (k < 0)
+			break;
+		serve((size_t)k);
+		t = own_ns();
+		view.left -= (int64_t)(t - since);
+		since = t;
+	}
+}
+
+static int map_in(void)
+{
+	_fd_ int fd = openat(FD_RUN, "view", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || ftruncate(fd, FUSEDEV_IN) < 0)
+		return -errno;
+	view.in = mmap(NULL, FUSEDEV_IN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return view.in == MAP_FAILED ? -errno : 0;
+}
+
+static int view_start(const struct worker *w)
+{
+	struct fuse_in_header h;
+	int r = fcntl(FD_VIEW, F_GETFD) < 0 ? -ENODEV : view_src_start(w->uuid);
+
+	if (r == 0)
+		r = map_in();
+	if (r < 0)
+		return r;
+	view.left = SAVED;
+	view.filled = clock_mono_ns();
+	memcpy(&h, view.in, sizeof h);
+	if (h.len && h.len <= FUSEDEV_IN)
+		serve(h.len);
+	return 0;
+}
+
+static int view_settings(const char *text)
+{
+	view_src_settings(text);
+	return 0;
+}
+
+const struct part part_view = {
+	.name = "view", .start = view_start, .poll = view_poll, .ready = view_ready, .due = view_due, .settings = view_settings,
+};
