@@ -46,7 +46,7 @@ int fusedev_parse(const void *p, size_t n, struct fusedev_ask *out)
 
 int fusedev_wants_answer(uint32_t op)
 {
-	return op != FUSE_FORGET && op != FUSE_BATCH_FORGET;
+	return op != FUSE_FORGET && op != FUSE_BATCH_FORGET && op != FUSE_INTERRUPT;
 }
 
 static int put(int fd, uint64_t unique, int code, struct iovec *v, int nv)

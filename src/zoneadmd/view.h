@@ -58,6 +58,11 @@ ssize_t view_v2(const char *name, char *out, size_t size);
 uint64_t view_tasks(void); /* threads of the zone */
 uint32_t view_uid(void);   /* of the zone's root */
 
+/* Of them, those that want a processor and those that wait for I/O, now. */
+void view_busy(unsigned *running, unsigned *blocked);
+/* view_tasks.c: the same by the threads of a v1 cgroup (-1 = none), or of a tree of v2 ones. */
+void view_count(int v1, int v2, unsigned *running, unsigned *blocked);
+
 /* view_load.c */
 #define VIEW_LOAD_SHIFT 11 /* bits behind the point */
 struct view_load {

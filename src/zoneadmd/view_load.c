@@ -2,7 +2,7 @@
 /*
  * Load averages without a sample when nobody looks. Between two looks the average number of tasks that ran is exact: it is
  * processor time by time. Of those that waited for a processor or for I/O the kernel keeps for how long there was any
- * (pressure), not how many: docs/limits.md.
+ * (pressure); how many they were is taken to be what it is now, and one at least.
  */
 #include <string.h>
 
@@ -54,15 +54,16 @@ void view_load(const struct view_cpu *c, struct view_load *l)
 	if (steps) {
 		uint64_t used = c->user_us + c->sys_us, cpu = waited_us("cpu.pressure"), io = waited_us("io.pressure");
 		uint64_t dt = gone(c->up_ns, load.up) / 1000, ran = gone(used, load.used_us), w = gone(cpu, load.cpu_us), b = gone(io, load.io_us);
-		uint64_t n = (ran + w + b) * ONE / dt;
+		uint64_t n, wait;
 
+		view_busy(&load.l.running, &load.l.blocked);
+		wait = load.l.running > ran / dt ? load.l.running - ran / dt : 0;
+		n = (ran + w * (wait ? wait : 1) + b * (load.l.blocked ? load.l.blocked : 1)) * ONE / dt;
 		for (int i = 0; i < 3; i++) {
 			uint64_t d = power(decay[i], steps);
 
 			load.l.avg[i] = (load.l.avg[i] * d + n * (ONE - d) + (n >= load.l.avg[i] ? ONE - 1 : 0)) >> VIEW_LOAD_SHIFT;
 		}
-		load.l.running = (unsigned)((ran + w + dt / 2) / dt);
-		load.l.blocked = (unsigned)((b + dt / 2) / dt);
 		load.up = c->up_ns;
 		load.used_us = used;
 		load.cpu_us = cpu;

@@ -198,6 +198,11 @@ uint64_t view_tasks(void)
 	return number_at(src.pids >= 0 ? src.pids : src.limits, "pids.current", 0);
 }
 
+void view_busy(unsigned *running, unsigned *blocked)
+{
+	view_count(src.cpu >= 0 ? src.cpu : src.mem, src.limits, running, blocked);
+}
+
 /* ---- processors ---- */
 
 /* Percent of one processor; 0 = no cap. What is set goes before what the kernel has: bursting changes that for a while. */

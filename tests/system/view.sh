@@ -40,6 +40,14 @@ spin() { [ "$(in_z "awk '/^cpu / {print \$2 + \$4}' /proc/stat")" -ge "$1" ]; }
 in_z 'timeout 2 sh -c "while :; do :; done"; :'
 check "S23 what it burns is in its stat" await 10 spin 20
 eq "S23 the other zone's is not" "$(($(zlogin "$y" "awk '/^cpu / {print \$2 + \$4}' /proc/stat") < $(in_z "awk '/^cpu / {print \$2 + \$4}' /proc/stat")))" 1
+# Of its threads and not the host's: four that spin, looked at twice with five seconds in between.
+in_z 'for i in 1 2 3 4; do timeout 25 sh -c "while :; do :; done" & done; wait' >/dev/null 2>&1 &
+spinners=$!
+runs() { [ "$(in_z cat /proc/loadavg | awk '{split($4, a, "/"); print a[1]}')" -ge 3 ]; }
+check "S23 four that spin are four that run" await 22 runs
+rises() { in_z cat /proc/loadavg | awk '{exit !($1 > 0.1 && $1 < 6)}'; }
+check "S23 and its load rises" await 22 rises
+wait "$spinners"
 like "S23 loadavg" "$(in_z cat /proc/loadavg)" '^[0-9]+\.[0-9][0-9] [0-9]+\.[0-9][0-9] [0-9]+\.[0-9][0-9] [0-9]+/[0-9]+ 0 *$'
 like "S23 vmstat" "$(in_z cat /proc/vmstat)" '^pgfault [1-9]'
 like "S23 swaps" "$(in_z cat /proc/swaps)" '^Filename'
