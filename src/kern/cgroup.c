@@ -235,7 +235,7 @@ static int delegate(const char *dir, uint32_t id, struct err *e)
 	return 0;
 }
 
-int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e)
+int cg_zone_make(const struct cg_host *h, const char *uuid, struct err *e)
 {
 	char p[CGI_PATH];
 	int r = 0;
@@ -269,9 +269,14 @@ int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, st
 	r = make(cgi_path(h, -1, uuid, cgi_deep(h) ? CGI_ALL "/login" : "login", p), e);
 	if (r == 0)
 		r = make(cgi_path(h, -1, uuid, cg_zone_below(h), p), e);
-	if (r == 0)
-		r = delegate(p, id_base, e);
 	return r;
+}
+
+int cg_zone_delegate(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e)
+{
+	char p[CGI_PATH];
+
+	return delegate(cgi_path(h, -1, uuid, cg_zone_below(h), p), id_base, e);
 }
 
 /* ---- joining ---- */

@@ -45,8 +45,10 @@ int cg_host_parse(const char *mountinfo, struct cg_host *h, struct err *e);
 int cg_node_make(const struct cg_host *h, struct err *e);
 /* Has cg_node_make() been here since the machine's start? */
 bool cg_node_made(const struct cg_host *h);
-/* Makes <uuid>, zone and login; chowns what is delegated (zone: directory, cgroup.procs, cgroup.threads, cgroup.subtree_control) to id_base. */
-int cg_zone_make(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e);
+/* Makes <uuid>, zone and login. Those that are there stay as they are. */
+int cg_zone_make(const struct cg_host *h, const char *uuid, struct err *e);
+/* Chowns what is delegated (zone: directory, cgroup.procs, cgroup.threads, cgroup.subtree_control) to id_base. */
+int cg_zone_delegate(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e);
 /* Kills all members, waits until empty (deadline ms), removes all. Missing ones are fine. */
 int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, struct err *e);
 int cg_zone_kill(const struct cg_host *h, const char *uuid, struct err *e);  /* SIGKILL to all, also frozen ones */

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -183,12 +184,34 @@ static void warm_later(const struct vm *v)
 	posix_spawn_file_actions_destroy(&fa);
 }
 
+/*
+ * Cgroups are made before it is known that there is no such VM. The intent says that and no more: what was killed then
+ * takes nothing of a VM away that was there before. Where a VM runs, or a killed command has left something, they wait.
+ */
+static bool ahead(struct vm *v)
+{
+	_free_ char *running = xprintf("%s/%s/zone", v->c->node.run, v->uuid);
+
+	if (access(running, F_OK) == 0 || intent_new(v->c, v->uuid, "cgroups", NULL) < 0)
+		return false;
+	vm_ahead(v);
+	return true;
+}
+
+static int not_begun(struct vm *v, bool noted, int r)
+{
+	if (vm_ahead_drop(v, NULL) == 0 && noted)
+		intent_clear(v->c, v->uuid);
+	return r;
+}
+
 int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **report, struct err *e)
 {
 	_free_ char *what = NULL;
 	_vm_ struct vm v = VM_INIT;
 	struct create o = {.v = &v};
 	_fd_ int image = -1;
+	bool noted = false;
 	int r;
 
 	v.c = c;
@@ -210,28 +233,31 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	v.lock = lock_take(c, v.uuid, e);
 	if (v.lock < 0)
 		return v.lock;
-	r = vm_find_cg(&v, e);
-	if (r == 0 && vm_bool(v.rec, "autoboot", true))
-		zone_start_ahead(c, &v.cg, v.uuid, &v.ahead);
-	if (r == 0)
-		r = state_open(c, STATE_WRITE, &v.st, e);
+	if (vm_bool(v.rec, "autoboot", true))
+		noted = ahead(&v);
+	r = state_open(c, STATE_WRITE, &v.st, e);
 	if (r == 0)
 		r = vm_need_store(&v, e);
 	if (r == 0)
 		r = vm_need_image(&v, e);
+	if (r == 0)
+		r = failpoint("create-known", e);
 	if (r == 0) {
 		/* a uuid that exists must not get as far as the undos, which would take the other VM away */
 		r = state_vm_has(v.st, v.uuid, e);
 		if (r == 1)
-			return err_set(e, EEXIST, "VM %s exists already", v.uuid);
+			return not_begun(&v, noted, err_set(e, EEXIST, "VM %s exists already", v.uuid));
 		if (r == 0)
 			r = dataset_absent(&v, e);
 	}
 	if (r == 0)
+		r = failpoint("create-begin", e);
+	if (r == 0)
 		r = intent_set(c, v.uuid, "create", e);
 	if (r < 0)
-		return r;
+		return not_begun(&v, noted, r);
 	r = steps_run(c, what, create_steps, ARRAY_LEN(create_steps), &o, e);
+	vm_ahead_drop(&v, NULL);
 	intent_clear(c, v.uuid);
 	if (r < 0)
 		return r;

@@ -59,9 +59,9 @@ int lock_try(const struct ctx *c, const char *uuid, struct err *e)
 	return lock_with(c, uuid, F_OFD_SETLK, e);
 }
 
-int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e)
+static int set_with(const struct ctx *c, const char *uuid, const char *what, int flags, struct err *e)
 {
-	_fd_ int fd = open_in(c, "intents", uuid, O_WRONLY | O_CREAT | O_TRUNC, e);
+	_fd_ int fd = open_in(c, "intents", uuid, O_WRONLY | O_CREAT | flags, e);
 	int r;
 
 	if (fd < 0)
@@ -70,6 +70,16 @@ int intent_set(const struct ctx *c, const char *uuid, const char *what, struct e
 	if (r < 0)
 		return err_sys(e, r, "intent of VM %s", uuid);
 	return 0;
+}
+
+int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e)
+{
+	return set_with(c, uuid, what, O_TRUNC, e);
+}
+
+int intent_new(const struct ctx *c, const char *uuid, const char *what, struct err *e)
+{
+	return set_with(c, uuid, what, O_EXCL, e);
 }
 
 void intent_clear(const struct ctx *c, const char *uuid)

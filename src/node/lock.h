@@ -20,6 +20,8 @@ int lock_take(const struct ctx *c, const char *uuid, struct err *e);
 int lock_try(const struct ctx *c, const char *uuid, struct err *e);
 
 int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e);
+/* -EEXIST where there is one. */
+int intent_new(const struct ctx *c, const char *uuid, const char *what, struct err *e);
 void intent_clear(const struct ctx *c, const char *uuid);
 /* Calls each for every intent; the directory is empty as a rule, so this costs one open. */
 int intent_each(const struct ctx *c, int (*each)(const char *uuid, const char *what, void *arg), void *arg, struct err *e);

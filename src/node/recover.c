@@ -37,6 +37,14 @@ static int recover_open(struct ctx *c, const char *uuid, struct vm *v, struct er
 	return r;
 }
 
+/* Made for a VM that was not yet, or that was there before and is none of the killed command's business. */
+static int cgroups_only(struct vm *v, struct err *e)
+{
+	int r = v->run.running ? 0 : vm_need_cg(v, e);
+
+	return r < 0 || v->run.running || cg_zone_populated(&v->cg, v->uuid) ? r : cg_zone_destroy(&v->cg, v->uuid, 1000, e);
+}
+
 static int recover_one(const char *uuid, const char *what, void *arg)
 {
 	struct ctx *c = arg;
@@ -48,7 +56,10 @@ static int recover_one(const char *uuid, const char *what, void *arg)
 	if (v.lock < 0)
 		return 0; /* its command is at work */
 	r = recover_open(c, uuid, &v, &e);
-	if (r == 0 && str_eq(what, "create"))
+	/* empty: killed between making it and writing, or over "cgroups" */
+	if (r == 0 && (!*what || str_eq(what, "cgroups")))
+		r = cgroups_only(&v, &e);
+	else if (r == 0 && str_eq(what, "create"))
 		r = str_eq(v.vmstate, "installed") ? 0 : vm_create_undo(&v, &e);
 	else if (r == 0 && str_eq(what, "delete"))
 		r = vm_delete_finish(&v, &e);

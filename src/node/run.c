@@ -18,14 +18,24 @@
 static int do_cgroup(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
-	int r = vm_need_cg(v, e);
+	bool made = zone_ahead_cgroups(&v->ahead);
+	int r = 0;
 
-	if (r == 0)
+	if (v->ahead.found) {
+		v->cg = v->ahead.h;
+		v->have_cg = true;
+	} else if (!v->have_cg) {
+		r = vm_find_cg(v, e);
+	}
+	if (r == 0 && !made) {
 		r = node_home(c, &v->cg, e);
+		if (r == 0)
+			r = cg_node_make(&v->cg, e);
+		if (r == 0)
+			r = cg_zone_make(&v->cg, v->uuid, e);
+	}
 	if (r == 0)
-		r = cg_node_make(&v->cg, e);
-	if (r == 0)
-		r = cg_zone_make(&v->cg, v->uuid, v->id_base, e);
+		r = cg_zone_delegate(&v->cg, v->uuid, v->id_base, e);
 	if (r == 0)
 		node_tables(c);
 	if (r == 0)
@@ -133,7 +143,7 @@ int vm_begin_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 	if (r < 0)
 		return r;
 	if (v->ahead.go < 0)
-		zone_start_ahead(v->c, &v->cg, v->uuid, &v->ahead);
+		zone_start_ahead(v->c, &v->cg, v->uuid, false, &v->ahead);
 	r = vm_need_store(v, e);
 	if (r < 0)
 		return r;

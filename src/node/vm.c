@@ -49,36 +49,71 @@ int vm_open_held(struct vm *v, struct err *e)
 	return v->st ? read_record(v, v->uuid, e) : no_such(v->uuid, e);
 }
 
-/* Only a uuid says which zone before the database is open. */
-static void start_ahead(struct vm *v, const char *uuid)
+void vm_ahead(struct vm *v)
+{
+	zone_start_ahead(v->c, NULL, v->uuid, true, &v->ahead);
+}
+
+int vm_ahead_drop(struct vm *v, struct err *e)
+{
+	zone_ahead_done(&v->ahead);
+	if (!v->ahead.cgroups)
+		return 0;
+	v->ahead.cgroups = false;
+	if (cg_zone_populated(&v->ahead.h, v->uuid))
+		return 0; /* whoever is in there was not started by us */
+	return cg_zone_destroy(&v->ahead.h, v->uuid, 1000, e);
+}
+
+/*
+ * Before the database is open, only a uuid says which VM. One that has a zonepath exists: should we be killed, its next
+ * start or its delete takes the cgroups over.
+ */
+static int open_ahead(struct vm *v, const char *uuid, struct err *e)
 {
 	_free_ char *running = xprintf("%s/%s/zone", v->c->node.run, uuid);
+	_free_ char *path = NULL;
 
-	if (uuid_valid(uuid) && access(running, F_OK) < 0 && vm_find_cg(v, NULL) == 0)
-		zone_start_ahead(v->c, &v->cg, uuid, &v->ahead);
+	if (!uuid_valid(uuid))
+		return 0;
+	snprintf(v->uuid, sizeof v->uuid, "%s", uuid);
+	path = vm_path(v, "");
+	if (access(path, F_OK) < 0)
+		return 0;
+	v->lock = lock_take(v->c, uuid, e);
+	if (v->lock < 0)
+		return v->lock;
+	if (access(running, F_OK) < 0)
+		vm_ahead(v);
+	return 0;
 }
 
 int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struct err *e)
 {
-	int r;
+	char uuid[sizeof v->uuid];
+	int r = 0;
 
 	*v = VM_INIT;
 	v->c = c;
 	if (flags & VM_BOOT)
-		start_ahead(v, word);
-	r = open_state(v, flags, e);
+		r = open_ahead(v, word, e);
+	if (r == 0)
+		r = open_state(v, flags, e);
 	if (r < 0)
 		return r;
 	if (!v->st)
 		return no_such(word, e);
-	r = state_vm_find(v->st, word, v->uuid, e);
+	r = state_vm_find(v->st, word, uuid, e);
 	if (r == -ENOENT)
 		return no_such(word, e);
 	if (r < 0)
 		return r;
-	if (v->ahead.go >= 0 && strcmp(word, v->uuid))
-		zone_ahead_done(&v->ahead);
-	if (flags & VM_LOCK) {
+	if (v->lock >= 0 && strcmp(uuid, v->uuid)) { /* the uuid was another one's alias */
+		vm_ahead_drop(v, NULL);
+		own_fd(&v->lock);
+	}
+	strcpy(v->uuid, uuid);
+	if (flags & VM_LOCK && v->lock < 0) {
 		v->lock = lock_take(c, v->uuid, e);
 		if (v->lock < 0)
 			return v->lock;
@@ -107,7 +142,7 @@ void vm_close(struct vm *v)
 {
 	if (v->have_image)
 		image_done(&v->image);
-	zone_ahead_done(&v->ahead);
+	vm_ahead_drop(v, NULL);
 	if (v->spec)
 		zspec_done(v->spec);
 	free(v->spec);

@@ -37,7 +37,7 @@ struct vm {
 #define VM_INIT ((struct vm){.lock = -1, .ahead = {.go = -1, .reply = -1}})
 #define _vm_    __attribute__((cleanup(vm_close)))
 
-/* WRITE opens the database for writing; BOOT: it is likely to be booted, so zoneadmd is started ahead where it does not run */
+/* WRITE opens the database for writing; BOOT: as vm_ahead(), where it does not run */
 enum { VM_LOOK = 0, VM_LOCK = 1, VM_WRITE = 2, VM_BOOT = 4 };
 
 /* word: uuid, alias or prefix. -ENOENT: "<word>: No such zone configured". */
@@ -45,6 +45,12 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 /* Its second half, for who has uuid, lock and run already: the record, for writing. */
 int vm_open_held(struct vm *v, struct err *e);
 void vm_close(struct vm *v);
+/*
+ * For a VM that is likely to be booted and surely doesn't run, its lock held: zoneadmd and the zone's cgroups, made while
+ * the caller goes on. dropped: what was made and not used by vm_begin_zone() is taken away; vm_close() does that too.
+ */
+void vm_ahead(struct vm *v);
+int vm_ahead_drop(struct vm *v, struct err *e);
 int vm_need_store(struct vm *v, struct err *e);
 int vm_need_cg(struct vm *v, struct err *e);
 /* The same, looked up anew: for a boot. */

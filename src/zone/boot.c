@@ -27,12 +27,16 @@ static void remove_stale(const char *run_dir)
 		unlinkat(dir, names[i], 0);
 }
 
-/* The one who spawns stands still until the program has been exec'd, a quarter of a millisecond that a command has better use for. */
+/*
+ * The one who spawns stands still until the program has been exec'd, a quarter of a millisecond that a command has better
+ * use for; and to read the host's mounts and make cgroups takes as long as to open the database.
+ */
 struct spawn {
 	const struct ctx *c;
 	pthread_t thread;
-	bool running;
-	char *uuid, *spec, *sup;
+	bool running, find, found, cgroups, made;
+	struct cg_host h;
+	char *uuid, *spec;
 	int in;
 	pid_t pid;
 	int reply, r;
@@ -42,13 +46,22 @@ struct spawn {
 static void *spawn_run(void *arg)
 {
 	struct spawn *s = arg;
-	const char *argv[] = {"zoneadmd", "--boot", s->uuid, s->spec, s->sup, NULL};
+	const char *argv[] = {"zoneadmd", "--boot", s->uuid, s->spec, NULL, NULL};
+	_free_ char *sup = NULL;
 
+	if (s->find)
+		s->found = cg_host_find(s->c, &s->h, NULL) == 0;
+	if (s->found)
+		argv[4] = sup = xprintf("%s/%s/_sup", s->h.v2, s->h.root);
+	/* what the node has of its own is made by one that says what fails */
+	s->cgroups = s->find && s->found && cg_node_made(&s->h);
 	s->r = zoneadmd_spawn(s->c, argv, s->in, &s->pid, &s->reply, &s->e);
+	if (s->cgroups)
+		s->made = cg_node_make(&s->h, NULL) == 0 && cg_zone_make(&s->h, s->uuid, NULL) == 0;
 	return NULL;
 }
 
-void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_ahead *a)
+void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, bool cgroups, struct zone_ahead *a)
 {
 	struct spawn *s;
 	int p[2];
@@ -57,9 +70,10 @@ void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return;
 	s = xalloc(sizeof *s);
-	*s = (struct spawn){.c = c, .uuid = xstrdup(uuid), .in = p[0], .reply = -1, .e = ERR_INIT};
+	*s = (struct spawn){.c = c, .find = !h && cgroups, .found = h, .uuid = xstrdup(uuid), .in = p[0], .reply = -1, .e = ERR_INIT};
 	s->spec = xprintf("%s/%s/spec", c->node.run, uuid);
-	s->sup = h ? xprintf("%s/%s/_sup", h->v2, h->root) : NULL;
+	if (h)
+		s->h = *h;
 	a->go = p[1];
 	a->spawn = s;
 	s->running = pthread_create(&s->thread, NULL, spawn_run, s) == 0;
@@ -82,15 +96,25 @@ static int spawned(struct zone_ahead *a, struct err *e)
 		*e = s->e;
 	if (r < 0)
 		own_fd(&a->go);
+	a->h = s->h;
+	a->found = s->find && s->found;
+	a->cgroups = s->cgroups;
+	a->made = s->made;
 	a->pid = r < 0 ? 0 : s->pid;
 	a->reply = s->reply;
 	a->spawn = NULL;
 	close(s->in);
 	free(s->uuid);
 	free(s->spec);
-	free(s->sup);
 	free(s);
 	return r;
+}
+
+bool zone_ahead_cgroups(struct zone_ahead *a)
+{
+	spawned(a, NULL);
+	a->cgroups = false;
+	return a->made;
 }
 
 /* It gives up what it has begun when it hears that there will be no more: nothing of it shall outlive its command's undo. */
@@ -133,7 +157,7 @@ int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struc
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
 	if (rc == 0 && spawned(a, NULL) < 0) {
-		zone_start_ahead(c, NULL, z->uuid, a);
+		zone_start_ahead(c, NULL, z->uuid, false, a);
 		rc = spawned(a, e);
 		if (rc == -ENOENT)
 			rc = err_sys(e, errno, "pipe to zoneadmd");

@@ -51,10 +51,19 @@ struct zone_ahead {
 	int go, reply;        /* go >= 0: there is one */
 	bool begun;           /* it has the spec */
 	struct spawn *spawn;  /* on its way, in a thread of its own */
+	/* once it has arrived: the host's cgroups were looked up here; the zone's were begun here, and are nobody else's yet; and are all there */
+	bool found, cgroups, made;
+	struct cg_host h;
 };
 #define ZONE_AHEAD_INIT ((struct zone_ahead){.go = -1, .reply = -1})
-/* Returns at once. Best effort: should it fail, zone_begin() does it again, and says why it can't. */
-void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, struct zone_ahead *a);
+/*
+ * Returns at once. Best effort: should it fail, zone_begin() does it again, and says why it can't. cgroups, without h: the
+ * host's are looked up too, and those of the zone made, once the node has its own; the caller holds the VM's lock.
+ */
+void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, bool cgroups, struct zone_ahead *a);
+/* Whether the cgroups have been made; waits for that. From then on they are the caller's to take away. */
+bool zone_ahead_cgroups(struct zone_ahead *a);
+/* Ends it. Cgroups that nobody has taken over (a->cgroups) are there. */
 void zone_ahead_done(struct zone_ahead *a);
 
 /*

@@ -51,6 +51,31 @@ for s in $steps; do
 	eq "failing at $s: nothing is left" "$(leftovers "$u")" ""
 done
 
+# create, killed before it knows whether there is such a VM: what is there stays, what is not leaves nothing
+u=11111111-2222-4333-8444-999999999999
+for at in create-known create-begin; do
+	CLOISTER_FAIL="$at:kill" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}" >/dev/null 2>&1
+	vmadm create <<<"$other" >/dev/null 2>&1
+	vmadm delete other >/dev/null 2>&1
+	eq "killed at $at: nothing is left" "$(leftovers "$u")" ""
+	CLOISTER_FAIL="$at:error" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}" >/dev/null 2>&1
+	eq "failing at $at: nothing is left" "$(leftovers "$u")" ""
+done
+mkzone z twice
+for state in running stopped; do
+	[ $state = running ] || vmadm stop "$z" -F >/dev/null 2>&1
+	CLOISTER_FAIL=create-known:kill vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$z\"}" >/dev/null 2>&1
+	vmadm create <<<"$other" >/dev/null 2>&1
+	vmadm delete other >/dev/null 2>&1
+	eq "the uuid of a $state VM, killed: that VM is as it was" "$(vmstate "$z")" $state
+	fails 1 'exists already' vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$z\"}"
+	eq "the uuid of a $state VM, refused: that VM is as it was" "$(vmstate "$z")" $state
+done
+eq "and a stopped one has no cgroup" "$(find /sys/fs/cgroup -maxdepth 5 -name "$z" 2>/dev/null)" ""
+check "it starts" vmadm start "$z"
+check "delete it" vmadm delete "$z"
+eq "nothing is left" "$(leftovers "$z")" ""
+
 # delete: killed anywhere, the next command finishes it
 mkzone z victim
 out=$(vmadm -v delete "$z" 2>&1)

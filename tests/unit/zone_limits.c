@@ -31,7 +31,7 @@ static int up(void **s)
 	snprintf(ctx.node.run, sizeof ctx.node.run, "/tmp/cloister-unit-l%d", (int)getpid());
 	mkdir(ctx.node.run, 0700);
 	snprintf(ctx.node.cgroup, sizeof ctx.node.cgroup, "cloister-unit-l%d", (int)getpid());
-	if (cg_host_find(&ctx, &host, &e) == 0 && cg_node_make(&host, &e) == 0 && cg_zone_make(&host, U, 0x20000000, &e) == 0)
+	if (cg_host_find(&ctx, &host, &e) == 0 && cg_node_make(&host, &e) == 0 && cg_zone_make(&host, U, &e) == 0)
 		return 0;
 	fprintf(stderr, "# %s\n", e.msg);
 	return -1;
