@@ -63,12 +63,12 @@ static int open_run_dir(const struct zspec *z, struct err *e)
 {
 	_fd_ int fd = open(z->run_dir ?: "", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
-		return err_sys(e, errno, "%s", z->run_dir ?: "(no run_dir)");
-	/* Held for life: two keepers of one zone can't be. */
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, EEXIST, "the zone has a keeper");
-	return take_fd(&fd);
+	return fd < 0 ? err_sys(e, errno, "%s", z->run_dir ?: "(no run_dir)") : take_fd(&fd);
+}
+
+int boot_claim(int run_dir, struct err *e)
+{
+	return flock(run_dir, LOCK_EX | LOCK_NB) < 0 ? err_set(e, EEXIST, "the zone has a keeper") : 0;
 }
 
 static int write_zone(const struct zspec *z, int run_dir, const struct run_proc *init, uint64_t boot_ns, struct err *e)
@@ -249,6 +249,8 @@ static int adopt(int status, struct err *e)
 
 	if (r == 0)
 		r = run_dir = open_run_dir(&z, e);
+	if (r >= 0)
+		r = boot_claim(run_dir, e);
 	if (r >= 0)
 		r = file_read(run_dir, "zone", 4096, &text, e);
 	if (r < 0)

@@ -183,7 +183,8 @@ static int stage_go(struct boot *b, struct err *e)
 	if (n != 1)
 		return err_set(e, ECANCELED, "the command has given up");
 	own_fd(&b->go);
-	return 0;
+	/* not before: one whose command was killed may still be giving up */
+	return boot_claim(b->run_dir, e);
 }
 
 static int stage_root(struct boot *b, struct err *e)

@@ -136,6 +136,8 @@ void steps_tell(struct boot *b);
  * may not be there yet.
  */
 int boot_main(const char *uuid, const char *spec, const char *sup);
+/* The run directory's lock, held for life: two keepers of one zone can't be. */
+int boot_claim(int run_dir, struct err *e);
 int adopt_main(const char *uuid);
 /* keeper.c: --keep; worker.c: --worker; live.c: --live. */
 int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);
