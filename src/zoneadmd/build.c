@@ -10,7 +10,7 @@
  *	the command's second letter: up to here it was still making root and limits
  *	root, /dev                          ◀── done
  *	proc, sys, cgroup2, mqueue inside init's namespaces; masks; mounts of the spec
- *	pivot_root: the host is gone from here
+ *	the zone's root takes the host's place
  *	'm' ───────────────────────────────────▶ its own mount namespace: a copy with less rights, so all is locked
  *	mounts that may be taken away live  ◀── done
  *	'x' ───────────────────────────────────▶ files, console, limits, filter, exec: the socket closes
@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -221,13 +220,12 @@ static bool has_live(const struct boot *b)
 
 static int stage_pivot(struct boot *b, struct err *e)
 {
-	int r;
+	int r = build_enter(b, e);
 
-	if (fchdir(b->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return err_sys(e, errno, "pivot_root");
-	r = mnt_propagation("/", MS_SHARED, e);
 	if (r == 0)
-		r = say(b, has_live(b) ? 'l' : 'm', e);
+		r = mnt_propagation("/", MS_SHARED, e);
+	if (r == 0 && sock_send_fd(b->sock, has_live(b) ? 'l' : 'm', b->root) < 0)
+		r = err_sys(e, errno, "init of the zone ended while it was being made");
 	if (r == 0 && has_live(b)) {
 		r = expect_done(b, e);
 		if (r == 0)

@@ -21,7 +21,7 @@
 #include "kern/mount.h"
 #include "zoneadmd/zoneadmd.h"
 
-/* Only of an attached mount can every kernel clone a part. The root will cover it, and pivot_root leaves it behind. */
+/* Only of an attached mount can every kernel clone a part. It stays behind with the host's mounts. */
 static int attached(struct boot *b, const char *name, const char *opts, struct err *e)
 {
 	_fd_ int m = mnt_new("tmpfs", name, opts, false, 0, e);

@@ -285,8 +285,7 @@ static int inside(struct boot *b, struct err *e)
 void init_child(struct boot *b, int sock)
 {
 	struct err e = ERR_INIT;
-	int proc = -1;
-	char go;
+	int proc = -1, root = -1, go;
 
 	if (settle(b, sock, &e) < 0 || sock_recv_fd(SOCK, &proc) != 'g' || become_root(&b->z, proc, &e) < 0)
 		fail(&e);
@@ -294,11 +293,11 @@ void init_child(struct boot *b, int sock)
 	if (names(&b->z, &e) < 0)
 		fail(&e);
 	done();
-	go = hear();
+	go = sock_recv_fd(SOCK, &root);
 	if (go != 'm' && go != 'l')
 		_exit(125);
-	/* By now "/" is the zone's root: pivot_root moved it under us. */
-	if (chdir("/") < 0 || unshare(CLONE_NEWNS) < 0) {
+	/* the zone's root: our own is still what was the host's */
+	if (fchdir(root) < 0 || chroot(".") < 0 || close(root) < 0 || unshare(CLONE_NEWNS) < 0) {
 		err_sys(&e, errno, "new mount namespace");
 		fail(&e);
 	}

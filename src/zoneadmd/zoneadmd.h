@@ -65,6 +65,8 @@ int build_own(struct boot *b, struct err *e);
 int own_folder(int tmpfs, const char *name, unsigned mode, uint32_t id, struct err *e);
 /* build_root.c: attaches the root below run_dir in the build namespace; b->root. */
 int build_root(struct boot *b, struct err *e);
+/* build_enter.c: b->root in the place of the host's root, of whose mounts none is left; b->root is what "/" is then. */
+int build_enter(struct boot *b, struct err *e);
 /*
  * overlay.c: makes overlays mounted from now on work as this id, 0 = as before; and a read-only overlay over layers
  * ("a:b", uppermost first), idmapped by userns. The caller has a mount namespace of its own.
