@@ -41,17 +41,33 @@ static int on_uuid(struct ctx *c, int argc, char **argv, int (*f)(struct ctx *, 
 static int boot_one(struct ctx *c, const char *uuid, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
+	json_t *d;
 	int r = vm_open(c, uuid, VM_LOCK | VM_WRITE, &v, e);
 
-	return r < 0 || v.run.running ? r : vm_boot_zone(&v, 0, e);
+	if (r < 0 || v.run.running)
+		return r;
+	r = vm_boot_zone(&v, 0, e);
+	d = r < 0 ? json_pack("{s:s, s:s}", "by", "boot", "error", e->msg) : json_pack("{s:s}", "by", "boot");
+	state_event(v.st, r < 0 ? "boot-failed" : "start", v.uuid, d, NULL);
+	json_decref(d);
+	return r;
 }
 
 static int halt_one(struct ctx *c, const char *uuid, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
+	json_t *d;
 	int r = vm_open(c, uuid, VM_LOCK | VM_WRITE, &v, e);
 
-	return r < 0 || !v.run.running ? r : vm_take_down(&v, false, -1, false, e);
+	if (r < 0 || !v.run.running)
+		return r;
+	r = vm_take_down(&v, false, -1, false, e);
+	if (r == 0) {
+		d = json_pack("{s:s}", "by", "shutdown");
+		state_event(v.st, "stop", v.uuid, d, NULL);
+		json_decref(d);
+	}
+	return r;
 }
 
 static int run_ended(struct ctx *c, int argc, char **argv)

@@ -19,11 +19,15 @@
 #include "state/state.h"
 
 #define RECENT 50
+#define BATCH  512
 
 struct feed {
 	bool json;
+	bool all;      /* what was dropped since `last` is missed */
 	uint64_t last; /* seen */
+	unsigned n;    /* in this batch */
 	const char *uuid;
+	struct buf out;
 };
 
 static int show(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg)
@@ -31,6 +35,9 @@ static int show(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uu
 	struct feed *f = arg;
 	char when[CLOCK_TEXT];
 
+	if (f->n == BATCH)
+		return -ECANCELED; /* the rest when this is written */
+	f->n++;
 	clock_iso(wall_ns, when);
 	f->last = seq;
 	if (f->json) {
@@ -38,19 +45,19 @@ static int show(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uu
 		json_t *o = json_pack("{s:I, s:s, s:s, s:s*, s:o*}", "seq", (json_int_t)seq, "date", when, "type", kind, "zonename",
 				      uuid, "detail", d);
 
-		json_dumpf(o, stdout, JSON_COMPACT);
-		putchar('\n');
+		char *text = json_dumps(o, JSON_COMPACT);
+
+		buf_printf(&f->out, "%s\n", text);
+		free(text);
 		json_decref(o);
 	} else {
-		_buf_ struct buf line = BUF_INIT;
-
-		buf_printf(&line, "%8llu  %s  %-36s  ", (unsigned long long)seq, when, uuid ? uuid : "-");
-		show_cell(&line, kind, detail ? 18 : 0);
+		buf_printf(&f->out, "%8llu  %s  %-36s  ", (unsigned long long)seq, when, uuid ? uuid : "-");
+		show_cell(&f->out, kind, detail ? 18 : 0);
 		if (detail) {
-			buf_puts(&line, "  ");
-			show_add(&line, detail);
+			buf_puts(&f->out, "  ");
+			show_add(&f->out, detail);
 		}
-		puts(buf_str(&line));
+		buf_puts(&f->out, "\n");
 	}
 	return 0;
 }
@@ -85,14 +92,60 @@ static int wait_change(const struct ctx *c, int in, struct err *e)
 	return read(in, drop, sizeof drop) < 0 ? err_sys(e, errno, "wait for events") : 0;
 }
 
-static int catch_up(const struct ctx *c, struct feed *f, struct err *e)
+/* What was to be read has been dropped: the log is bounded, and its reader shall know. */
+static int say_gap(struct feed *f, struct state *s, struct err *e)
+{
+	uint64_t first = 0;
+	int r = state_event_first(s, &first, e);
+
+	if (r < 0 || first <= f->last + 1)
+		return r;
+	if (f->json)
+		buf_printf(&f->out, "{\"type\":\"events-dropped\",\"since\":%llu,\"first\":%llu}\n", (unsigned long long)f->last,
+			   (unsigned long long)first);
+	cmd_say("events %llu to %llu are no longer kept: the first is %llu", (unsigned long long)f->last + 1, (unsigned long long)first - 1,
+		(unsigned long long)first);
+	f->last = first - 1;
+	return 0;
+}
+
+/*
+ * Up to BATCH events, into memory: whoever reads our output may be slow, and a database that is held open for reading would
+ * grow for as long as he is.
+ */
+static int batch(const struct ctx *c, struct feed *f, struct err *e)
 {
 	_clean_(state_close) struct state *s = NULL;
+	uint64_t last = 0;
 	int r = state_open(c, STATE_READ, &s, e);
 
+	f->n = 0;
 	if (r == -ENOENT)
 		return 0;
-	return r < 0 ? r : state_event_each(s, f->last, f->uuid, show, f, e);
+	if (r == 0 && f->all)
+		r = say_gap(f, s, e);
+	if (r == 0)
+		r = state_event_last(s, &last, e);
+	if (r == 0)
+		r = state_event_each(s, f->last, f->uuid, show, f, e);
+	if (r == 0 && last > f->last)
+		f->last = last; /* of other VMs */
+	return r == -ECANCELED && f->n == BATCH ? 1 : r;
+}
+
+static int catch_up(const struct ctx *c, struct feed *f, struct err *e)
+{
+	int r;
+
+	do {
+		r = batch(c, f, e);
+		if (r >= 0)
+			fwrite(buf_str(&f->out), 1, f->out.len, stdout);
+		f->out.len = 0;
+		if (r > 0 && ctx_check(c, e) < 0)
+			return -e->code;
+	} while (r > 0 && !ferror(stdout));
+	return r < 0 ? r : 0;
 }
 
 /* A closed output (a pipe whose reader has gone) ends it: what is written is flushed after every batch. */
@@ -105,6 +158,7 @@ static int follow(const struct ctx *c, struct feed *f, struct err *e)
 		int level = r;
 
 		r = catch_up(c, f, e);
+		f->all = true;
 		if (r == 0 && fflush(stdout) != 0)
 			return errno == EPIPE ? 0 : err_sys(e, errno, "standard output");
 		if (r == 0)
@@ -140,12 +194,12 @@ static int begin(const struct ctx *c, const char *word, bool recent, bool follow
 	return 0;
 }
 
-static int run(struct ctx *c, int argc, char **argv)
+static int events(const char *prog, struct ctx *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"follow", 0, NULL, 'f'}, {"json", 0, NULL, 'j'}, {"all", 0, NULL, 'r'}, {"since", 1, NULL, 's'}, {NULL, 0, NULL, 0}};
 	bool following = false, all = false;
-	struct feed f = {.json = false};
+	struct feed f = {.out = BUF_INIT};
 	struct err e = ERR_INIT;
 	char uuid[37];
 	int ch, r;
@@ -157,19 +211,32 @@ static int run(struct ctx *c, int argc, char **argv)
 		case 'r': all = true; break;
 		case 's':
 			if (str_to_u64(optarg, &f.last) < 0 || f.last > INT64_MAX)
-				return cmd_usage("vmadm", argv[0], "--since: \"%s\" is not the number of an event", optarg);
-			all = true;
+				return cmd_usage(prog, argv[0], "--since: \"%s\" is not the number of an event", optarg);
+			all = f.all = true;
 			break;
-		default: return cmd_usage("vmadm", argv[0], NULL);
+		default: return cmd_usage(prog, argv[0], NULL);
 		}
 	}
 	if (argc - optind > 1)
-		return cmd_usage("vmadm", argv[0], "one VM at most");
+		return cmd_usage(prog, argv[0], "one VM at most");
 	r = begin(c, argv[optind], all, following, uuid, &f, &e);
 	if (r == 0)
 		r = following ? follow(c, &f, &e) : catch_up(c, &f, &e);
+	buf_done(&f.out);
 	return r < 0 ? cmd_fail(c, &e) : 0;
+}
+
+static int run(struct ctx *c, int argc, char **argv)
+{
+	return events("vmadm", c, argc, argv);
+}
+
+static int run_cloister(struct ctx *c, int argc, char **argv)
+{
+	return events("cloister", c, argc, argv);
 }
 
 CMD(vmadm_events, "vmadm", "events", "[-fjr] [--since SEQ] [uuid|alias]",
     "print events: the newest 50 (of one VM: all), -r all that are kept, --since those after SEQ; -f follows", CMD_VM, run);
+CMD(cloister_events, "cloister", "events", "[-fjr] [--since SEQ] [uuid|alias]", "print events of VMs and of the node, as `vmadm events` does", CMD_VM,
+    run_cloister);

@@ -107,6 +107,7 @@ static int settle(struct ctx *c, struct state *st, const char *uuid, struct err 
 	if (access(rec, F_OK) == 0 && access(root, F_OK) == 0)
 		return state_vm_set_state(st, uuid, "installed", e);
 	ctx_log(c, LOG_WARN, "VM %s was being created when the machine went down: it is failed", uuid);
+	state_event(st, "failed", uuid, NULL, NULL);
 	return state_vm_set_state(st, uuid, "failed", e);
 }
 
@@ -220,6 +221,8 @@ int node_boot(struct ctx *c, struct err *e)
 	store_close(&store);
 	if (r == 0)
 		r = state_vm_each(st, 0, find_autoboot, &t, e);
+	if (r == 0)
+		state_event(st, "node-boot", NULL, NULL, NULL);
 	if (r == 0)
 		usage_fold(c, st, NULL); /* what can't be folded now is folded another time */
 	state_close(&st);

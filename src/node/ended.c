@@ -8,12 +8,16 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "model/vm.h"
 #include "node/provision.h"
 #include "node/vm.h"
 #include "node/vmops.h"
+
+#define LOOP    5 /* restarts in a row that are a loop; told of again at each multiple */
+#define LOOP_NS 60000000000ULL
 
 static uint64_t restarts_so_far(const struct ctx *c, const char *uuid)
 {
@@ -28,19 +32,45 @@ static uint64_t restarts_so_far(const struct ctx *c, const char *uuid)
 	return n;
 }
 
+/* How init ended, for the event that tells of what follows. */
+static json_t *how(const struct zone_run *r)
+{
+	static const char *const word[] = {[ZONE_END_EXIT] = "exit", [ZONE_END_SIGNAL] = "signal", [ZONE_END_REBOOT] = "reboot",
+					   [ZONE_END_HALT] = "halt", [ZONE_END_UNKNOWN] = "unknown"};
+	json_t *d = json_pack("{s:s}", "init", word[r->ended]);
+	char when[CLOCK_TEXT];
+
+	if (d && r->ended == ZONE_END_EXIT)
+		json_object_set_new(d, "exit_status", json_integer(r->end_status));
+	if (d && r->ended == ZONE_END_SIGNAL)
+		json_object_set_new(d, "signal", json_integer(r->end_status));
+	if (d && r->end_ns)
+		json_object_set_new(d, "ended", json_string(clock_iso(r->end_ns, when)));
+	return d;
+}
+
 static int boot_again(struct vm *v, uint64_t restarts, const char *event, struct err *e)
 {
+	_json_ json_t *d = how(&v->run);
+	bool soon = v->run.boot_ns && v->run.end_ns > v->run.boot_ns && v->run.end_ns - v->run.boot_ns < LOOP_NS;
 	int r = vm_halt_zone(v, e);
 
 	if (r == 0)
 		r = vm_boot_zone(v, restarts, e);
+	if (restarts)
+		json_object_set_new(d, "restarts", json_integer((json_int_t)restarts));
+	if (r < 0)
+		json_object_set_new(d, "error", json_string(e->msg));
 	/* who listens must not take the silence for a zone that runs */
-	state_event(v->st, r == 0 ? event : "boot-failed", v->uuid, NULL, NULL);
+	state_event(v->st, r == 0 ? event : "boot-failed", v->uuid, d, NULL);
+	if (r == 0 && soon && restarts >= LOOP && restarts % LOOP == 0)
+		state_event(v->st, "restart-loop", v->uuid, d, NULL);
 	return r;
 }
 
 static int stay_down(struct vm *v, bool forget_autoboot, struct err *e)
 {
+	_json_ json_t *d = how(&v->run);
 	int r = vm_halt_zone(v, e);
 
 	if (r == 0 && forget_autoboot) {
@@ -51,7 +81,7 @@ static int stay_down(struct vm *v, bool forget_autoboot, struct err *e)
 		}
 	}
 	if (r >= 0)
-		state_event(v->st, "stop", v->uuid, NULL, NULL);
+		state_event(v->st, "stop", v->uuid, d, NULL);
 	return r < 0 ? r : 0;
 }
 

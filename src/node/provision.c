@@ -38,13 +38,22 @@ static int set_state(struct vm *v, const char *state, struct err *e)
 	return 0;
 }
 
+static int tell_state(struct vm *v, const char *state, struct err *e)
+{
+	int r = set_state(v, state, e);
+
+	if (r == 0)
+		state_event(v->st, str_eq(state, "failed") ? "failed" : "provisioned", v->uuid, NULL, NULL);
+	return r;
+}
+
 int provision_down(struct vm *v, bool for_good, struct err *e)
 {
 	if (!str_eq(v->vmstate, "provisioning"))
 		return 0;
 	if (is_ready(v->c, v->uuid))
-		return set_state(v, "installed", e);
-	return for_good ? set_state(v, "failed", e) : 0;
+		return tell_state(v, "installed", e);
+	return for_good ? tell_state(v, "failed", e) : 0;
 }
 
 int provision_settle(struct vm *v, struct err *e)
@@ -56,7 +65,7 @@ int provision_settle(struct vm *v, struct err *e)
 		return str_eq(v->vmstate, "failed") ? err_set(e, ECANCELED, "VM %s: its provisioning has failed", v->uuid) : 0;
 	/* without a keeper nobody can hear what init says */
 	if (is_ready(v->c, v->uuid) || (v->run.running && !v->run.keeper))
-		return set_state(v, "installed", e);
+		return tell_state(v, "installed", e);
 	r = state_vm_row(v->st, v->uuid, since, &from, e);
 	if (r < 0)
 		return r;

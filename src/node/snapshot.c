@@ -40,6 +40,13 @@ static void done_in(const struct vm *v, const char *what, uint64_t since)
 	ctx_log(v->c, LOG_INFO, "%s %s: done in %.3f ms", what, v->uuid, (double)(clock_mono_ns() - since) / 1e6);
 }
 
+static void tell(struct vm *v, const char *event, const char *name)
+{
+	_json_ json_t *d = json_pack("{s:s}", "name", name);
+
+	state_event(v->st, event, v->uuid, d, NULL);
+}
+
 int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -61,7 +68,7 @@ int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct
 			ctx_log(c, LOG_WARN, "the snapshot is made, but %s", e->msg);
 	}
 	done_in(&v, "create-snapshot", begin);
-	state_event(v.st, "create-snapshot", v.uuid, NULL, NULL);
+	tell(&v, "create-snapshot", name);
 	return 0;
 }
 
@@ -81,7 +88,7 @@ int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct
 	if (r < 0)
 		return err_add(e, "delete snapshot %s of VM %s", name, v.uuid);
 	done_in(&v, "delete-snapshot", begin);
-	state_event(v.st, "delete-snapshot", v.uuid, NULL, NULL);
+	tell(&v, "delete-snapshot", name);
 	return 0;
 }
 
@@ -135,7 +142,7 @@ int vm_snapshot_rollback(struct ctx *c, const char *word, const char *name, stru
 	r = steps_run(c, what, rollback_steps, ARRAY_LEN(rollback_steps), &x, e);
 	if (r < 0)
 		return err_add(e, "roll back VM %s to %s", v.uuid, name);
-	state_event(v.st, "rollback-snapshot", v.uuid, NULL, NULL);
+	tell(&v, "rollback-snapshot", name);
 	return 0;
 }
 

@@ -291,7 +291,7 @@ int vm_update_dry(struct ctx *c, const char *word, const json_t *payload, json_t
 int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **later, json_t **report, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
-	_json_ json_t *rec = NULL, *changed = NULL;
+	_json_ json_t *rec = NULL, *changed = NULL, *detail = NULL;
 	_free_ char *what = NULL, *target = NULL, *intent = NULL;
 	struct update u = {.v = &v};
 	const json_t *n;
@@ -321,6 +321,7 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 					      (u.locked_later && !strcmp(json_string_value(n), "max_locked_memory"))))
 				json_array_append(*later, (json_t *)n);
 	}
-	state_event(v.st, "update", v.uuid, NULL, NULL);
+	detail = json_pack("{s:O}", "changed", changed);
+	state_event(v.st, "update", v.uuid, detail, NULL);
 	return 0;
 }

@@ -39,9 +39,9 @@ int state_event(struct state *s, const char *kind, const char *uuid, const json_
 	return r < 0 ? r : db_end(s, put(s, kind, uuid, text, e), e);
 }
 
-int state_event_last(struct state *s, uint64_t *seq, struct err *e)
+static int one_seq(struct state *s, enum sql q, uint64_t *seq, struct err *e)
 {
-	sqlite3_stmt *st = db_stmt(s, SQL_EVENT_LAST, e);
+	sqlite3_stmt *st = db_stmt(s, q, e);
 	int r = st ? db_step(s, st, e, "read events") : -EIO;
 
 	if (r != 1)
@@ -49,6 +49,16 @@ int state_event_last(struct state *s, uint64_t *seq, struct err *e)
 	*seq = (uint64_t)sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
 	return 0;
+}
+
+int state_event_first(struct state *s, uint64_t *seq, struct err *e)
+{
+	return one_seq(s, SQL_EVENT_FIRST, seq, e);
+}
+
+int state_event_last(struct state *s, uint64_t *seq, struct err *e)
+{
+	return one_seq(s, SQL_EVENT_LAST, seq, e);
 }
 
 int state_event_each(struct state *s, uint64_t since_seq, const char *uuid_or_null,

@@ -59,5 +59,6 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_EVENT_TRIM] = "DELETE FROM event WHERE seq<=?1",
 	[SQL_EVENT_EACH] = "SELECT seq, ns, kind, uuid, detail FROM event WHERE seq>?1 AND (?2 IS NULL OR uuid=?2)"
 			   " ORDER BY seq",
+	[SQL_EVENT_FIRST] = "SELECT coalesce(min(seq), 0) FROM event",
 	[SQL_EVENT_LAST] = "SELECT coalesce(max(seq), 0) FROM event",
 };

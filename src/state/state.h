@@ -103,6 +103,7 @@ int state_image_delete(struct state *s, const char *uuid, struct err *e);
  * <state>/events, for who follows the feed.
  */
 int state_event(struct state *s, const char *kind, const char *uuid, const json_t *detail, struct err *e);
+int state_event_first(struct state *s, uint64_t *seq, struct err *e); /* of those that are kept; 0 = none */
 int state_event_last(struct state *s, uint64_t *seq, struct err *e); /* 0 = none yet */
 int state_event_each(struct state *s, uint64_t since_seq, const char *uuid_or_null,
 		     int (*each)(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg),

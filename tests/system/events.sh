@@ -5,11 +5,13 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 node events
+mkdir -p "$NODE_ETC"
+printf "usage_interval=1\nthrottled_after=3\n" >"$NODE_ETC/node.conf"
 pool
 
 events() { vmadm events -j -r "$@"; }
 has() { # uuid jq-condition
-	events "$1" | jq -e "select($2)" >/dev/null
+	events "$1" | jq -se "any(.[]; $2)" >/dev/null
 }
 worker() { cut -d' ' -f1 "$NODE_RUN/$1/worker"; }
 
@@ -26,3 +28,110 @@ eq "the limit" "$(jq -r .detail.limit <<<"$oom")" $((limit * 1048576))
 eq "the victim" "$(jq -r '.detail.victims[0].name' <<<"$oom")" tail
 like "its size" "$(jq -r '.detail.victims[0].bytes' <<<"$oom")" '^[1-9][0-9]{6,8}$'
 like "its pid on the host" "$(jq -r '.detail.victims[0].host_pid' <<<"$oom")" '^[1-9][0-9]*$'
+
+# processes: a fork bomb is refused thousands of times, and is a line or two
+zlogin "$z" 'for i in 1 2 3; do (for k in $(seq 1 400); do sleep 20 & done) 2>/dev/null & done; wait' >/dev/null 2>&1 &
+check "a fork bomb is an event" await 30 has "$z" '.type == "lwps-limit"'
+read -rt 3 <> <(:)
+wait
+lwps=$(events "$z" | jq -c 'select(.type == "lwps-limit")' | head -1)
+eq "with the limit" "$(jq -r .detail.limit <<<"$lwps")" 60
+like "and how often it was hit" "$(jq -r .detail.count <<<"$lwps")" '^[1-9]'
+le "which is few events" "$(events "$z" | jq -r 'select(.type == "lwps-limit") | .seq' | wc -l)" 4
+
+# the worker's death: what the kernel counted meanwhile is told by the next
+n=$(events "$z" | jq -r 'select(.type == "oom") | .detail.count' | awk '{s += $1} END {print s}')
+kill -STOP "$(worker "$z")"
+zlogin "$z" 'tail /dev/zero >/dev/null' >/dev/null 2>&1
+kill -KILL "$(worker "$z")"
+kills() { events "$z" | jq -r 'select(.type == "oom") | .detail.count' | awk '{s += $1} END {print s + 0}'; }
+check "an OOM kill while the worker was dying is told by its successor" await 40 eval '[ "$(kills)" -gt "$n" ]'
+check "once" eval '[ "$(kills)" = $((n + 1)) ]'
+
+# a name is the zone's own text
+zlogin "$z" 'cp /usr/bin/tail "/root/x) total-vm:1" 2>/dev/null; "/root/x) total-vm:1" /dev/zero >/dev/null' >/dev/null 2>&1
+check "a hostile name is no more than a name" await 40 has "$z" '.type == "oom" and (.detail.victims // [] | any(.name == "x) total-vm:1"))'
+
+# quota and the pool are looked at with each sample
+mkzone q e2 '"quota":1'
+zlogin "$q" 'dd if=/dev/urandom of=/root/full bs=1M count=1100' >/dev/null 2>&1
+check "a full quota is an event" await 60 has "$q" '.type == "quota-limit" and .detail.limit == 1073741824'
+check "delete" vmadm delete "$q"
+
+# throttled for long
+mkzone t e3 '"cpu_cap":10'
+zlogin "$t" 'while :; do :; done' >/dev/null 2>&1 &
+loop=$!
+check "a zone held back by its cap for long is an event" await 60 has "$t" '.type == "throttled" and .detail.throttled > 0'
+check "delete" vmadm delete "$t" 
+wait "$loop"
+
+# init
+mkzone i e4
+field() { awk -v k="$2" '$1 == k {print $2}' "$NODE_RUN/$1/zone" 2>/dev/null; }
+was=$(field "$i" init)
+kill -KILL "$was"
+check "a crash of init is an event with its signal" await 20 has "$i" '.type == "restart-init" and .detail.signal == 9 and .detail.restarts == 1'
+zlogin "$i" 'reboot -f' >/dev/null 2>&1 || zlogin "$i" 'kill -INT 1' >/dev/null 2>&1
+check "a reboot from inside" await 20 has "$i" '.type == "reboot" and .detail.init == "reboot"'
+await 20 eval '[ "$(vmstate "$i")" = running ]'
+up=$NODE_POOL/$i/root/upper
+rm -rf "${up:?}/dev"
+ln -s /etc "$up/dev"
+kill -KILL "$(field "$i" init)"
+check "a zone that can't be booted again is an event with the reason" await 30 has "$i" '.type == "boot-failed" and (.detail.error | test("/dev in the zone.s root"))'
+rm "$up/dev"
+
+# what verbs say of themselves
+check "start" vmadm start "$i"
+check "update" vmadm update "$i" max_lwps=77
+check "snapshot" vmadm create-snapshot "$i" s1
+check "rollback" vmadm rollback-snapshot "$i" s1
+check "delete snapshot" vmadm delete-snapshot "$i" s1
+check "reboot" vmadm reboot "$i" -F
+check "stop" vmadm stop "$i" -F
+eq "each verb has its event, in order" "$(events "$i" | jq -r .type | tail -7 | tr '\n' ' ')" \
+	"start update create-snapshot rollback-snapshot delete-snapshot reboot stop "
+check "an update's says what changed" has "$i" '.type == "update" and .detail.changed == ["max_lwps"]'
+check "a snapshot's its name" has "$i" '.type == "create-snapshot" and .detail.name == "s1"'
+
+# readers
+last=$(events | jq -r .seq | tail -1)
+eq "numbers grow" "$(events | jq -r .seq | sort -nu | wc -l)" "$(events | wc -l)"
+eq "--since gives what came after" "$(events --since $((last - 3)) | jq -r .seq | tr '\n' ' ')" "$((last - 2)) $((last - 1)) $last "
+eq "cloister events is the same" "$(cloister events -j --since $((last - 3)))" "$(events --since $((last - 3)))"
+mkfifo pipe
+vmadm events -f -j --since "$last" >pipe &
+follower=$!
+exec 9<pipe
+python3 - "$NODE_STATE/node.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=20)
+db.executemany("INSERT INTO event (ns, kind) VALUES (1, ?)", [("filler-%d" % i,) for i in range(20000)])
+db.commit()
+PY
+check "a reader that does not read holds nobody up" vmadm update "$i" max_lwps=78
+le "nor makes the log of the database grow, MiB" $(($(stat -c %s "$NODE_STATE/node.db-wal" 2>/dev/null || echo 0) / 1048576)) 16
+eq "and misses nothing" "$(timeout 60 head -20001 <&9 | jq -r .seq | sort -nu | sed -n '1p;$p' | tr '\n' ' ')" "$((last + 1)) $((last + 20001)) "
+exec 9<&-
+kill "$follower" 2>/dev/null
+wait "$follower" 2>/dev/null
+
+# bounded
+python3 - "$NODE_STATE/node.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=20)
+db.execute("INSERT INTO event (seq, ns, kind) VALUES (200000, 1, 'far')")
+db.commit()
+PY
+check "one more" vmadm update "$i" max_lwps=79
+eq "the newest 100,000 are kept" "$(events | jq -r .seq | head -1)" 200000
+like "who asks for one that was dropped is told" "$(vmadm events --since "$last" 2>&1 >/dev/null)" "events $((last + 1)) to 199999 are no longer kept: the first is 200000"
+eq "a program too" "$(events --since "$last" 2>/dev/null | head -1)" "{\"type\":\"events-dropped\",\"since\":$last,\"first\":200000}"
+
+# after a power cut all that was said is there
+seq=$(events | jq -r .seq | tail -1)
+power_cut
+check "boot" cloister boot
+check "the node's own start is an event" eval 'cloister events -j --since '"$seq"' | jq -se "any(.[]; .type == \"node-boot\" and .zonename == null)" >/dev/null'
+check "and each VM's" has "$z" '.type == "start" and .detail.by == "boot"'
