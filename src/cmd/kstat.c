@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/buf.h"
 #include "base/own.h"
 #include "cmd/cmd.h"
+#include "cmd/show.h"
 #include "cmd/stat_zones.h"
 #include "stat/kstat.h"
 
@@ -21,7 +21,8 @@ struct out {
 	uint64_t matched;
 	char module[64], name[256]; /* the kstat whose statistics are being printed */
 	uint64_t instance;
-	json_t *all, *data; /* data: borrowed from all */
+	struct buf json;
+	bool inner; /* data has a member */
 };
 
 static void value_text(const struct kstat_item *it, char out[64])
@@ -36,23 +37,30 @@ static void value_text(const struct kstat_item *it, char out[64])
 
 static void head_json(struct out *o, const struct kstat_item *it)
 {
-	json_t *k = json_pack("{s:s, s:I, s:s, s:s, s:f, s:{}}", "module", it->module, "instance", (json_int_t)it->instance, "name",
-			      it->name, "class", it->class, "snaptime", it->snaptime, "data");
-
-	o->data = json_object_get(k, "data");
-	json_array_append_new(o->all, k);
+	buf_printf(&o->json, "%s  {\n    \"module\": ", o->json.len ? "\n    }\n  },\n" : "");
+	show_quoted(&o->json, it->module);
+	buf_printf(&o->json, ",\n    \"instance\": %" PRIu64 ",\n    \"name\": ", it->instance);
+	show_quoted(&o->json, it->name);
+	buf_puts(&o->json, ",\n    \"class\": ");
+	show_quoted(&o->json, it->class);
+	buf_puts(&o->json, ",\n    \"snaptime\": ");
+	show_real(&o->json, it->snaptime, 17);
+	buf_puts(&o->json, ",\n    \"data\": {");
+	o->inner = false;
 }
 
 static void put_json(struct out *o, const struct kstat_item *it)
 {
-	json_t *v = it->kind == KV_TEXT      ? json_string(it->text)
-		    : it->kind == KV_SECONDS ? json_real((double)it->number / 1e9)
-		    : it->kind == KV_PERCENT ? json_real((double)it->number / 100)
-		    : it->number > INT64_MAX ? json_real((double)it->number)
-					     : json_integer((json_int_t)it->number);
-
-	if (v)
-		json_object_set_new(o->data, it->stat, v);
+	buf_printf(&o->json, "%s\n      \"%s\": ", o->inner ? "," : "", it->stat);
+	o->inner = true;
+	if (it->kind == KV_TEXT)
+		show_quoted(&o->json, it->text);
+	else if (it->kind == KV_SECONDS)
+		show_real(&o->json, (double)it->number / 1e9, 17);
+	else if (it->kind == KV_PERCENT)
+		show_real(&o->json, (double)it->number / 100, 17);
+	else
+		buf_printf(&o->json, "%" PRIu64, it->number);
 }
 
 static int print(const struct kstat_item *it, void *arg)
@@ -91,14 +99,14 @@ static int print(const struct kstat_item *it, void *arg)
 
 static void report(const struct stat_sample *s, const struct kstat_pattern *p, size_t n, struct out *o)
 {
-	o->all = o->format == JSON ? json_array() : NULL;
 	o->module[0] = 0;
 	kstat_each(s, p, n, print, o);
 	if (o->format == JSON) {
-		_free_ char *text = json_dumps(o->all, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-
-		puts(text ? text : "[]");
-		json_decref(o->all);
+		if (o->json.len)
+			printf("[\n%s\n    }\n  }\n]\n", o->json.p);
+		else
+			puts("[]");
+		buf_done(&o->json);
 	} else if (o->format == TEXT && o->matched) {
 		putchar('\n');
 	}

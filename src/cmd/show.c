@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "cmd/show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 unsigned show_add(struct buf *out, const char *s)
@@ -41,4 +42,28 @@ void show_trim(struct buf *out)
 {
 	while (out->len && out->p[out->len - 1] == ' ')
 		out->p[--out->len] = 0;
+}
+
+void show_quoted(struct buf *out, const char *s)
+{
+	buf_puts(out, "\"");
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x20 || c == '"' || c == '\\')
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_add(out, s, 1);
+	}
+	buf_puts(out, "\"");
+}
+
+void show_real(struct buf *out, double d, int digits)
+{
+	char t[40];
+
+	snprintf(t, sizeof t, "%.*g", digits, d);
+	buf_puts(out, t);
+	if (!strpbrk(t, ".en"))
+		buf_puts(out, ".0");
 }

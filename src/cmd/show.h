@@ -12,4 +12,9 @@ void show_cell(struct buf *out, const char *s, unsigned width);
 /* Takes the blanks off the end. */
 void show_trim(struct buf *out);
 
+/* A JSON string; control characters, quotes and backslashes escaped. */
+void show_quoted(struct buf *out, const char *s);
+/* A JSON number that is not an integer, with so many digits. */
+void show_real(struct buf *out, double d, int digits);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Samples of the zones that run, for the commands that show numbers. */
+/* Samples of the zones that run, for the commands that show numbers. In a zone there is one: stat_inside.c. */
 #ifndef CLOISTER_CMD_STAT_ZONES_H
 #define CLOISTER_CMD_STAT_ZONES_H
 

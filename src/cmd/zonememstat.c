@@ -70,7 +70,7 @@ static void report(const struct options *o, const struct stat_sample *s)
 	else if (!o->bare)
 		printf("%37s %8s %8s %6s %9s %5s\n", "ZONE", "RSS(MB)", "CAP(MB)", "NOVER", "POUT(MB)", "SWAP%");
 	if (!*o->zone && !o->over)
-		print(o, "global", NULL, &global);
+		print(o, s->part ? "[system]" : "global", NULL, &global);
 	for (size_t i = 2; i < n; i++) {
 		const struct stat_zone *z = l[i].z;
 		struct row r = {z->now[CGV_MEM], z->now[CGV_MEM_CAP], z->now[CGV_MEM_OVER], z->now[CGV_PAGEDOUT], -1};

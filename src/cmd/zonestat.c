@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -148,27 +148,31 @@ static void header(const struct options *o, struct buf *out)
 	buf_puts(out, "\n");
 }
 
-static json_t *object(const struct options *o, const struct use_line *l)
+static void object(const struct options *o, const struct use_line *l, struct buf *out)
 {
-	json_t *j = json_object();
+	const char *sep = "";
 
+	buf_puts(out, "{");
 	for (unsigned i = 0; i < o->ncols; i++) {
 		enum use_col c = o->col[i];
 		const struct column *k = &columns[c];
 		uint64_t v = l->v[c];
-		json_t *value = NULL;
 
-		if (k->unit == TEXT)
-			value = l->z || c == USE_NAME ? json_string(text_of(l, c)) : NULL;
-		else if (v < CGV_NONE)
-			value = k->unit == MILLI       ? json_real((double)v / 1000)
-				: k->unit == PER_MILLE ? json_real((double)v / 10)
-				: k->unit == CENTI     ? json_real((double)v / 100)
-						       : json_integer((json_int_t)v);
-		if (value)
-			json_object_set_new(j, k->name, value);
+		/* what is not known is absent */
+		if (k->unit == TEXT ? !l->z && c != USE_NAME : v >= CGV_NONE)
+			continue;
+		buf_printf(out, "%s\"%s\":", sep, k->name);
+		sep = ",";
+		switch (k->unit) {
+		case TEXT: show_quoted(out, text_of(l, c)); break;
+		case MILLI: show_real(out, (double)v / 1000, 12); break;
+		case PER_MILLE: show_real(out, (double)v / 10, 12); break;
+		case CENTI: show_real(out, (double)v / 100, 12); break;
+		case BYTES:
+		case COUNT: buf_printf(out, "%" PRIu64, v); break;
+		}
 	}
-	return j;
+	buf_puts(out, "}");
 }
 
 static bool wanted(const struct options *o, const struct use_line *l)
@@ -181,20 +185,26 @@ static bool wanted(const struct options *o, const struct use_line *l)
 
 static void report_json(const struct options *o, const struct stat_sample *s, const struct use_line *l, size_t n)
 {
+	_buf_ struct buf out = BUF_INIT;
+	const char *sep = "";
 	char t[CLOCK_TEXT];
-	_free_ char *text = NULL;
-	json_t *zones = json_array(), *j;
 
-	for (size_t i = 2; i < n; i++)
-		if (wanted(o, &l[i]))
-			json_array_append_new(zones, object(o, &l[i]));
-	j = json_pack("{s:i, s:s, s:f, s:i, s:I, s:o, s:o, s:o}", "v", 1, "time", clock_iso(clock_wall_ns(), t), "interval",
-		      (double)(s->now_ns - s->before_ns) / 1e9, "cpus", (int)s->host.cpus, "memory", (json_int_t)s->host.mem_total,
-		      "total", object(o, &l[0]), "system", object(o, &l[1]), "zones", zones);
-	text = j ? json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-	if (text)
-		puts(text);
-	json_decref(j);
+	buf_printf(&out, "{\"v\":1,\"time\":\"%s\",\"interval\":", clock_iso(clock_wall_ns(), t));
+	show_real(&out, (double)(s->now_ns - s->before_ns) / 1e9, 12);
+	buf_printf(&out, ",\"cpus\":%u,\"memory\":%" PRIu64 ",\"total\":", s->host.cpus, s->host.mem_total);
+	object(o, &l[0], &out);
+	buf_puts(&out, ",\"system\":");
+	object(o, &l[1], &out);
+	buf_puts(&out, ",\"zones\":[");
+	for (size_t i = 2; i < n; i++) {
+		if (!wanted(o, &l[i]))
+			continue;
+		buf_puts(&out, sep);
+		object(o, &l[i], &out);
+		sep = ",";
+	}
+	buf_puts(&out, "]}");
+	puts(out.p);
 }
 
 static void report(const struct options *o, const struct stat_sample *s)

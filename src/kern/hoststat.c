@@ -62,6 +62,44 @@ int host_text_load(const char *t, struct host_stat *out)
 	return 0;
 }
 
+void host_text_disks(const char *t, bool (*whole)(const char *name), uint64_t out[4])
+{
+	memset(out, 0, 4 * sizeof *out);
+	for (const char *l = t; *l; l += strcspn(l, "\n"), l += *l == '\n') {
+		unsigned long long reads, in, writes, written;
+		char name[64];
+
+		if (sscanf(l, " %*u %*u %63s %llu %*u %llu %*u %llu %*u %llu", name, &reads, &in, &writes, &written) != 5 ||
+		    !strncmp(name, "loop", 4) || !strncmp(name, "ram", 3) || !whole(name))
+			continue;
+		out[0] += in * 512;
+		out[1] += written * 512;
+		out[2] += reads;
+		out[3] += writes;
+	}
+}
+
+static bool is_disk(const char *name)
+{
+	char p[96];
+
+	snprintf(p, sizeof p, "/sys/block/%s", name);
+	for (char *slash = p + strlen("/sys/block/"); (slash = strchr(slash, '/'));)
+		*slash = '!'; /* as sysfs has it */
+	return access(p, F_OK) == 0;
+}
+
+void host_stat_io(struct host_stat *out)
+{
+	_buf_ struct buf b = BUF_INIT;
+
+	if (file_read(AT_FDCWD, "/proc/diskstats", 4 << 20, &b, NULL) == 0)
+		host_text_disks(buf_str(&b), is_disk, out->io);
+	else
+		for (int i = 0; i < 4; i++)
+			out->io[i] = CGV_UNKNOWN;
+}
+
 int host_stat_read(struct host_stat *out, struct err *e)
 {
 	static const char *const pressure[] = {"/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"};

@@ -124,6 +124,8 @@ int stat_end(struct stat_sample *s, struct err *e)
 	s->n = kept;
 	s->host_before = s->host;
 	r = host_stat_read(&s->host, e);
+	if (s->groups & CGS_IO)
+		host_stat_io(&s->host);
 	s->rounds += r == 0;
 	return r;
 }

@@ -41,6 +41,7 @@ struct stat_sample {
 	struct cg_reader *reader;
 	struct stat_zone **z; /* by uuid */
 	size_t n, cap;
+	bool part;                  /* only some of the zones that run are in it: inside one */
 	unsigned rounds;           /* samples taken */
 	uint64_t now_ns, before_ns; /* CLOCK_MONOTONIC */
 	struct host_stat host, host_before;

@@ -25,7 +25,8 @@ static uint64_t a_second(uint64_t grown, uint64_t ns)
 }
 
 /* The columns of which [total] is the sum of the others. */
-static const enum use_col sums[] = {USE_CPU, USE_MEM, USE_SWAP, USE_LWPS};
+static const enum use_col sums[] = {USE_CPU, USE_MEM, USE_SWAP, USE_LWPS, USE_READ, USE_WRITTEN, USE_READS, USE_WRITES};
+/* As host_stat.io has them too. */
 static const struct {
 	enum use_col col;
 	enum cg_value value;
@@ -50,7 +51,7 @@ static void zone_line(const struct stat_sample *s, const struct stat_zone *z, ui
 	if (known(z->now[CGV_CPU_QUOTA]))
 		cap = ratio(z->now[CGV_CPU_QUOTA], z->now[CGV_CPU_PERIOD], 1000);
 	l->v[USE_CPU_CAP] = ratio(l->v[USE_CPU], cap, 1000);
-	if (known(z->now[CGV_CPU_SHARES]))
+	if (known(z->now[CGV_CPU_SHARES]) && !s->part)
 		l->v[USE_CPU_SHARE] = ratio(l->v[USE_CPU], ratio(z->now[CGV_CPU_SHARES], all_shares, 1000ULL * s->host.cpus), 1000);
 	l->v[USE_MEM] = z->now[CGV_MEM];
 	l->v[USE_MEM_LIMIT] = z->now[CGV_MEM_CAP];
@@ -71,6 +72,9 @@ static void total_line(const struct stat_sample *s, uint64_t ns, struct use_line
 	clear(l, "[total]", NULL);
 	if (s->rounds >= 2 && h->cpu_us >= s->host_before.cpu_us)
 		l->v[USE_CPU] = ratio(h->cpu_us - s->host_before.cpu_us, ns, 1000000);
+	for (size_t i = 0; i < 4 && s->rounds >= 2 && (s->groups & CGS_IO); i++)
+		if (known(h->io[i]) && h->io[i] >= s->host_before.io[i])
+			l->v[rates[i].col] = a_second(h->io[i] - s->host_before.io[i], ns);
 	l->v[USE_MEM] = h->mem_total > h->mem_free ? h->mem_total - h->mem_free : 0;
 	l->v[USE_MEM_LIMIT] = h->mem_total;
 	l->v[USE_MEM_CAP] = ratio(l->v[USE_MEM], h->mem_total, 1000);
@@ -95,11 +99,15 @@ size_t use_lines(const struct stat_sample *s, struct use_line **out)
 		zone_line(s, s->z[i], ns, shares, &l[i + 2]);
 	for (size_t c = 0; c < sizeof sums / sizeof sums[0]; c++) {
 		uint64_t zones = 0, *t = &total->v[sums[c]];
+		bool io = c >= 4, counted = !io || n == 2;
 
-		for (size_t i = 2; i < n; i++)
+		for (size_t i = 2; i < n; i++) {
+			counted |= known(l[i].v[sums[c]]);
 			if (known(l[i].v[sums[c]]))
 				zones += l[i].v[sums[c]];
-		if (!known(*t))
+		}
+		/* where no zone's I/O is counted, what is no zone's is not known either */
+		if (!known(*t) || !counted)
 			continue;
 		/* the host counts processor time in ticks, zones in nanoseconds: their sum may be ahead of it by one */
 		if (*t < zones)

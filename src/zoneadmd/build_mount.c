@@ -17,6 +17,7 @@
 #include "kern/mount.h"
 #include "kern/path.h"
 #include "kern/sock.h"
+#include "zone/numbers.h"
 #include "zoneadmd/zoneadmd.h"
 
 static uint64_t attrs(unsigned flags)
@@ -282,6 +283,9 @@ int build_control(struct boot *b, struct err *e)
 		if (b->notify < 0)
 			return b->notify;
 	}
+	b->numbers = sock_answer(m, NUMBERS_SOCK, e);
+	if (b->numbers < 0)
+		return b->numbers;
 	own_fd(&file); /* an open writer would keep the mount from becoming read-only */
 	r = mnt_attach_at(native, m, "native", e);
 	return r < 0 ? r : mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);

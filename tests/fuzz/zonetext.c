@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "zone/mountinfo.h"
+#include "zone/numbers.h"
 #include "zone/passwd.h"
 #include "zone/run.h"
 
@@ -13,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *exact = malloc(size ? size : 1), out[64];
+	struct zone_numbers numbers;
+	struct buf b = BUF_INIT;
 
 	if (!text || !exact)
 		abort();
@@ -27,6 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (run_says_ready(exact, size) && !memmem(exact, size, "READY=1", 7))
 		abort();
+	if (numbers_parse(exact, size, &numbers) == 0) {
+		struct zone_numbers again;
+
+		numbers_write(&numbers, &b);
+		if (b.len > NUMBERS_MAX || numbers_parse(b.p, b.len, &again) < 0 || memcmp(again.v, numbers.v, sizeof again.v) != 0)
+			abort();
+		buf_done(&b);
+	}
 	passwd_host(exact, size, "web01");
 	free(text);
 	free(exact);

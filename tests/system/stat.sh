@@ -70,6 +70,21 @@ eq "sorted by memory" "$(zonestat -H -s memory -o name 0.05 1 | sed -n 3p)" idle
 eq "sorted by name" "$(zonestat -H -s name -o name 0.05 1 | tail -2)" "busy
 idle"
 
+# the host's disks are in [total]; what of it is zones' where that is counted
+eq "I/O of the host" "$(zonestat -j 0.1 1 | jq '[.total.read, .total.written, .total.reads, .total.writes] | all(. != null and . >= 0)')" true
+touch writing
+while [ -e writing ]; do dd if=/dev/zero of="$NODE_STATE/some" bs=1M count=8 conv=fsync 2>/dev/null; done &
+written() { v=$(zonestat -p -o written 0.3 1 | head -1); [ "${v%%.*}" -gt 1000000 ]; }
+check "what is written to a disk of the host is in it" await 20 written
+rm writing
+wait $!
+rm -f "$NODE_STATE/some"
+if zonestat -p -o read -z idle 0.05 1 | tail -1 | grep -qx -- -; then
+	eq "no zone's I/O is counted here, so what is no zone's is not known" "$(zonestat -p -o read,written 0.05 1 | sed -n 2p)" "-:-"
+else
+	eq "I/O too: total = system + zones" "$(zonestat -j 0.2 1 | jq -c '[("read", "written") as $k | .total[$k] - .system[$k] - ([.zones[][$k] // 0] | add)]')" '[0,0]'
+fi
+
 # ---- columns, zones, programs ----
 eq "columns" "$(zonestat -H -o uuid,name,zoneid -z busy 0.05 1 | tail -1 | tr -s ' ')" "$a busy $ida"
 eq "one zone: the host's lines and its own" "$(zonestat -H -o name -z idle 0.05 1 | tr '\n' ' ')" "[total] [system] idle "
@@ -135,6 +150,39 @@ like "only those that ran into their cap" "$(zonememstat -Ho)" "^ $b "
 eq "and no other" "$(zonememstat -Ho | wc -l)" 1
 like "totals" "$(zonememstat -t | tail -1)" '^ +total +[0-9]+ +320 '
 fails 2 usage zonememstat -x
+
+# ---- in a zone: itself, and the rest as [system] ----
+zlogin "$b" 'rm -f /tmp/big /tmp/x' </dev/null >/dev/null 2>&1
+inz() { zlogin "$1" "$2" 2>&1 </dev/null; }
+eq "three lines" "$(inz idle 'zonestat -H -o name 0.2 1')" "[total]
+[system]
+$b"
+j=$(inz idle 'zonestat -j 0.3 1')
+eq "its caps" "$(zone "$b" '[.memory_limit, .lwps_limit] | @csv')" "$((64 << 20)),2000"
+eq "its memory is what the global zone counts" "$(zone "$b" ".memory - $(zonestat -p -z idle -o memory 0.1 1 | tail -1) | if . < 4194304 and . > -4194304 then \"yes\" else . end")" yes
+eq "the host's processors" "$(jq .cpus <<<"$j")" "$(getconf _NPROCESSORS_ONLN)"
+eq "total = system + zone" "$(sums "$j")" '[0,0,0,0]'
+eq "what its shares are worth it can't know" "$(zone "$b" .cpu_share)" null
+le "another zone's loop is in [system]" 0.1 "$(inz idle 'zonestat -p -o cpu 1 1' | sed -n 2p)"
+eq "its own name" "$(inz idle 'zonestat -H -o name,zoneid -z $(zonename) 0.1 1' | tail -1 | tr -s ' ')" "$b $idb"
+like "another zone's it does not know" "$(inz idle "zonestat -z $a 0.1 1")" "unknown: a zone sees itself"
+like "zonememstat" "$(inz idle zonememstat | sed -n 2p)" '^ +\[system\] +[0-9]+ '
+like "and its line" "$(inz idle zonememstat | sed -n 3p)" "^ $b +[0-9]+ +64 "
+eq "kstat" "$(inz idle "kstat -p caps::lwps_zone_*:value")" "caps:$idb:lwps_zone_$idb:value	2000"
+eq "of itself alone" "$(inz idle 'kstat -p zones:::zonename' | cut -f2)" "$b"
+eq "JSON of kstat" "$(inz idle 'kstat -j -m zones' | jq -r '.[0].data.zonename')" "$b"
+eq "init is process 1" "$(inz idle 'kstat -p zones:::init_pid' | cut -f2)" 1
+le "boot_time is about when it booted" "$(inz idle 'kstat -p zones:::boot_time' | cut -f2 | awk -v t="$(value "zones:$idb::boot_time")" '{d = $1 - t; print d < 0 ? -d : d}')" 5
+like "for a user of the zone too" "$(inz idle 'setpriv --reuid 65534 --clear-groups zonestat -H -o name 0.1 1' | tail -1)" "$b"
+# many at once, and one that connects and says nothing, hold up neither the others nor the supervisor
+perl -e 1 2>/dev/null && inz idle 'perl -MSocket -e "for (1..300) { socket(my \$s, PF_UNIX, SOCK_SEQPACKET, 0); connect(\$s, sockaddr_un(q(/.zonecontrol/numbers))) and push @s, \$s } sleep 2" & sleep 0.5; zonestat -H -o name 0.2 1 | wc -l; wait' >many
+eq "it answers all the same" "$(cat many)" 3
+check "the console works" timeout 20 zlogin -C idle </dev/null
+worker() { awk '{print $1}' "$NODE_RUN/$b/worker"; }
+old=$(worker)
+kill -KILL "$old"
+check "another worker comes" await 20 eval '[ "$(worker)" != "$old" ]'
+eq "and answers" "$(inz idle 'zonestat -H -o name 0.2 1' | wc -l)" 3
 
 # ---- wrong ----
 fails 2 'no such column' zonestat -o nope

@@ -165,10 +165,27 @@ static void grown(void **state)
 	assert_true(stat_grown(&s, &z, CGV_READ) == CGV_UNKNOWN);
 }
 
+static bool no_part(const char *name)
+{
+	return strcmp(name, "sda1") != 0;
+}
+
+static void host_disks(void **state)
+{
+	uint64_t v[4];
+
+	host_text_disks("   8       0 sda 10 1 100 5 20 2 200 7 0 30 12 0 0 0 0 1 1\n   8       1 sda1 9 1 90 5 20 2 200 7 0 30 12\n"
+			"   7       0 loop0 10 1 100 5 20 2 200 7 0 30 12\n 254       0 vda 1 0 8 0 2 0 16 0 0 1 1\ncut 1 sdb 7",
+			no_part, v);
+	assert_true(v[0] == 108 * 512 && v[1] == 216 * 512 && v[2] == 11 && v[3] == 22);
+	host_text_disks("", no_part, v);
+	assert_true(v[0] == 0 && v[3] == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(keyed), cmocka_unit_test(pressure), cmocka_unit_test(io),
-					   cmocka_unit_test(host),    cmocka_unit_test(lines), cmocka_unit_test(grown)};
+					   cmocka_unit_test(host),    cmocka_unit_test(lines), cmocka_unit_test(host_disks), cmocka_unit_test(grown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
