@@ -9,7 +9,7 @@
  *	FLOOR_SECCOMP   a file with the program
  *	FLOOR_CGROUP    name of the node's cgroup: the device list is on it, "_zones" in hierarchies that limit nothing
  *
- *	floor create POOL IMAGE NAME INIT [sync] [private]   clone, cgroups with limits, namespaces, mounts, pivot_root, exec
+ *	floor create POOL IMAGE NAME INIT [sync] [private]   clone, cgroups with limits, namespaces, mounts, new root, exec
  *	floor start POOL IMAGE NAME INIT [private]           the same without the clone
  *	floor stop NAME                                       cgroup.kill, wait, rmdir
  *	floor destroy POOL NAME                               stop and the clone away
@@ -504,6 +504,47 @@ static void confine(void)
 			prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
 }
 
+static void send_fd(int sock, int fd)
+{
+	union { char b[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } u = {{0}};
+	struct iovec v = {(char[]){0}, 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = u.b, .msg_controllen = sizeof u.b};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET, h->cmsg_type = SCM_RIGHTS, h->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(h), &fd, sizeof fd);
+	if (sendmsg(sock, &m, 0) != 1)
+		die("release");
+}
+
+static int recv_fd(int sock)
+{
+	union { char b[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } u;
+	struct iovec v = {(char[]){0}, 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = u.b, .msg_controllen = sizeof u.b};
+	int fd = -1;
+
+	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&m))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+	return fd;
+}
+
+/* docs/decisions/enter-root.md: pivot_root would look at every thread of the host. */
+static int enter_root(void)
+{
+	int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), root;
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (ns < 0 || tree < 0 || umount2("/", MNT_DETACH) < 0 || setns(ns, CLONE_NEWNS) < 0 ||
+	    syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || setns(ns, CLONE_NEWNS) < 0)
+		die("new root");
+	close(tree), close(ns);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		die("new root");
+	return root;
+}
+
 static _Noreturn void child(const char *name, const char *init, bool fresh, int hold, int ready, int done)
 {
 	char *argv[] = {(char *)init, NULL}, *envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL}, c;
@@ -518,7 +559,10 @@ static _Noreturn void child(const char *name, const char *init, bool fresh, int 
 	if (read(hold, &c, 1) != 1 || setgid(0) < 0 || setuid(0) < 0 || unshare(CLONE_NEWCGROUP) < 0)
 		_exit(1);
 	namespaces_limited();
-	if (write(ready, "", 1) != 1 || read(hold, &c, 1) != 1 || unshare(CLONE_NEWNS) < 0)
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	fd = recv_fd(hold);
+	if (fchdir(fd) < 0 || chroot(".") < 0 || close(fd) < 0 || unshare(CLONE_NEWNS) < 0)
 		_exit(1);
 	setsid();
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
@@ -546,7 +590,7 @@ static void boot(const char *pool, const char *image, const char *name, const ch
 	char p[512], map[64], c;
 	pid_t pid;
 
-	if (pipe2(hold, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 || pipe2(done, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hold) < 0 || pipe2(ready, O_CLOEXEC) < 0 || pipe2(done, O_CLOEXEC) < 0)
 		die("pipe");
 	if (unshare(CLONE_NEWNS | CLONE_NEWTIME) < 0)
 		die("unshare");
@@ -577,10 +621,7 @@ static void boot(const char *pool, const char *image, const char *name, const ch
 	if (write(hold[1], "", 1) != 1 || read(ready[0], &c, 1) != 1)
 		die("hold");
 	kernel_mounts(pidfd);
-	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
-		die("pivot_root");
-	if (write(hold[1], "", 1) != 1)
-		die("release");
+	send_fd(hold[1], enter_root());
 	if (read(done[0], &c, 1) > 0) {
 		errno = c;
 		die(init);
