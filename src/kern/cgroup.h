@@ -96,7 +96,14 @@ void cg_rescue_done(const struct cg_host *h, const char *uuid);
 int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e);
 int cg_set_cpu_cap(const struct cg_host *h, const char *uuid, uint64_t percent, struct err *e); /* of one CPU; 0 = none */
 int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t phys_and_swap, struct err *e); /* bytes; 0 = none */
+/* Not reclaimed while the zone uses no more. -ENOTSUP on v1, and where what is above is not protected. */
+int cg_set_reservation(const struct cg_host *h, const char *uuid, uint64_t bytes, struct err *e);
 int cg_set_pids(const struct cg_host *h, const char *uuid, uint64_t max, struct err *e); /* 0 = none */
+/*
+ * Processors that nobody else uses: how many ("2"), which ("0-3,8"), or NULL, none of its own. -ENOTSUP without v2's cpuset
+ * partitions, -ENXIO, -EBUSY when they are not there, then with those that it had before.
+ */
+int cg_set_cpus(const struct cg_host *h, const char *uuid, const char *want, struct err *e);
 /*
  * I/O: ceilings a second on all these devices together, 0 = none, and a weight, 0 = as everybody. -ENOTSUP with a hint when
  * no scheduler of a device weighs.

@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/own.h"
 #include "base/str.h"
+#include "kern/pidfd.h"
 
 const char *cgi_path(const struct cg_host *h, int ctl, const char *uuid, const char *file, char out[CGI_PATH])
 {
@@ -59,6 +62,28 @@ int cgi_write(const char *path, const char *text)
 	_fd_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd < 0 ? -errno : write_fd(fd, text);
+}
+
+int cgi_write_within(const char *path, const char *text, int ms)
+{
+	_fd_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW), pidfd = -1;
+	pid_t pid;
+	int st;
+
+	if (fd < 0)
+		return -errno;
+	pid = pidfd_clone(0, -1, &pidfd);
+	if (pid < 0)
+		return -errno;
+	/* only a signal ends it before its time */
+	if (pid == 0)
+		_exit(-write_fd(fd, text));
+	if (pidfd_wait(pidfd, ms) < 0)
+		pidfd_kill(pidfd, SIGKILL);
+	while (waitpid(pid, &st, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(st) ? -WEXITSTATUS(st) : -ETIME;
 }
 
 int cgi_read(const char *path, char *out, size_t n)

@@ -29,6 +29,11 @@ const char *cgi_path(const struct cg_host *h, int ctl, const char *uuid, const c
 int cgi_where(const struct cg_host *h, enum cg_ctl ctl, int *tree, struct err *e);
 /* One write; -errno, no message. */
 int cgi_write(const char *path, const char *text);
+/*
+ * The same of what the kernel may take long for: -ETIME when it is not done after ms, and then it has stopped at it. A write
+ * that need not wait costs a process more.
+ */
+int cgi_write_within(const char *path, const char *text, int ms);
 /* At most n-1 bytes, last newline cut off; -errno, no message. */
 int cgi_read(const char *path, char *out, size_t n);
 /* A number, "max" and v1's 2^63 as UINT64_MAX, "-1" too. */

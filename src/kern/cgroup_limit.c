@@ -14,6 +14,7 @@
 #include "kern/cgroup_io.h"
 
 #define PERIOD_US  100000ULL
+#define SHRINK_MS  4000 /* what the kernel gets to reclaim down to a lower limit */
 #define WEIGHT_MAX 10000ULL
 #define WEIGHT_MIN 1ULL
 #define SHARES_MIN 2ULL /* v1 */
@@ -132,7 +133,7 @@ static int too_big(int r, const char *dir_usage, uint64_t want, struct err *e)
 	uint64_t used = 0;
 	char a[16], b[16];
 
-	if (r != -EBUSY)
+	if (r != -EBUSY && r != -ETIME)
 		return err_sys(e, r, "max_physical_memory");
 	(void)cgi_number(dir_usage, &used);
 	err_set(e, EBUSY, "max_physical_memory: the zone uses %s, and the kernel could not reclaim it down to %s",
@@ -155,6 +156,18 @@ static int sockets_v1(const struct cg_host *h, const char *uuid, uint64_t phys, 
 	return set(p, phys == UINT64_MAX ? phys : phys / 4 / page * page, "-1", "max_physical_memory (sockets)", e);
 }
 
+/* Writes a limit; one below what is used makes the kernel reclaim. */
+static int lower(const char *usage, const char *path, uint64_t limit)
+{
+	uint64_t used;
+	char t[32];
+
+	text(limit, "-1", t);
+	if (cgi_number(usage, &used) < 0 || used <= limit)
+		return cgi_write(path, t);
+	return cgi_write_within(path, t, SHRINK_MS);
+}
+
 static int memory_v1(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t total, struct err *e)
 {
 	char lim[CGI_PATH], sw[CGI_PATH], use[CGI_PATH], t[32], u[32];
@@ -169,13 +182,13 @@ static int memory_v1(const struct cg_host *h, const char *uuid, uint64_t phys, u
 	/* limit <= memsw must hold all the way: raising past the old memsw needs memsw first, lowering needs it last */
 	r = cgi_number(lim, &old);
 	if (r == 0)
-		r = cgi_write(lim, t);
+		r = lower(use, lim, phys);
 	if (r == -EINVAL && h->swap) {
-		r = cgi_write(sw, u);
+		r = lower(use, sw, total);
 		if (r == 0)
-			r = cgi_write(lim, t);
+			r = lower(use, lim, phys);
 	} else if (r == 0 && h->swap) {
-		r = cgi_write(sw, u);
+		r = lower(use, sw, total);
 		if (r < 0) {
 			(void)cgi_write(lim, text(old, "-1", t));
 			return err_sys(e, r, "max_swap: write %s to %s", u, sw);
@@ -212,7 +225,7 @@ static int shrink_v2(const struct cg_host *h, const char *uuid, uint64_t phys, s
 	if (used <= phys)
 		return 0;
 	cgi_path(h, -1, uuid, "memory.high", high);
-	r = cgi_write(high, text(phys, "max", t));
+	r = cgi_write_within(high, text(phys, "max", t), SHRINK_MS);
 	if (r == 0)
 		r = cgi_number(cur, &used);
 	if (r < 0 || used > phys) {

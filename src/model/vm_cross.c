@@ -210,8 +210,18 @@ static void cpus(struct check *ck, const json_t *rec)
 		check_note(ck, CHECK_BAD_VALUE, "cpu_burst_time", "cpu_burst_time: there is no cpu_baseline to run above");
 }
 
+static void reservation(struct check *ck, const json_t *rec)
+{
+	int64_t mem = vm_int(rec, "max_physical_memory", 0), low = vm_int(rec, "memory_reservation", 0);
+
+	if (ck->mode != M_UPDATE && mem > 0 && low > mem)
+		check_note(ck, CHECK_BAD_VALUE, "memory_reservation", "memory_reservation: %lld is more than max_physical_memory, %lld",
+			   (long long)low, (long long)mem);
+}
+
 void cross_check(struct check *ck, const json_t *rec)
 {
+	reservation(ck, rec);
 	cpus(ck, rec);
 	if (ck->brand & B_ZONE)
 		privileges(ck, rec);

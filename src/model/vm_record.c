@@ -130,6 +130,8 @@ static void fill(json_t *rec, unsigned brand)
 	for (i = 0; i < ARRAY_LEN(none); i++)
 		if (vm_int(rec, none[i], 1) == 0)
 			json_object_del(rec, none[i]);
+	if (str_eq(vm_str(rec, "dedicated_cpus"), "0"))
+		json_object_del(rec, "dedicated_cpus");
 	nics_fill(json_object_get(rec, "nics"), brand == B_LX);
 	json_array_foreach(json_object_get(rec, "devices"), i, o)
 	{

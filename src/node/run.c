@@ -59,7 +59,11 @@ static int do_limits(struct ctx *c, void *op, struct err *e)
 	struct vm *v = op;
 	int r = limits_apply(c, &v->cg, v->rec, e);
 
-	return r < 0 ? r : io_apply(v, v->rec, true, e);
+	if (r == 0)
+		r = io_apply(v, v->rec, true, e);
+	if (r == 0 && vm_str(v->rec, "dedicated_cpus"))
+		r = cg_set_cpus(&v->cg, v->uuid, vm_str(v->rec, "dedicated_cpus"), e);
+	return r;
 }
 
 static int do_devices(struct ctx *c, void *op, struct err *e)

@@ -41,7 +41,7 @@ static bool touched(const struct update *u, const char *const *names)
 static int apply_limits(const struct update *u, const json_t *rec, struct err *e)
 {
 	static const char *const names[] = {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap",
-					   "max_lwps", NULL};
+					   "max_lwps", "memory_reservation", NULL};
 	int r;
 
 	if (!u->v->run.running || !touched(u, names))
@@ -80,6 +80,31 @@ static int undo_io(struct ctx *c, void *op, struct err *e)
 	struct update *u = op;
 
 	return apply_io(u, u->old, e);
+}
+
+static int apply_cpus(const struct update *u, const json_t *rec, struct err *e)
+{
+	static const char *const names[] = {"dedicated_cpus", NULL};
+	int r;
+
+	if (!u->v->run.running || !touched(u, names))
+		return 0;
+	r = vm_need_cg(u->v, e);
+	return r < 0 ? r : cg_set_cpus(&u->v->cg, u->v->uuid, vm_str(rec, "dedicated_cpus"), e);
+}
+
+static int do_cpus(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return apply_cpus(u, u->rec, e);
+}
+
+static int undo_cpus(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return apply_cpus(u, u->old, e);
 }
 
 static int do_limits(struct ctx *c, void *op, struct err *e)
@@ -219,6 +244,7 @@ static int undo_locked(struct ctx *c, void *op, struct err *e)
 static const struct step update_steps[] = {
 	{"update-limits", do_limits, undo_limits},
 	{"update-io", do_io, undo_io},
+	{"update-cpus", do_cpus, undo_cpus},
 	{"update-quota", do_quota, undo_quota},
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},

@@ -60,6 +60,8 @@ int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, stru
 	if (r == 0)
 		r = cg_set_cpu_cap(h, uuid, number(rec, "cpu_cap", 0), e);
 	if (r == 0)
+		r = cg_set_reservation(h, uuid, number(rec, "memory_reservation", 0) * MIB, e);
+	if (r == 0)
 		r = cg_set_pids(h, uuid, number(rec, "max_lwps", 2000), e);
 	changed(c);
 	return r;

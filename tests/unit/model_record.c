@@ -387,8 +387,7 @@ static void not_yet(void **s)
 	static const char *const members[] = {
 		"\"firewall_enabled\":true", "\"resolvers\":[\"1.1.1.1\"]", "\"routes\":{\"1.0.0.0/8\":\"nics[0]\"}",
 		"\"maintain_resolvers\":true", "\"delegate_dataset\":true", "\"indestructible_delegated\":true",
-		"\"dedicated_cpus\":\"0-1\"", "\"dedicated_cpus\":2",
-		"\"memory_reservation\":10", "\"zfs_root_compression\":\"lz4\"", "\"zfs_root_recsize\":4096",
+		"\"zfs_root_compression\":\"lz4\"", "\"zfs_root_recsize\":4096",
 		"\"zfs_data_compression\":\"off\"", "\"zfs_snapshot_limit\":0", "\"zpool\":\"tank\"", "\"archive_on_delete\":true",
 		"\"mdata_exec_timeout\":0", "\"filesystems\":[{\"type\":\"ext4\",\"source\":\"/dev/x\",\"raw\":\"/dev/x\",\"target\":\"/d\"}]",
 		"\"nics\":[{\"nic_tag\":\"admin\"}]", "\"cpu_view\":\"capped\"", "\"internal_metadata_namespaces\":[\"x\"]",
@@ -398,7 +397,7 @@ static void not_yet(void **s)
 	static const char *const fine[] = {
 		"\"firewall_enabled\":false", "\"resolvers\":[]", "\"routes\":{}", "\"maintain_resolvers\":false", "\"nics\":[]",
 		"\"zfs_io_priority\":100", "\"zpool\":\"zones\"", "\"archive_on_delete\":0", "\"filesystems\":[]",
-		"\"cpu_view\":\"host\"", "\"image_sharing\":\"private\"", "\"cpu_cap\":10", "\"io_read_bps\":1", "\"zfs_io_priority\":50", "\"cpu_baseline\":50,\"cpu_burst_time\":0", "\"zlog_max_size\":100000",
+		"\"cpu_view\":\"host\"", "\"image_sharing\":\"private\"", "\"cpu_cap\":10", "\"io_read_bps\":1", "\"memory_reservation\":10", "\"dedicated_cpus\":\"0-1\"", "\"dedicated_cpus\":2", "\"zfs_io_priority\":50", "\"cpu_baseline\":50,\"cpu_burst_time\":0", "\"zlog_max_size\":100000",
 		"\"init_name\":\"/sbin/init\"", "\"restart_init\":false", "\"internal_metadata_namespaces\":[]",
 		"\"customer_metadata\":{\"user-data\":\"x\"}",
 	};
