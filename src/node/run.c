@@ -59,8 +59,6 @@ static int do_limits(struct ctx *c, void *op, struct err *e)
 	struct vm *v = op;
 	int r = limits_apply(c, &v->cg, v->rec, e);
 
-	if (r == 0)
-		r = io_apply(v, v->rec, true, e);
 	if (r == 0 && vm_str(v->rec, "dedicated_cpus"))
 		r = cg_set_cpus(&v->cg, v->uuid, vm_str(v->rec, "dedicated_cpus"), e);
 	return r;
@@ -88,7 +86,12 @@ static int do_spec(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
 	uint64_t restarts = v->spec->init_restarts;
-	int r = vm_spec(v, v->spec, e);
+	/* first: on v1 it makes the cgroup that init is to be born in */
+	int r = io_apply(v, v->rec, true, e);
+
+	if (r < 0)
+		return r;
+	r = vm_spec(v, v->spec, e);
 
 	v->spec->init_restarts = restarts;
 	v->awaited = v->spec->notify;

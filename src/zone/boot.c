@@ -156,6 +156,8 @@ int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struc
 		remove_stale(z->run_dir);
 	zspec_write(z, &text);
 	rc = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
+	if (rc == 0 && z->settings)
+		rc = settings_put(c, z->uuid, z->settings, e);
 	if (rc == 0 && spawned(a, NULL) < 0) {
 		zone_start_ahead(c, NULL, z->uuid, false, a);
 		rc = spawned(a, e);

@@ -54,7 +54,9 @@ eq "leaves what was" "$(held "$z" rbps)" 5242880
 check "reboot" vmadm reboot -F "$z"
 eq "as before" "$(held "$z" rbps)" 5242880
 eq "and nothing more" "$(held "$z" wbps)$(held "$z" riops)" ""
-check "logins are bound" zlogin "$z" true
+[ -z "$V1" ] || eq "its init and what it started are there" \
+	"$(find "$(cgdir "$z" v2)" -name cgroup.procs -exec cat {} + | sort -n)" "$(sort -n "$(own "$z")/cgroup.procs")"
+le "logins are bound" 1.6 "$(took zlogin "$z" 'dd if=/var/tmp/f of=/dev/null bs=1M iflag=direct')"
 if grep -qs '\[bfq\]' "/sys/dev/block/$DEV/queue/scheduler"; then
 	skip_check "a weight without a scheduler that weighs" "the pool has one"
 else
