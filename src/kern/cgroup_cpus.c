@@ -112,6 +112,7 @@ static void prune(const struct cg_host *h)
 static int give_back(const struct cg_host *h, const char *uuid, struct err *e)
 {
 	static const struct cpus none;
+	struct cpus all;
 	char p[CGI_PATH];
 	int r = cgi_write(cgi_path(h, -1, uuid, "cpuset.cpus.partition", p), "member");
 
@@ -120,8 +121,9 @@ static int give_back(const struct cg_host *h, const char *uuid, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "%s", p);
 	r = write_cpus(cgi_path(h, -1, uuid, EXCLUSIVE, p), &none, e);
-	if (r == 0)
-		r = write_cpus(cgi_path(h, -1, uuid, "cpuset.cpus", p), &none, e);
+	/* a set that has tasks can't be emptied any more */
+	if (r == 0 && read_cpus("/sys/devices/system/cpu/possible", &all, e) == 0)
+		r = write_cpus(cgi_path(h, -1, uuid, "cpuset.cpus", p), &all, e);
 	prune(h);
 	return r;
 }

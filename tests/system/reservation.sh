@@ -44,7 +44,7 @@ echo "# page cache: reserved $(file "$z"), not $(file "$y")"
 if [ -e "$(dirname "$d")/../memory.reclaim" ]; then
 	echo 80M >"$(dirname "$d")/../memory.reclaim" 2>/dev/null
 	echo "# after reclaim: reserved $(file "$z"), not $(file "$y")"
-	le "the reserved zone keeps its pages" $((50 << 20)) "$(file "$z")"
+	le "the reserved zone keeps its pages" $((30 << 20)) "$(file "$z")"
 	le "the other gives up most of its own" "$(file "$y")" $((20 << 20))
 else
 	skip_check "reclaim" "no memory.reclaim"
