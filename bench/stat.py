@@ -4,6 +4,7 @@
 
 N (200) running zones; processor time of one sample of all of them by zonestat, from reports of 21 samples less those of
 one, and so without its start; what the host alone costs is measured first, the rest is scaled to 1,000 zones. With what zonestat shows unless told, and with -x (pressure, I/O).
+Beside that the processor time of one listing of all zones' processes (one each), start included: names only, and with users and arguments.
 """
 import resource
 import statistics
@@ -38,7 +39,9 @@ def main(tmp):
         for name, options in ways.items():
             res.setdefault(name, []).append(host[name] + (sample_ms(options) - host[name]) * 1000 / N)
             res.setdefault(name + ", the host alone", [host[name]])
-    lib.table("processor time of a sample, for 1,000 zones as %d are" % N, res)
+        for options in ([], ["-f"]):
+            res.setdefault(" ".join(["cloister ps"] + options), []).append(cpu_ms("cloister", "ps", "-H", *options) * 1000 / N)
+    lib.table("processor time of a sample or a listing, for 1,000 zones as %d are" % N, res)
     for name in ("zonestat", "zonestat -x"):
         bars.append(lib.bar("%s: one sample of 1,000 zones" % name, statistics.median(res[name]), 20, " ms"))
     lib.report("stat", {"figures": lib.summary(res), "bars": bars})
