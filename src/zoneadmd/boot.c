@@ -199,7 +199,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .go = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
-		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .numbers = -1,
+		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .view_pidfd = -1, .numbers = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];

@@ -275,6 +275,7 @@ static const struct {
 
 static void undo(struct boot *b)
 {
+	build_view_undo(b);
 	own_fd(&b->sock);
 	if (b->init > 0) {
 		pidfd_kill(b->init_fd, SIGKILL);
@@ -298,6 +299,8 @@ int build_zone(struct boot *b, struct err *e)
 			undo(b);
 			return r;
 		}
+		if (b->view_pid > 0)
+			build_view_serve(b);
 		step_done(b, stages[i].name);
 	}
 	own_fd(&b->sock);

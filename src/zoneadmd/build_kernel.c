@@ -286,6 +286,8 @@ int build_kernel(struct boot *b, struct err *e)
 	back = leave(b, r == 0 ? e : NULL);
 	if (r == 0)
 		r = back;
+	if (r == 0 && b->view_pid > 0)
+		r = build_view_serve(b);
 	if (r == 0)
 		r = masks(b, e);
 	if (r == 0)

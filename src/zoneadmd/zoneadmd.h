@@ -54,6 +54,8 @@ struct boot {
 	int master;
 	int build_ns;
 	int notify;            /* what init says when it is up */
+	pid_t view_pid;        /* who reads its names */
+	int view_pidfd;
 	int view, view_dev;    /* mount and connection of what it sees of itself; -1 = this kernel has no FUSE */
 	int numbers;           /* where the zone asks for its own */
 };
@@ -91,6 +93,9 @@ int build_proc(struct boot *b, struct err *e);
 int sysctls_set(const struct zspec *z, int proc, struct err *e);
 /* build_view.c: what the zone sees of itself, mounted; and its files, over those of b->proc and b->sys. */
 int build_view(struct boot *b, struct err *e);
+/* Answers what its making asks, without waiting; and what undoes it. */
+int build_view_serve(struct boot *b);
+void build_view_undo(struct boot *b);
 int build_view_files(struct boot *b, struct err *e);
 /* build_mount.c: what the spec lists, and /.zonecontrol. */
 int build_mounts(struct boot *b, struct err *e);
