@@ -92,7 +92,9 @@ check_not "that one" cloister ptree "$new"
 zlogin blue 'while :; do sleep 0.01; done' >/dev/null 2>&1 </dev/null &
 check "many come and go" await 20 cloister pgrep -z blue sleep
 sleep 1000 & mine=$!
-for _ in {1..100}; do cloister pkill -z blue -KILL sleep; done
+hits=0
+for _ in {1..100}; do ! cloister pkill -KILL -z blue sleep || hits=$((hits + 1)); done
+le "signals were sent" 1 "$hits"
 check "the global zone's sleep lives" kill -0 "$mine"
 kill "$mine"
 
