@@ -178,18 +178,28 @@ static int put(int fd, const struct usage_rec *r, off_t slot)
 	return n == (ssize_t)sizeof *r ? 0 : n < 0 ? -errno : -ENOSPC;
 }
 
+static int lock(int fd, bool wait)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &l) < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
+}
+
+static void unlock(int fd)
+{
+	fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET});
+}
+
 /* The file of that name, locked: also if it was renamed meanwhile. */
 static int open_locked(int dir, const char *name, bool wait, struct stat *st)
 {
 	for (int tries = 0; tries < 10; tries++) {
 		_fd_ int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		struct stat now;
+		int r = fd < 0 ? -errno : lock(fd, wait);
 
-		if (fd < 0)
-			return -errno;
-		if (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &l) < 0)
-			return errno == EACCES ? -EAGAIN : -errno;
+		if (r < 0)
+			return r;
 		if (fstat(fd, st) == 0 && fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == st->st_ino)
 			return take_fd(&fd);
 	}
@@ -216,18 +226,31 @@ static int turn_over(int dir, const char *name, int fd, const struct usage_rec *
 	return 0;
 }
 
-int usage_add(int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait)
+/* The file as it was left, if it is still the one of that name: one that is full has been turned over, one that was folded is gone. */
+static int kept_locked(struct usage_file *f, int dir, const char *name, bool wait, struct stat *st)
+{
+	int r = f->fd >= 0 ? lock(f->fd, wait) : 0;
+
+	if (r < 0)
+		return r;
+	if (f->fd >= 0 && fstat(f->fd, st) == 0 && st->st_nlink == 1 && st->st_size < USAGE_SLOTS * (off_t)sizeof(struct usage_rec))
+		return 0;
+	own_fd(&f->fd);
+	f->fd = open_locked(dir, name, wait, st);
+	return f->fd < 0 ? f->fd : 0;
+}
+
+int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait)
 {
 	struct usage_rec last, r[USAGE_GAP];
 	struct stat st;
-	_fd_ int fd = open_locked(dir, name, wait, &st);
 	off_t n, slot = 0;
 	unsigned rows;
 	bool any;
-	int rc = 0;
+	int rc = kept_locked(f, dir, name, wait, &st), fd = f->fd;
 
-	if (fd < 0)
-		return fd;
+	if (rc < 0)
+		return rc;
 	n = st.st_size / (off_t)sizeof last;
 	any = newest(fd, n, &last, &slot);
 	rows = usage_advance(any ? &last : NULL, uuid, s, r, USAGE_GAP);
@@ -241,9 +264,21 @@ int usage_add(int dir, const char *name, const uint8_t uuid[16], const struct us
 		any = true;
 	}
 	/* On to the disk, without waiting: a power cut shall cost an interval and not half a minute of the page cache's. */
-	if (rc == 0)
+	if (rc == 0 && (!f->pushed_ns || s->up_ns - f->pushed_ns >= LATER_NS)) {
+		f->pushed_ns = s->up_ns;
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
 	if (rc == 0 && n >= USAGE_SLOTS)
 		rc = turn_over(dir, name, fd, &last);
+	unlock(fd);
 	return rc;
+}
+
+int usage_add(int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait)
+{
+	struct usage_file f = {.fd = -1};
+	int r = usage_add_to(&f, dir, name, uuid, s, wait);
+
+	own_fd(&f.fd);
+	return r;
 }

@@ -75,19 +75,26 @@ void usage_text_io(const char *t, const struct usage_devs *d, struct usage_sampl
  * Adds a sample to the file `name` of the folder. Negative errno; -EAGAIN: somebody else is at it, and wait is false.
  */
 int usage_add(int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait);
+/* The same for who comes again: the open file, its fd -1 at first. */
+struct usage_file {
+	int fd;
+	uint64_t pushed_ns; /* when it was sent on to the disk last, by up_ns */
+};
+int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait);
 
 /* ---- sampling: descriptors that stay open; -1 = not counted here ---- */
 struct usage_src {
 	int cpu, memory, io, data;
+	uint64_t ino; /* of cpu's file, once it is known */
 	struct usage_devs devs;
 };
-#define USAGE_SRC_INIT ((struct usage_src){-1, -1, -1, -1, {0, {{0}}}})
+#define USAGE_SRC_INIT ((struct usage_src){-1, -1, -1, -1, 0, {0, {{0}}}})
 /* The devices of a btrfs, as sysfs lists them. */
 void usage_devs_find(const char *fsid, struct usage_devs *out);
 /* Opens what btrfs counts for the zone with that id range. */
 int usage_data_open(const char *fsid, uint32_t id_base);
 /* 0; -ENODEV: its cgroup has gone. bootid: the kernel's. */
-int usage_read(const struct usage_src *src, const char *bootid, struct usage_sample *s);
+int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s);
 /* The host as a whole. fsid: the pool's, "" = none. */
 int usage_read_host(const char *fsid, const char *bootid, struct usage_sample *s);
 void usage_src_done(struct usage_src *src);

@@ -111,7 +111,7 @@ static void now(const char *bootid, struct usage_sample *s)
 	s->life[0] = str_hash(bootid, strlen(bootid));
 }
 
-int usage_read(const struct usage_src *src, const char *bootid, struct usage_sample *s)
+int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s)
 {
 	char t[4096];
 	struct stat st;
@@ -123,9 +123,11 @@ int usage_read(const struct usage_src *src, const char *bootid, struct usage_sam
 		return (int)n;
 	usage_text_cpu(t, s);
 	/* no other file of this boot has had that number, and none will: a zone's next cgroup is another life */
-	if (fstat(src->cpu, &st) < 0)
+	if (!src->ino && fstat(src->cpu, &st) < 0)
 		return -errno;
-	s->life[1] = st.st_ino;
+	if (!src->ino)
+		src->ino = st.st_ino;
+	s->life[1] = src->ino;
 	s->gauge[UG_MEMORY] = number_at(src->memory);
 	s->gauge[UG_DATA] = number_at(src->data);
 	if (src->io >= 0 && read_at(src->io, t, sizeof t) >= 0)

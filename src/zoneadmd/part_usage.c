@@ -27,21 +27,23 @@
 
 #define SECOND     1000000000ULL
 #define FIRST_NS   (2 * SECOND) /* a zone's start is not the time for it */
+#define LOOK_NS    (2 * SECOND) /* the rest is not looked at more often, however often the zone is sampled */
 #define REMIND_NS  (3600 * SECOND)
 
 static struct {
 	struct usage_src src;
+	struct usage_file file;
 	int dir, host, throttle; /* <state>/usage; the lock of who samples the host; v1's cpu.stat */
 	bool open, host_mine;
 	char uuid[37], bootid[40], fsid[40], pool[64];
 	uint32_t id_base;
-	uint64_t every, due, born;
+	uint64_t every, due, born, looked;
 	/* what was found at the last sample */
 	uint64_t throttled_us, throttled_at, held_since, held_us, held_told, patience;
 	uint64_t data;
 	bool full;
 	int level;
-} u = {.src = {-1, -1, -1, -1, {0, {{0}}}}, .dir = -1, .host = -1, .throttle = -1, .every = 60 * SECOND, .patience = 300 * SECOND, .level = -1};
+} u = {.src = {-1, -1, -1, -1, 0, {0, {{0}}}}, .file = {.fd = -1}, .dir = -1, .host = -1, .throttle = -1, .every = 60 * SECOND, .patience = 300 * SECOND, .level = -1};
 
 struct found {
 	char node[64];
@@ -250,18 +252,21 @@ static void sample_host(void)
 	look_pool();
 }
 
-static void sample(void)
+static void sample(bool ending)
 {
 	struct usage_sample s;
 	uint8_t uuid[16];
 
-	events_sample();
 	if (u.dir < 0 || u.src.cpu < 0 || usage_read(&u.src, u.bootid, &s) < 0)
 		return;
-	look_throttled(&s);
 	s.age_ms = s.wall_ns > u.born && u.born ? (s.wall_ns - u.born) / 1000000 : 0;
 	usage_uuid(u.uuid, uuid);
-	usage_add(u.dir, u.uuid, uuid, &s, false);
+	usage_add_to(&u.file, u.dir, u.uuid, uuid, &s, false);
+	if (s.up_ns - u.looked < LOOK_NS && !ending)
+		return;
+	u.looked = s.up_ns;
+	events_sample();
+	look_throttled(&s);
 	look_quota(s.gauge[UG_DATA]);
 	sample_host();
 }
@@ -294,7 +299,7 @@ static void usage_ready(const struct pollfd *p, int n, uint64_t now)
 		return;
 	if (!u.open)
 		open_all();
-	sample();
+	sample(false);
 	plan(now);
 }
 
@@ -303,7 +308,7 @@ static void usage_end(void)
 {
 	if (!u.open)
 		open_all();
-	sample();
+	sample(true);
 }
 
 const struct part part_usage = {
