@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct spawn {
 	const struct ctx *c;
 	pthread_t thread;
 	bool running, find, found, cgroups, made;
+	atomic_bool known, taken; /* h; the making of cgroups */
 	struct cg_host h;
 	char *uuid, *spec;
 	int in;
@@ -54,8 +56,10 @@ static void *spawn_run(void *arg)
 	if (s->found)
 		argv[4] = sup = xprintf("%s/%s/_sup", s->h.v2, s->h.root);
 	/* what the node has of its own is made by one that says what fails */
-	s->cgroups = s->find && s->found && cg_node_made(&s->h);
+	atomic_store(&s->known, s->find && s->found);
 	s->r = zoneadmd_spawn(s->c, argv, s->in, &s->pid, &s->reply, &s->e);
+	/* the command does not wait for what it can begin itself */
+	s->cgroups = s->find && s->found && cg_node_made(&s->h) && !atomic_exchange(&s->taken, true);
 	if (s->cgroups)
 		s->made = cg_node_make(&s->h, NULL) == 0 && cg_zone_make(&s->h, s->uuid, NULL) == 0;
 	return NULL;
@@ -112,6 +116,14 @@ static int spawned(struct zone_ahead *a, struct err *e)
 
 bool zone_ahead_cgroups(struct zone_ahead *a)
 {
+	struct spawn *s = a->spawn;
+
+	if (s && !atomic_exchange(&s->taken, true)) {
+		a->found = atomic_load(&s->known);
+		if (a->found)
+			a->h = s->h;
+		return false;
+	}
 	spawned(a, NULL);
 	a->cgroups = false;
 	return a->made;

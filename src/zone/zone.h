@@ -61,7 +61,7 @@ struct zone_ahead {
  * host's are looked up too, and those of the zone made, once the node has its own; the caller holds the VM's lock.
  */
 void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, bool cgroups, struct zone_ahead *a);
-/* Whether the cgroups have been made; waits for that. From then on they are the caller's to take away. */
+/* Whether the cgroups have been made; waits if that has begun. From then on they are the caller's, to make and to take away. */
 bool zone_ahead_cgroups(struct zone_ahead *a);
 /* Ends it. Cgroups that nobody has taken over (a->cgroups) are there. */
 void zone_ahead_done(struct zone_ahead *a);
