@@ -26,6 +26,7 @@
 #define SECOND      1000000000ULL
 #define BACKOFF_MAX 60
 #define GOOD_RUN    60 /* seconds after which a restart is not held back */
+#define WORKER_RUN  1  /* the same for the worker: what the zone reads of itself waits for it */
 #define REBOOT_S    2  /* a zone that does nothing but reboot(2) makes the host no more work than this */
 #define DRAIN_MS    1000
 #define READY_S     300  /* what a distribution's init gets to come up */
@@ -113,7 +114,7 @@ static void worker_gone(struct keeper *k)
 	own_fd(&k->worker_fd);
 	waitpid(k->worker, NULL, WNOHANG);
 	k->worker = 0;
-	k->worker_fails = now - k->worker_start > GOOD_RUN * SECOND ? 0 : k->worker_fails + 1;
+	k->worker_fails = now - k->worker_start > WORKER_RUN * SECOND ? 0 : k->worker_fails + 1;
 	/* The first restart is at once, so that a killed worker is not missed. */
 	k->worker_next = now + backoff(k->worker_fails - (k->worker_fails > 0)) * SECOND;
 }
