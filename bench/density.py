@@ -24,6 +24,20 @@ def meminfo():
         return {k: int(v.split()[0]) for k, v in (l.split(":") for l in f)}
 
 
+def slabs():
+    """KiB of each kind of the kernel's objects, as whole slabs: what MemAvailable misses."""
+    with open("/proc/slabinfo") as f:
+        rows = [l.split() for l in f.readlines()[2:]]
+    return {r[0]: int(r[14]) * int(r[5]) * 4 for r in rows}
+
+
+def kinds(before, after, show=24):
+    """The objects that a zone is made of, most memory first. Boot with slab_nomerge to see each under its own name."""
+    diff = sorted(((after[k] - before.get(k, 0)) / N, k) for k in after)[::-1]
+    print("  objects of the kernel, KiB a zone: " + ", ".join("%s %.1f" % (k, v) for v, k in diff[:show] if v >= 0.5))
+    return {k: v for v, k in diff if v >= 0.1}
+
+
 def settle():
     """Until the memory that is available stops moving."""
     last = 0
@@ -69,7 +83,8 @@ def supervisors():
 
 def zone_pids(u):
     pids = set()
-    for d, _, files in os.walk(glob.glob("/sys/fs/cgroup/unified/**/cloister-%s/%s" % (lib.NODE, u), recursive=True)[0]):
+    top = "/sys/fs/cgroup/unified" if os.path.isdir("/sys/fs/cgroup/unified") else "/sys/fs/cgroup"
+    for d, _, files in os.walk(glob.glob("%s/**/cloister-%s/%s" % (top, lib.NODE, u), recursive=True)[0]):
         with open(d + "/cgroup.procs") as f:
             pids |= {int(x) for x in f.read().split()}
     return pids
@@ -123,7 +138,7 @@ def fill(figures, bars, name, **payload):
     settle()
     held = tables()
     settle()
-    before = meminfo()
+    before, objects = meminfo(), slabs()
     ms, made = [], []
     for _ in range(N):
         u = lib.uuid()
@@ -136,24 +151,26 @@ def fill(figures, bars, name, **payload):
     own, inits = private(sup), private(zpids) / 20 * N
     drop()
     settle()
-    after = meminfo()
+    after, objects_after = meminfo(), slabs()
     need = instances(made[-1]) * N / 64
     first, last = statistics.median(ms[:BATCH]), statistics.median(ms[-BATCH:])
     per = (before["MemAvailable"] - after["MemAvailable"]) / N
     kernel = per - (own + inits) / N
-    slab = {k: (after[k] - before[k]) / N for k in ("SUnreclaim", "SReclaimable", "KernelStack", "PageTables", "Percpu") if k in after}
+    slab = {k: (after[k] - before[k]) / N for k in
+            ("SUnreclaim", "SReclaimable", "KernelStack", "PageTables", "Percpu", "VmallocUsed", "AnonPages", "Shmem", "Cached", "Buffers", "MemFree") if k in after}
     print("\n%d running %s zones" % (N, name))
     print("  create, median: first %d %.2f ms, last %d %.2f ms" % (BATCH, first, BATCH, last))
     print("  memory per idle zone %.0f KiB (MemAvailable, caches dropped): kernel %.0f, keeper and worker %.0f private, "
           "the zone's own %.0f private" % (per, kernel, own / N, inits / N))
     print("  of the kernel's: " + ", ".join("%s %.0f" % x for x in slab.items()))
+    objects = kinds(objects, objects_after)
     print("  also of the kernel's: %.0f in tables of file system instances, which never shrink in a boot; %d instances a zone need "
           "%.0f, the tables were made for %.0f before the first zone" % (max(held, need), instances(made[-1]), need, held))
     print("  so on a machine just booted: %.0f KiB a zone" % (per - max(0, held - need)))
     bars.append(lib.bar("%s: zones not alive of %d" % (name, N), N - up, 0))
     bars.append(lib.bar("%s: create, last %d / first %d" % (name, BATCH, BATCH), last / first, 1.3))
     figures[name] = {"first_ms": first, "last_ms": last, "kib_per_zone": per, "kernel_kib": kernel, "supervisor_kib": own / N,
-                     "slab": slab, "instances": instances(made[-1]), "tables_kib": need, "tables_before_kib": held}
+                     "slab": slab, "objects": objects, "instances": instances(made[-1]), "tables_kib": need, "tables_before_kib": held}
     return made, per, own / N, before
 
 
