@@ -235,6 +235,22 @@ static int delegate(const char *dir, uint32_t id, struct err *e)
 	return 0;
 }
 
+/* On the zone's own tree alone: there is always room for a place beside it, which a login makes when it needs one. */
+static int bound(const char *dir, struct err *e)
+{
+	static const char *const limit[][2] = {{"cgroup.max.descendants", ZONE_DESCENDANTS}, {"cgroup.max.depth", ZONE_DEPTH}};
+	char p[CGI_PATH + 32];
+
+	for (size_t i = 0; i < ARRAY_LEN(limit); i++) {
+		snprintf(p, sizeof p, "%s/%s", dir, limit[i][0]);
+		int r = cgi_write(p, limit[i][1]);
+
+		if (r < 0)
+			return err_sys(e, r, "write %s to %s", limit[i][1], p);
+	}
+	return 0;
+}
+
 int cg_zone_make(const struct cg_host *h, const char *uuid, struct err *e)
 {
 	char p[CGI_PATH];
@@ -253,30 +269,25 @@ int cg_zone_make(const struct cg_host *h, const char *uuid, struct err *e)
 			break;
 		}
 	}
-	if (r == 0)
-		r = cgi_write(cgi_path(h, -1, uuid, "cgroup.max.descendants", p), ZONE_DESCENDANTS);
-	if (r == 0)
-		r = cgi_write(cgi_path(h, -1, uuid, "cgroup.max.depth", p), ZONE_DEPTH);
 	if (r < 0)
-		return e && e->code ? r : err_sys(e, r, "%s", p);
+		return r;
 	if (cgi_deep(h)) {
 		r = make(cgi_path(h, -1, uuid, CGI_ALL, p), e);
-		if (r == 0)
-			r = enable(h, p, e);
 		if (r < 0)
 			return r;
 	}
-	r = make(cgi_path(h, -1, uuid, cgi_deep(h) ? CGI_ALL "/login" : "login", p), e);
-	if (r == 0)
-		r = make(cgi_path(h, -1, uuid, cg_zone_below(h), p), e);
-	return r;
+	r = make(cgi_path(h, -1, uuid, cg_zone_below(h), p), e);
+	return r < 0 ? r : bound(p, e);
 }
 
-int cg_zone_delegate(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e)
+int cg_zone_delegate(const struct cg_host *h, const char *uuid, uint32_t id_base, bool controllers, struct err *e)
 {
 	char p[CGI_PATH];
+	int r = 0;
 
-	return delegate(cgi_path(h, -1, uuid, cg_zone_below(h), p), id_base, e);
+	if (controllers && cgi_deep(h))
+		r = enable(h, cgi_path(h, -1, uuid, CGI_ALL, p), e);
+	return r < 0 ? r : delegate(cgi_path(h, -1, uuid, cg_zone_below(h), p), id_base, e);
 }
 
 /* ---- joining ---- */
@@ -339,9 +350,14 @@ int cg_join_paths(const struct cg_host *h, enum cg_place p, const char *uuid, ch
 
 int cg_join(const struct cg_host *h, enum cg_place p, const char *uuid, pid_t pid, struct err *e)
 {
-	char path[CG_JOIN_MAX][256], text[16];
+	char path[CG_JOIN_MAX][256], login[CGI_PATH], text[16];
 	int n = cg_join_paths(h, p, uuid, path), r;
 
+	if (p == CG_PLACE_LOGIN) {
+		r = make(cgi_path(h, -1, uuid, cgi_deep(h) ? CGI_ALL "/login" : "login", login), e);
+		if (r < 0)
+			return r;
+	}
 	if (p == CG_PLACE_ZONE)
 		n += join_path(path[n], h, -1, uuid, cgi_deep(h) ? CGI_ALL "/zone/cgroup.procs" : "zone/cgroup.procs");
 	snprintf(text, sizeof text, "%d", (int)pid);

@@ -4,7 +4,7 @@
  *
  *	<cloister>/<uuid>          limits; root's; no processes (v1: the processes are here)
  *	<cloister>/<uuid>/zone     v2: root of the zone's cgroup namespace, delegated
- *	<cloister>/<uuid>/login    v2: zlogin sessions
+ *	<cloister>/<uuid>/login    v2: zlogin sessions; there from the first one on
  *	<cloister>/<uuid>/all/     where v2 has memory and pids: those limits, and in it zone and login
  *	<cloister>/_sup            keepers and workers, in every hierarchy
  *
@@ -45,10 +45,13 @@ int cg_host_parse(const char *mountinfo, struct cg_host *h, struct err *e);
 int cg_node_make(const struct cg_host *h, struct err *e);
 /* Has cg_node_make() been here since the machine's start? */
 bool cg_node_made(const struct cg_host *h);
-/* Makes <uuid>, zone and login. Those that are there stay as they are. */
+/* Makes <uuid> and zone. Those that are there stay as they are. */
 int cg_zone_make(const struct cg_host *h, const char *uuid, struct err *e);
-/* Chowns what is delegated (zone: directory, cgroup.procs, cgroup.threads, cgroup.subtree_control) to id_base. */
-int cg_zone_delegate(const struct cg_host *h, const char *uuid, uint32_t id_base, struct err *e);
+/*
+ * Chowns what is delegated (zone: directory, cgroup.procs, cgroup.threads, cgroup.subtree_control) to id_base. controllers:
+ * on v2 the zone can set limits of its own in its own tree, which costs it a memory cgroup more.
+ */
+int cg_zone_delegate(const struct cg_host *h, const char *uuid, uint32_t id_base, bool controllers, struct err *e);
 /* Kills all members, waits until empty (deadline ms), removes all. Missing ones are fine. */
 int cg_zone_destroy(const struct cg_host *h, const char *uuid, int deadline_ms, struct err *e);
 int cg_zone_kill(const struct cg_host *h, const char *uuid, struct err *e);  /* SIGKILL to all, also frozen ones */

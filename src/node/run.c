@@ -35,7 +35,7 @@ static int do_cgroup(struct ctx *c, void *op, struct err *e)
 			r = cg_zone_make(&v->cg, v->uuid, e);
 	}
 	if (r == 0)
-		r = cg_zone_delegate(&v->cg, v->uuid, v->id_base, e);
+		r = cg_zone_delegate(&v->cg, v->uuid, v->id_base, v->brand->init != BRAND_INIT_ZINIT, e);
 	if (r == 0)
 		node_tables(c);
 	if (r == 0)

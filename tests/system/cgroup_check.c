@@ -74,7 +74,7 @@ static int hogs(int argc, char **argv)
 
 		if (sscanf(argv[2 + i], "%63[^:]:%lu:%lu:%d", uuid[i], &shares, &cap, &procs) != 4)
 			return 2;
-		must(cg_zone_make(&h, uuid[i], &e), &e), must(cg_zone_delegate(&h, uuid[i], ID, &e), &e);
+		must(cg_zone_make(&h, uuid[i], &e), &e), must(cg_zone_delegate(&h, uuid[i], ID, true, &e), &e);
 		must(cg_set_cpu_shares(&h, uuid[i], shares, &e), &e);
 		must(cg_set_cpu_cap(&h, uuid[i], cap, &e), &e);
 		for (int k = 0; k < procs; k++)
@@ -125,7 +125,7 @@ static int run(char **argv)
 	pid_t pid;
 
 	must(cg_zone_make(&h, argv[0], &e), &e);
-	must(cg_zone_delegate(&h, argv[0], ID, &e), &e);
+	must(cg_zone_delegate(&h, argv[0], ID, true, &e), &e);
 	must(cg_set_devices(&h, argv[0], d, n, &e), &e);
 	pid = start(argv[0], 0, argv + 1);
 	if (pid < 0 || waitpid(pid, &st, 0) != pid)

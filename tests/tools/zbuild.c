@@ -49,7 +49,7 @@ static int prepare(struct ctx *c, const char *uuid, const char *base, struct err
 	if (r == 0)
 		r = cg_zone_make(&h, uuid, e);
 	if (r == 0)
-		r = cg_zone_delegate(&h, uuid, (uint32_t)atoll(base), e);
+		r = cg_zone_delegate(&h, uuid, (uint32_t)atoll(base), true, e);
 	if (r == 0)
 		r = caps_from_limit_priv(NULL, 0, &z.caps, &words, e);
 	if (r == 0)

@@ -182,7 +182,7 @@ static int up(void **s)
 
 	snprintf(ctx.node.cgroup, sizeof ctx.node.cgroup, "cloister-unit-%d", (int)getpid());
 	if (cg_host_find(&ctx, &host, &e) < 0 || cg_node_make(&host, &e) < 0 || cg_node_make(&host, &e) < 0 ||
-	    cg_zone_make(&host, U, &e) < 0 || cg_zone_make(&host, U, &e) < 0 || cg_zone_delegate(&host, U, ID, &e) < 0) {
+	    cg_zone_make(&host, U, &e) < 0 || cg_zone_make(&host, U, &e) < 0 || cg_zone_delegate(&host, U, ID, true, &e) < 0) {
 		fprintf(stderr, "# %s\n", e.msg);
 		return -1;
 	}
