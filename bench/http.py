@@ -7,6 +7,9 @@
 One client, on another CPU, holds a connection into each and asks on all of them at once, so that the servers' CPU is
 what they wait for. Rounds are short and alternate. The plain processes listen on the host's loopback, with a port each,
 and stand in one cgroup of the node's weight, as all zones do: what else the machine does takes as much from either.
+
+Between the two stand processes that get what a zone is made of by hand, one thing after the other (many.c): what of a
+zone's cost is the kernel's, and where. CPU time for a request is the servers' own, by the scheduler's count.
 """
 import glob
 import os
@@ -33,57 +36,55 @@ def idle(cpu):
     return v[3] + v[4], sum(v[:8])
 
 
-class Cgroup:
-    """For the plain processes: beside the node's own."""
+V2 = "/sys/fs/cgroup/unified" if os.path.isdir("/sys/fs/cgroup/unified") else "/sys/fs/cgroup"
+MEMORY = {"memory.limit_in_bytes": 64 << 20, "memory.kmem.tcp.limit_in_bytes": 16 << 20, "memory.max": 64 << 20}
 
-    def __init__(self):
-        top = "/sys/fs/cgroup/cpu" if os.path.isdir("/sys/fs/cgroup/cpu") else "/sys/fs/cgroup"
-        self.dir = top + "/bench-plain"
-        os.makedirs(self.dir, exist_ok=True)
-        for weight in ("cpu.shares", "cpu.weight"):
-            for node in glob.glob("%s/**/cloister-%s/%s" % (top, lib.NODE, weight), recursive=True):
-                with open(node) as f, open("%s/%s" % (self.dir, weight), "w") as to:
-                    to.write(f.read())
 
-    def take(self, pids):
-        for p in pids:
-            with open(self.dir + "/cgroup.procs", "w") as f:
-                f.write(str(p))
-
-    def close(self):
-        for _ in range(100):
-            try:
-                return os.rmdir(self.dir)
-            except OSError:
-                time.sleep(0.02)
+def put(path, text, must=True):
+    if must or os.path.exists(path):
+        with open(path, "w") as f:
+            f.write(str(text))
 
 
 class Groups:
-    """A CPU, a memory and a pids group for each process, as a zone has: what of a zone's cost is the kernel's accounting."""
+    """Cgroups for the servers of one row: tops are hierarchies; the first has the CPU, and there the row weighs as much as the node."""
 
-    def __init__(self, beside, pids):
+    def __init__(self, row, tops):
+        self.base = [(t, "%s/bench-%s" % (t, row)) for t in tops]
         self.dirs = []
-        tops = [(d, "tasks") for d in ("cpu", "memory", "pids") if os.path.isdir("/sys/fs/cgroup/" + d)]
-        for top, file in [("/sys/fs/cgroup/" + d, f) for d, f in tops] or [(os.path.dirname(beside.dir), "cgroup.procs")]:
-            self.dirs.append(top + "/bench-groups")
-            os.makedirs(self.dirs[-1], exist_ok=True)
+        for top, base in self.base:
+            self.make(base, controllers=True)
             for weight in ("cpu.shares", "cpu.weight"):
-                if os.path.exists("%s/%s" % (beside.dir, weight)) and os.path.exists("%s/%s" % (self.dirs[-1], weight)):
-                    with open("%s/%s" % (beside.dir, weight)) as f, open("%s/%s" % (self.dirs[-1], weight), "w") as to:
-                        to.write(f.read())
-            base = self.dirs[-1]
+                for node in glob.glob("%s/**/cloister-%s/%s" % (top, lib.NODE, weight), recursive=True):
+                    with open(node) as f:
+                        put("%s/%s" % (base, weight), f.read())
+
+    def make(self, d, controllers=False):
+        os.makedirs(d, exist_ok=True)
+        self.dirs.append(d)
+        if controllers and os.path.exists(d + "/cgroup.controllers"):
+            with open(d + "/cgroup.controllers") as f:
+                for c in f.read().split():
+                    put(d + "/cgroup.subtree_control", "+" + c)
+
+    def all_in_one(self, pids):
+        self.make(self.base[0][1] + "/one")
+        for p in pids:
+            put(self.base[0][1] + "/one/cgroup.procs", p)
+
+    def one_each(self, pids):
+        for top, base in self.base:
             for p in pids:
-                self.dirs.append("%s/%d" % (base, p))
-                os.makedirs(self.dirs[-1], exist_ok=True)
-                for limit in ("memory.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes", "memory.max"):
-                    if os.path.exists("%s/%s" % (self.dirs[-1], limit)):
-                        with open("%s/%s" % (self.dirs[-1], limit), "w") as f:
-                            f.write(str(64 << 20))
-                with open("%s/%s" % (self.dirs[-1], file), "w") as f:
-                    f.write(str(p))
+                d = "%s/%d" % (base, p)
+                self.make(d)
+                for name, value in MEMORY.items():
+                    put("%s/%s" % (d, name), value, must=False)
+                if top == V2:  # limits above, the zone's own tree below
+                    self.make(d + "/zone")
+                put((d + "/zone" if top == V2 else d) + "/cgroup.procs", p)
 
     def close(self):
-        for d in sorted(self.dirs, reverse=True):
+        for d in sorted(set(self.dirs), reverse=True):
             for _ in range(100):
                 try:
                     os.rmdir(d)
@@ -92,58 +93,120 @@ class Groups:
                     time.sleep(0.02)
 
 
-def main(tmp):
-    last = len(os.sched_getaffinity(0)) - 1
-    servers, client = last, 0
-    image = lib.debian(tmp)
-    http = os.path.join(tmp, "add/bench/http")
-    zones = []
+class Made:
+    """The servers of one row, by many.c."""
+
+    def __init__(self, row, number, programs, features, tops, one):
+        self.groups = Groups(row, tops)
+        self.process = subprocess.Popen(pin(SERVERS) + [programs["many"], programs["http"], str(N), str(PORT + N * number)] + features,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.lines = []
+            for line in self.process.stdout:
+                if not line.strip():
+                    break
+                self.lines.append(line)
+            if len(self.lines) != N:
+                sys.exit("%s: only %d of %d servers" % (row, len(self.lines), N))
+            pids = [int(l.split()[0]) for l in self.lines]
+            if one:
+                self.groups.all_in_one(pids)
+            else:
+                self.groups.one_each(pids)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.groups.close()
+
+
+LAST = len(os.sched_getaffinity(0)) - 1
+SERVERS, CLIENT = LAST, 0
+
+
+def rows():
+    """name, features, hierarchies with a cgroup for each server; cumulative."""
+    tops, res = [], []
+    for name in ("cpu", "memory", "pids"):
+        d = "/sys/fs/cgroup/" + name
+        if os.path.isdir(d):
+            tops.append(d)
+            res.append(("+ %s cgroup" % name, [], list(tops)))
+    tops.append(V2)
+    res.append(("+ cgroup of v2", [], list(tops)))
+    res.append(("+ net namespace", ["net"], list(tops)))
+    res.append(("+ other namespaces", ["net", "ns"], list(tops)))
+    programs = glob.glob("%s/seccomp-*" % lib.RUN)
+    if programs:
+        res.append(("+ filter", ["net", "ns", "filter=" + programs[0]], list(tops)))
+    return res
+
+
+def zones(image):
+    made = []
     for _ in range(N):
         u = lib.uuid()
         payload = {"brand": "lx", "image_uuid": image, "uuid": u, "init_name": "/bench/http", "max_physical_memory": 64}
-        subprocess.run(pin(servers) + ["vmadm", "create"], input=lib.json.dumps(payload).encode(), check=True,
+        subprocess.run(pin(SERVERS) + ["vmadm", "create"], input=lib.json.dumps(payload).encode(), check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        zones.append(u)
-    pid = {}
-    for u in zones:
-        d = glob.glob("/sys/fs/cgroup/unified/**/cloister-%s/%s/zone" % (lib.NODE, u), recursive=True)[0]
+        made.append(u)
+    lines = []
+    node = glob.glob("%s/**/cloister-%s" % (V2, lib.NODE), recursive=True)[0]
+    for u in made:
+        d = glob.glob("%s/%s/**/zone" % (node, u), recursive=True)[0]
         with open(d + "/cgroup.procs") as f:
-            pid[u] = f.read().split()[0]
-    group = Cgroup()
-    plain = [subprocess.Popen(pin(servers) + [http, "serve", str(PORT + i)]) for i in range(N)]
-    group.take([p.pid for p in plain])
-    limited = [subprocess.Popen(pin(servers) + [http, "serve", str(PORT + N + i)]) for i in range(N)]
-    groups = Groups(group, [p.pid for p in limited])
-    lines = {"zones": "".join("%s 80\n" % pid[u] for u in zones), "plain processes": "".join("0 %d\n" % (PORT + i) for i in range(N)),
-             "groups alone": "".join("0 %d\n" % (PORT + N + i) for i in range(N))}
-    res = {k: ([], [], [], []) for k in lines}
+            lines.append("%s 80 1\n" % f.read().split()[0])
+    return lines
+
+
+def main(tmp):
+    image = lib.debian(tmp)
+    programs = {"http": os.path.join(tmp, "add/bench/http"), "many": lib.build_c("many")}
+    lines = {}
+    in_zones = zones(image)
+    made = []
+    first = "/sys/fs/cgroup/cpu" if os.path.isdir("/sys/fs/cgroup/cpu") else V2
+    client = Groups("client", [first])
     try:
-        time.sleep(0.5)
+        made.append(Made("plain", 0, programs, [], [first], True))
+        lines["plain processes"] = made[0].lines
+        for i, (name, features, tops) in enumerate(rows()):
+            made.append(Made(str(i), i + 1, programs, features, tops, False))
+            lines[name] = made[-1].lines
+        lines["zones"] = in_zones
+        hand = list(lines)[-2]
+        client.make(client.base[0][1] + "/one")
+        res = {k: ([], [], [], [], []) for k in lines}
         for i in range(ROUNDS + 1):
             for k in (list(lines) if i % 2 else reversed(list(lines))):
-                a = idle(servers)
-                out = lib.sh(*pin(client), http, "load", str(SECONDS), stdin=lines[k])
-                b = idle(servers)
+                a = idle(SERVERS)
+                p = subprocess.run(pin(CLIENT) + [programs["http"], "load", str(SECONDS)], input="".join(lines[k]), text=True,
+                                   stdout=subprocess.PIPE, check=True,
+                                   preexec_fn=lambda: put(client.base[0][1] + "/one/cgroup.procs", "0"))
+                b = idle(SERVERS)
                 if i:
-                    for to, v in zip(res[k], [float(x) for x in out.split()] + [100 * (b[0] - a[0]) / max(1, b[1] - a[1])]):
+                    for to, v in zip(res[k], [float(x) for x in p.stdout.split()] + [100 * (b[0] - a[0]) / max(1, b[1] - a[1])]):
                         to.append(v)
     finally:
-        for p in plain + limited:
-            p.kill()
-            p.wait()
-        groups.close()
-        group.close()
-    print("\n%d HTTP servers on one CPU, clients on another" % N)
+        for m in made:
+            m.close()
+        client.close()
+
+    def ratio(a, b, what):
+        return statistics.median(x / y for x, y in zip(res[a][what], res[b][what]))
+    plain = "plain processes"
+    print("\n%d HTTP servers on one CPU, clients on another; each row has what those above it have (medians of %d rounds)" % (N, ROUNDS))
+    print("  %-20s %10s %10s %10s %10s %8s   %s" % ("", "requests/s", "median ms", "p99 ms", "CPU us", "idle %", "of plain's: requests, CPU"))
     for k, v in res.items():
-        print("  %-18s %9.0f requests/s   median %7.2f ms   p99 %7.2f ms   servers' CPU idle %4.1f %%   (medians of %d rounds)" %
-              ((k,) + tuple(statistics.median(x) for x in v) + (ROUNDS,)))
-    z, p, g = res["zones"], res["plain processes"], res["groups alone"]
-    print("  the same in CPU, memory and pids groups alone: throughput %.3f of plain's, zones %.3f of that" %
-          (statistics.median(b / a for a, b in zip(p[0], g[0])), statistics.median(b / a for a, b in zip(g[0], z[0]))))
-    slower = statistics.median(b / a for a, b in zip(z[0], p[0]))
-    longer = statistics.median(a / b for a, b in zip(z[2], p[2]))
-    bars = [lib.bar("throughput: plain / zones", slower, 1.05), lib.bar("p99: zones / plain", longer, 1.05)]
-    lib.report("http", {"rates": {k: v[0] for k, v in res.items()}, "p99_ms": {k: v[2] for k, v in res.items()}, "bars": bars})
+        m = [statistics.median(x) for x in v]
+        print("  %-20s %10.0f %10.2f %10.2f %10.3f %8.1f   %.3f  %.3f" % (k, *m, ratio(k, plain, 0), ratio(k, plain, 3)))
+    bars = [lib.bar("throughput: plain / zones", ratio(plain, "zones", 0), 1.05), lib.bar("p99: zones / plain", ratio("zones", plain, 2), 1.05),
+            lib.bar("throughput: the same made by hand / zones", ratio(hand, "zones", 0), 1.05)]
+    lib.report("http", {"rates": {k: v[0] for k, v in res.items()}, "p99_ms": {k: v[2] for k, v in res.items()},
+                        "cpu_us": {k: v[3] for k, v in res.items()}, "bars": bars})
 
 
 lib.run(main)

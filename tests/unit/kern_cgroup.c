@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/cgroup.h"
+#include "kern/cgroup_io.h"
 #include "cgroup_node.h"
 
 #define MIB (1ULL << 20)
@@ -192,6 +193,24 @@ static int up(void **s)
 static int down(void **s)
 {
 	return cgroup_node_remove(&host, U);
+}
+
+/* What a zone makes in its own tree is bounded there, so that beside it there is always room: for a login's, made late. */
+static void bounds(void **s)
+{
+	char p[600], t[64];
+
+	snprintf(p, sizeof p, "%s/%s/%s/%s/cgroup.max.descendants", host.v2, host.root, U, cg_zone_below(&host));
+	assert_int_equal(cgi_read(p, t, sizeof t), 0);
+	assert_string_equal(t, "4096");
+	snprintf(p, sizeof p, "%s/%s/%s/%s/cgroup.max.depth", host.v2, host.root, U, cg_zone_below(&host));
+	assert_int_equal(cgi_read(p, t, sizeof t), 0);
+	assert_string_equal(t, "32");
+	snprintf(p, sizeof p, "%s/%s/%s/cgroup.max.descendants", host.v2, host.root, U);
+	assert_int_equal(cgi_read(p, t, sizeof t), 0);
+	assert_string_equal(t, "max");
+	snprintf(p, sizeof p, "%s/%s/%s/login", host.v2, host.root, U);
+	assert_int_equal(access(p, F_OK), -1);
 }
 
 static pid_t child(enum cg_place place, void (*f)(void))
@@ -503,7 +522,7 @@ int main(void)
 {
 	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(text_zone), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(whose)};
 	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known),
-				       cmocka_unit_test(whose), cmocka_unit_test(holds_limits), cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
+				       cmocka_unit_test(whose), cmocka_unit_test(bounds), cmocka_unit_test(holds_limits), cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
 				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};
 
 	if (geteuid() != 0) {
