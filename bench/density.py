@@ -9,6 +9,7 @@ import glob
 import os
 import re
 import statistics
+import subprocess
 import sys
 import time
 
@@ -133,6 +134,34 @@ def drift(figures, bars, name, before, per):
     bars.append(lib.bar("%s: drift of the machine's memory meanwhile / figure" % name, abs(kib) / abs(per), 0.1))
 
 
+def by_hand(figures, n=100):
+    """What the kernel takes for single things that a zone is made of, without Cloister: n of each, beside a process that sleeps."""
+    cg = "/sys/fs/cgroup/memory" if os.path.isdir("/sys/fs/cgroup/memory") else "/sys/fs/cgroup"
+    rows = [("a process that sleeps", []), ("net namespace", ["--net"]), ("ipc namespace", ["--ipc"]), ("user namespace", ["--user"]),
+            ("mount namespace", ["--mount"]), ("uts and cgroup namespaces", ["--uts", "--cgroup"]), ("a memory cgroup", None)]
+    took = {}
+    for what, flags in rows:
+        settle()
+        before, made, dirs = meminfo()["MemAvailable"], [], []
+        for i in range(n):
+            if flags is None:
+                dirs.append("%s/cloister-%s-hand%d" % (cg, lib.NODE, i))
+                os.mkdir(dirs[-1])
+            else:
+                made.append(subprocess.Popen((["unshare"] + flags if flags else []) + ["sleep", "inf"]))
+        time.sleep(2)
+        settle()
+        took[what] = (before - meminfo()["MemAvailable"]) / n - (took["a process that sleeps"] if flags else 0)
+        for p in made:
+            p.kill()
+        for p in made:
+            p.wait()
+        for d in dirs:
+            os.rmdir(d)
+    print("  by hand, without Cloister, KiB: " + ", ".join("%s %.0f" % x for x in took.items()))
+    figures["by_hand_kib"] = took
+
+
 def fill(figures, bars, name, **payload):
     drop()
     settle()
@@ -246,6 +275,7 @@ def main(tmp):
         bars.append(lib.bar("keeper and worker, private", sup, 256, " KiB"))
         empty(made)
         drift(figures, bars, "joyent-minimal", before, per)
+        by_hand(figures)
     else:
         image = lib.debian(tmp)
         made, _, _, _ = fill(figures, bars, "debian", brand="lx", image_uuid=image, init_name="/bench/init", max_physical_memory=128)

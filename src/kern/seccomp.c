@@ -26,7 +26,7 @@
 #include "base/own.h"
 #include "base/str.h"
 
-#define FORMAT 3       /* of the program that is made from the table; counts into the cache's name */
+#define FORMAT 4       /* of the program that is made from the table; counts into the cache's name */
 #define NR_MAX 1024    /* numbers of calls are below; the rest is ENOSYS */
 #define X32    0x40000000u
 
@@ -204,6 +204,12 @@ static int fill(uint32_t arch, uint64_t words, struct range at[NR_MAX], struct e
 	return 0;
 }
 
+/* The number in the middle alone has another answer than those around it. */
+static bool lone(const struct range *r)
+{
+	return !r[0].by_arg && !r[1].by_arg && !r[2].by_arg && r[0].ret == r[2].ret && r[2].first == r[1].first + 1;
+}
+
 /* A tree over r[0..n): each inner node is one comparison, each leaf a return or the tests of an argument. */
 static int tree(struct buf *b, const struct range *r, size_t n, struct err *e)
 {
@@ -217,6 +223,17 @@ static int tree(struct buf *b, const struct range *r, size_t n, struct err *e)
 		RET(b, r->ret);
 		return 0;
 	}
+	if (n == 3 && lone(r)) {
+		op(b, BPF_JMP | BPF_JEQ | BPF_K, r[1].first, 0, 1);
+		RET(b, r[1].ret);
+		RET(b, r[0].ret);
+		return 0;
+	}
+	/* such three stay together; a program of more than a page costs each zone two */
+	if (n > 3 && mid >= 2 && lone(r + mid - 2))
+		mid++;
+	else if (n > 3 && mid + 1 < n && lone(r + mid - 1))
+		mid--;
 	err = tree(&left, r, mid, e);
 	if (err < 0)
 		return err;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,6 +63,7 @@ static void trim_spec(struct zspec *z)
 
 	zspec_done(z);
 	*z = keep;
+	malloc_trim(0);
 }
 
 /* vfork: the child has our memory until it execs, so it touches descriptors and nothing else. */
