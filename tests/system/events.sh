@@ -58,6 +58,11 @@ zlogin "$q" 'dd if=/dev/urandom of=/root/full bs=1M count=1100' >/dev/null 2>&1
 check "a full quota is an event" await 60 has "$q" '.type == "quota-limit" and .detail.limit == 1073741824'
 check "delete" vmadm delete "$q"
 
+room() { df --output=size,avail -B1 "$NODE_POOL" | awk 'NR == 2 {printf "%d", $2 - $1 * 0.15}'; }
+fallocate -l "$(room)" "$NODE_POOL/filler"
+check "a pool that fills up is an event of the node" await 40 eval 'cloister events -j -r | jq -se "any(.[]; .type == \"pool-space\" and .detail.level == 80 and .zonename == null)" >/dev/null'
+rm -f "$NODE_POOL/filler"
+
 # throttled for long
 mkzone t e3 '"cpu_cap":10'
 zlogin "$t" 'while :; do :; done' >/dev/null 2>&1 &
