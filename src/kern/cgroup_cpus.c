@@ -112,7 +112,6 @@ static void prune(const struct cg_host *h)
 static int give_back(const struct cg_host *h, const char *uuid, struct err *e)
 {
 	static const struct cpus none;
-	struct cpus all;
 	char p[CGI_PATH];
 	int r = cgi_write(cgi_path(h, -1, uuid, "cpuset.cpus.partition", p), "member");
 
@@ -121,9 +120,6 @@ static int give_back(const struct cg_host *h, const char *uuid, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "%s", p);
 	r = write_cpus(cgi_path(h, -1, uuid, EXCLUSIVE, p), &none, e);
-	/* a set that has tasks can't be emptied any more */
-	if (r == 0 && read_cpus("/sys/devices/system/cpu/possible", &all, e) == 0)
-		r = write_cpus(cgi_path(h, -1, uuid, "cpuset.cpus", p), &all, e);
 	prune(h);
 	return r;
 }
@@ -175,8 +171,7 @@ static int take_them(const struct cg_host *h, const char *uuid, const struct cpu
 	struct cpus got;
 	int r = above(h, c, e);
 
-	if (r == 0)
-		r = write_cpus(cgi_path(h, -1, uuid, "cpuset.cpus", p), c, e);
+	/* cpuset.cpus stays empty: while tasks are in it, what is set there could never be taken away again */
 	if (r == 0)
 		r = write_cpus(cgi_path(h, -1, uuid, EXCLUSIVE, p), c, e);
 	if (r < 0)
