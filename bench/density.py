@@ -143,21 +143,23 @@ def by_hand(figures, n=100):
     for what, flags in rows:
         settle()
         before, made, dirs = meminfo()["MemAvailable"], [], []
-        for i in range(n):
-            if flags is None:
-                dirs.append("%s/cloister-%s-hand%d" % (cg, lib.NODE, i))
-                os.mkdir(dirs[-1])
-            else:
-                made.append(subprocess.Popen((["unshare"] + flags if flags else []) + ["sleep", "inf"]))
-        time.sleep(2)
-        settle()
-        took[what] = (before - meminfo()["MemAvailable"]) / n - (took["a process that sleeps"] if flags else 0)
-        for p in made:
-            p.kill()
-        for p in made:
-            p.wait()
-        for d in dirs:
-            os.rmdir(d)
+        try:
+            for i in range(n):
+                if flags is None:
+                    dirs.append("%s/cloister-%s-hand%d" % (cg, lib.NODE, i))
+                    os.makedirs(dirs[-1], exist_ok=True)  # one that was killed has left its own
+                else:
+                    made.append(subprocess.Popen((["unshare"] + flags if flags else []) + ["sleep", "inf"]))
+            time.sleep(2)
+            settle()
+            took[what] = (before - meminfo()["MemAvailable"]) / n - (took["a process that sleeps"] if flags else 0)
+        finally:
+            for p in made:
+                p.kill()
+            for p in made:
+                p.wait()
+            for d in dirs:
+                os.rmdir(d)
     print("  by hand, without Cloister, KiB: " + ", ".join("%s %.0f" % x for x in took.items()))
     figures["by_hand_kib"] = took
 

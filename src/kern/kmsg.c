@@ -74,7 +74,7 @@ int kmsg_oom(const char *record, size_t n, struct oom_kill *out)
 
 	/* the facility is above the lowest three bits, and 0 is the kernel: who writes to /dev/kmsg gets another */
 	p = number(record, end, &v);
-	if (!p || v > 7 || *p != ',')
+	if (!p || v > 7 || p == end || *p != ',')
 		return 0;
 	p = memchr(p, ';', (size_t)(end - p));
 	if (!p++)

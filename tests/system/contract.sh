@@ -29,7 +29,6 @@ refused customer_metadata.user-script '"customer_metadata":{"user-script":"true"
 refused customer_metadata.root_authorized_keys '"customer_metadata":{"root_authorized_keys":"ssh-rsa A"}'
 refused internal_metadata.operator-script '"internal_metadata":{"operator-script":"true"}'
 refused archive_on_delete '"archive_on_delete":true'
-refused zfs_io_priority '"zfs_io_priority":5'
 eq "none of them left a VM" "$(vmadm list -H)" ''
 
 # ---- locked memory: of init, of logins, also after a live change, also none ----

@@ -64,7 +64,11 @@ else
 	eq "and the record is as it was" "$(vmadm get "$z" | jq .zfs_io_priority)" 100
 	fails 1 'nothing weighs' vmadm create <<<'{"brand":"joyent-minimal","alias":"heavy","zfs_io_priority":500}'
 fi
-if echo bfq >"/sys/dev/block/$DEV/queue/scheduler"; then
+# A loop device keeps its scheduler for whoever is given it next.
+sched=$(readlink -f "/sys/dev/block/$DEV")/queue/scheduler
+was=$(sed 's/.*\[\(.*\)\].*/\1/' "$sched")
+trap 'rc=$?; echo "$was" >"$sched"; (exit $rc); t_exit' EXIT
+if echo bfq >"$sched"; then
 	check "with bfq it can be had" vmadm update "$z" zfs_io_priority=500
 	if [ -n "$V1" ]; then w=$(cat "$(own "$z")/blkio.bfq.weight"); else w=$(sed -n 's/^default //p' "$(cgdir "$z" v2)/io.bfq.weight"); fi
 	eq "in the kernel" "$w" 500
