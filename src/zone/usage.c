@@ -46,9 +46,14 @@ struct step {
 	uint32_t known;
 };
 
+static bool same_life(const struct usage_rec *last, const struct usage_sample *s)
+{
+	return last && last->life[0] == s->life[0] && last->life[1] == s->life[1];
+}
+
 static void step_make(const struct usage_rec *last, const struct usage_sample *s, struct step *st)
 {
-	bool same = last && last->life[0] == s->life[0] && last->life[1] == s->life[1];
+	bool same = same_life(last, s);
 
 	st->known = 0;
 	st->ms = s->from_now && !last ? 0 : !same ? s->age_ms : s->up_ns > last->up_ns ? (s->up_ns - last->up_ns) / 1000000 : 0;
@@ -74,6 +79,7 @@ unsigned usage_advance(const struct usage_rec *last, const uint8_t uuid[16], con
 {
 	uint64_t end = s->wall_ns / 1000000, hour_ms = USAGE_HOUR * 1000ULL, begin, first_hour, at, done = 0;
 	uint64_t seq = last ? last->seq : 0;
+	bool same = same_life(last, s);
 	struct step st;
 	unsigned n = 0;
 
@@ -111,8 +117,12 @@ unsigned usage_advance(const struct usage_rec *last, const uint8_t uuid[16], con
 		/* As if it had been sampled then: should the rows behind it be lost, their use is not. */
 		r->wall_ns = s->wall_ns - (end - to) * 1000000;
 		r->up_ns = s->up_ns > (end - to) * 1000000 ? s->up_ns - (end - to) * 1000000 : 0;
-		for (int i = 0; i < UC_COUNT; i++)
-			r->raw[i] = s->counter[i] == USAGE_UNKNOWN ? USAGE_UNKNOWN : s->counter[i] - (st.used[i] - part(st.used[i], upto, all));
+		/* never back, and never unknown again: what was counted would be counted once more */
+		for (int i = 0; i < UC_COUNT; i++) {
+			uint64_t have = same ? last->raw[i] : USAGE_UNKNOWN, c = s->counter[i];
+
+			r->raw[i] = c == USAGE_UNKNOWN || (have != USAGE_UNKNOWN && c < have) ? have : c - (st.used[i] - part(st.used[i], upto, all));
+		}
 		memcpy(r->gauge, s->gauge, sizeof r->gauge);
 		usage_seal(r);
 		done = upto;
@@ -253,6 +263,11 @@ int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t 
 		return rc;
 	n = st.st_size / (off_t)sizeof last;
 	any = newest(fd, n, &last, &slot);
+	/* who sampled before it and came to the lock after it: all that it saw is in there */
+	if (any && last.life[0] == s->life[0] && s->up_ns <= last.up_ns) {
+		unlock(fd);
+		return 0;
+	}
 	rows = usage_advance(any ? &last : NULL, uuid, s, r, USAGE_GAP);
 	for (unsigned i = 0; i < rows && rc == 0; i++) {
 		off_t at = !any ? n : r[i].first == last.first ? place(fd, n, slot, last.first) : n;

@@ -77,6 +77,17 @@ static ssize_t read_at(int fd, char *t, size_t n)
 	return got < 0 ? -errno : got;
 }
 
+/* Whole lines of it: half a number is a wrong one. */
+static ssize_t read_lines(int fd, char *t, size_t n)
+{
+	ssize_t got = read_at(fd, t, n);
+	char *end = got == (ssize_t)n - 1 ? strrchr(t, '\n') : NULL;
+
+	if (end)
+		end[1] = '\0';
+	return got;
+}
+
 static ssize_t read_file(const char *path, char *t, size_t n)
 {
 	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -118,7 +129,7 @@ int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s
 	ssize_t n;
 
 	now(bootid, s);
-	n = read_at(src->cpu, t, sizeof t);
+	n = read_lines(src->cpu, t, sizeof t);
 	if (n < 0)
 		return (int)n;
 	usage_text_cpu(t, s);
@@ -130,7 +141,7 @@ int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s
 	s->life[1] = src->ino;
 	s->gauge[UG_MEMORY] = number_at(src->memory);
 	s->gauge[UG_DATA] = number_at(src->data);
-	if (src->io >= 0 && read_at(src->io, t, sizeof t) >= 0)
+	if (src->io >= 0 && read_lines(src->io, t, sizeof t) >= 0)
 		usage_text_io(t, &src->devs, s);
 	return 0;
 }

@@ -72,6 +72,49 @@ static void rows(void **state)
 	s.life[1] = 2;
 	usage_advance(&last, id, &s, r, USAGE_GAP);
 	assert_int_equal(r[0].used[UC_CPU_US], 750);
+	/* nor does it when it comes again, and what could not be read once is not read from 0 later */
+	last = r[0];
+	s = at(32 * S, USAGE_UNKNOWN, 4096);
+	s.life[1] = 2;
+	usage_advance(&last, id, &s, r, USAGE_GAP);
+	last = r[0];
+	s = at(33 * S, 60, 4096);
+	s.life[1] = 2;
+	usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(r[0].used[UC_CPU_US], 760);
+}
+
+/* Two samplers: who read first may come to the lock last. */
+static void overtaken(void **state)
+{
+	char dir[] = "/tmp/usage-test-XXXXXX";
+	struct usage_sample early = at(10 * S, 1000, 4096), late = at(20 * S, 2000, 4096), next = at(30 * S, 2500, 4096), other = early;
+	struct usage_rec all[4];
+	struct usage_table t = {0};
+	ssize_t n;
+	int d, fd;
+
+	assert_non_null(mkdtemp(dir));
+	d = open(dir, O_RDONLY | O_DIRECTORY);
+	early.age_ms = late.age_ms = 1000;
+	other.life[1] = 7; /* of the cgroup before it */
+	assert_int_equal(usage_add(d, "z", id, &late, false), 0);
+	assert_int_equal(usage_add(d, "z", id, &early, false), 0);
+	assert_int_equal(usage_add(d, "z", id, &other, false), 0);
+	assert_int_equal(usage_add(d, "z", id, &late, false), 0);
+	assert_int_equal(usage_add(d, "z", id, &next, false), 0);
+	fd = openat(d, "z", O_RDONLY);
+	n = read(fd, all, sizeof all);
+	assert_int_equal(n, 2 * sizeof *all);
+	usage_rows(all, 2, 0, UINT64_MAX, &t);
+	assert_int_equal(t.n, 1);
+	assert_int_equal(t.row[0].used[UC_CPU_US], 2500);
+	assert_int_equal(t.row[0].ms, 11000);
+	usage_table_done(&t);
+	close(fd);
+	unlinkat(d, "z", 0);
+	close(d);
+	rmdir(dir);
 }
 
 static void hours(void **state)
@@ -217,8 +260,8 @@ static void texts(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back), cmocka_unit_test(files),
-				       cmocka_unit_test(texts)};
+	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back),
+				       cmocka_unit_test(overtaken), cmocka_unit_test(files), cmocka_unit_test(texts)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
