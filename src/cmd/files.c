@@ -18,6 +18,8 @@
 #include "cmd/files.h"
 #include "cmd/show.h"
 
+#define UNREAD_SHOWN 8
+
 struct options {
 	bool bare, json;
 	struct zone_pick zones;
@@ -64,6 +66,8 @@ static void put_json(const struct options *o, const struct open_file *f)
 	j = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:s, s:s*}", "zone", z->name, "uuid", z->uuid, "pid", (int)f->p->pid, "command",
 		      buf_str(&comm), "fd", f->fd, "type", f->type, "size", (json_int_t)f->size, "path", buf_str(&path), "host_path",
 		      f->host ? buf_str(&host) : NULL);
+	if (!f->looked)
+		json_object_set_new(j, "size", json_null());
 	if (f->known) {
 		json_object_set_new(j, "mode", json_string(mode_of(f, mode)));
 		json_object_set_new(j, "flags", json_integer(f->flags));
@@ -98,7 +102,11 @@ static int put(const struct open_file *f, void *arg)
 	show_cell(&out, o->zones.z[f->p->zone].name, 16);
 	buf_printf(&out, " %7d ", (int)f->p->pid);
 	show_cell(&out, buf_str(&comm), 15);
-	buf_printf(&out, " %5s %-4s %-4s %12" PRIu64 " ", f->fd, f->type, mode_of(f, mode), f->size);
+	buf_printf(&out, " %5s %-4s %-4s ", f->fd, f->type, mode_of(f, mode));
+	if (f->looked)
+		buf_printf(&out, "%12" PRIu64 " ", f->size);
+	else
+		buf_printf(&out, "%12s ", "-");
 	if (f->known)
 		buf_printf(&out, "%12" PRIu64 " ", f->pos);
 	else
@@ -124,10 +132,22 @@ static int work(struct ctx *c, struct options *o, struct err *e)
 	rc = zone_pick_procs(c, &o->zones, &ps, o->json ? PROCS_IDS : 0, e);
 	if (rc == 0 && o->json)
 		printf("{\"v\":1,\"files\":[");
-	for (size_t i = 0; rc == 0 && i < ps.n; i++)
-		rc = files_each(&r, &ps.p[i], put, o, e);
-	if (rc == 0 && o->json)
+	if (rc == 0)
+		rc = files_walk(&r, &ps, put, o, e);
+	if (rc == 0 && o->json) {
+		printf("],\"unread\":[");
+		for (size_t i = 0; i < r.nunread; i++)
+			printf("%s%d", i ? "," : "", (int)r.unread[i]->pid);
 		puts("]}");
+	}
+	if (rc == 0 && r.nunread) {
+		(void)fflush(stdout);
+		for (size_t i = 0; i < r.nunread && i < UNREAD_SHOWN; i++)
+			fprintf(stderr, "cloister files: process %d of zone %s makes whoever reads what it has open wait\n", (int)r.unread[i]->pid,
+				o->zones.z[r.unread[i]->zone].name);
+		rc = err_set(e, ETIME, "what %zu process%s ha%s open could not be read, or not to the end", r.nunread, r.nunread == 1 ? "" : "es",
+			     r.nunread == 1 ? "s" : "ve");
+	}
 	return rc == -EPIPE ? 0 : rc;
 }
 

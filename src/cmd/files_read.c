@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a process has open, from /proc/PID/fd: the kernel's own list, which the process can't change. Nothing is opened
- * that the zone could make wait: files are looked at without asking the file system that holds them for news, and where
- * the global zone has the same file is believed only after the same inode has been found there.
+ * What a process has open, from /proc/PID/fd: the kernel's own list, which the process can't change. Files are looked at
+ * without asking the file system that holds them for news, and where the global zone has the same file is believed only
+ * after the same inode has been found there. The zone can make all of this wait (fdinfo of an epoll, whose lock is held
+ * over a page fault; a file system of its own): files_walk() has it done by a child.
  */
 #include "cmd/files.h"
 
@@ -74,18 +75,13 @@ static void mounts(struct files_reader *r, const struct procs_one *p, int dir)
 	_buf_ struct buf b = BUF_INIT;
 	struct stat st = {.st_ino = 0};
 
-	if (!r->own.text) {
-		_buf_ struct buf own = BUF_INIT;
-
-		if (file_read(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, &own, NULL) == 0)
-			mountmap_parse(buf_str(&own), own.len, &r->own);
-	}
 	(void)fstatat(dir, "ns/mnt", &st, 0);
-	if (r->its.text && r->its_zone == p->zone && r->its_ns == st.st_ino)
+	if (r->its_tried && r->its_zone == p->zone && r->its_ns == st.st_ino)
 		return;
-	if (!r->its.text || r->its_zone != p->zone)
+	if (!r->its_tried || r->its_zone != p->zone)
 		layers(r, p->zone);
 	mountmap_done(&r->its);
+	r->its_tried = true;
 	r->its_zone = p->zone;
 	r->its_ns = st.st_ino;
 	if (file_read(dir, "mountinfo", 16 << 20, &b, NULL) == 0)
@@ -134,6 +130,11 @@ static uint64_t number_of(const char *t, const char *key, int base)
 	return at ? strtoull(at + strlen(key), NULL, base) : 0;
 }
 
+static bool gone(int error)
+{
+	return error == ENOENT || error == ESRCH;
+}
+
 /* name: below /proc/PID, "fd/3" or "cwd". false: it is closed by now. */
 static bool look(struct files_reader *r, struct open_file *f, int dir, const char *name)
 {
@@ -142,18 +143,21 @@ static bool look(struct files_reader *r, struct open_file *f, int dir, const cha
 	struct statx st;
 	int mnt = -1;
 
-	if (n < 0 && errno != ENAMETOOLONG)
+	if (n < 0 && gone(errno))
 		return false;
 	if (n < 0)
 		n = snprintf(f->path, sizeof f->path, "?");
 	f->path[n] = 0;
-	if (statx(dir, name, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st) < 0)
+	f->looked = statx(dir, name, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st) == 0;
+	if (!f->looked && gone(errno))
 		return false;
+	if (!f->looked)
+		memset(&st, 0, sizeof st);
 	f->type = type_of(st.stx_mode, f->path);
 	f->size = st.stx_size;
 	f->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 	f->ino = st.stx_ino;
-	f->deleted = st.stx_nlink == 0 && *f->path == '/';
+	f->deleted = f->looked && st.stx_nlink == 0 && *f->path == '/';
 	if (f->deleted && str_ends(f->path, " (deleted)"))
 		f->path[strlen(f->path) - strlen(" (deleted)")] = 0;
 	if (str_starts(name, "fd/")) {
@@ -217,4 +221,5 @@ void files_done(struct files_reader *r)
 	mountmap_done(&r->own);
 	mountmap_done(&r->its);
 	layers_done(r);
+	free(r->unread);
 }

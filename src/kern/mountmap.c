@@ -54,6 +54,13 @@ static bool line(char *l, struct mount_one *m)
 	return *m->root == '/' && *m->point == '/';
 }
 
+static int by_id(const void *x, const void *y)
+{
+	const struct mount_one *a = x, *b = y;
+
+	return (a->id > b->id) - (a->id < b->id);
+}
+
 void mountmap_parse(const char *text, size_t n, struct mountmap *out)
 {
 	size_t cap = 0;
@@ -72,6 +79,8 @@ void mountmap_parse(const char *text, size_t n, struct mountmap *out)
 		}
 		out->m[out->n++] = m;
 	}
+	if (out->n)
+		qsort(out->m, out->n, sizeof *out->m, by_id);
 }
 
 void mountmap_done(struct mountmap *m)
@@ -83,10 +92,9 @@ void mountmap_done(struct mountmap *m)
 
 const struct mount_one *mountmap_find(const struct mountmap *m, int id)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (m->m[i].id == id)
-			return &m->m[i];
-	return NULL;
+	const struct mount_one key = {.id = id};
+
+	return m->n ? bsearch(&key, m->m, m->n, sizeof *m->m, by_id) : NULL;
 }
 
 static const char *below(const char *path, const char *top)

@@ -16,7 +16,7 @@ struct mount_one {
 
 struct mountmap {
 	char *text; /* owned */
-	struct mount_one *m;
+	struct mount_one *m; /* by id */
 	size_t n;
 };
 

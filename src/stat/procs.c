@@ -3,20 +3,19 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/own.h"
 #include "kern/pidfd.h"
+#include "stat/aside.h"
 
 #define STUCK_MS  300 /* a process whose arguments take longer is shown without */
-#define STUCK_MAX 3   /* so many of a zone, and nobody waits for its others */
+#define ZONE_US   1000000 /* so long for all arguments of a zone, and nobody waits for its others */
 
 static uint64_t ticks_now(void)
 {
@@ -111,26 +110,42 @@ static bool read_one(const struct reading *r, struct procs_one *p, char *args)
 	return true;
 }
 
+static uint64_t us_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 /* What the child and we share: how far it is, the processes as it read them, their arguments. */
 struct arena {
 	_Atomic size_t done, used;
-	struct procs_one p[];
+	size_t zones;
+	struct procs_one p[]; /* then what each zone has taken in us, then the texts */
 };
+
+static uint64_t *arena_spent(struct arena *a, const struct procs *ps, size_t i)
+{
+	return (uint64_t *)&a->p[ps->n] + ps->p[i].zone;
+}
 
 static char *arena_text(struct arena *a, size_t n)
 {
-	return (char *)a + sizeof *a + n * sizeof a->p[0];
+	return (char *)&a->p[n] + a->zones * sizeof(uint64_t);
 }
 
-__attribute__((noreturn)) static void child(const struct reading *r, struct arena *a, const unsigned char *skip)
+__attribute__((noreturn)) static void child(const struct reading *r, struct arena *a)
 {
 	struct procs *ps = r->ps;
 
 	for (size_t i = a->done; i < ps->n; i++) {
 		char *at = arena_text(a, ps->n) + a->used;
+		uint64_t *its = arena_spent(a, ps, i), since = us_now();
 
 		a->p[i] = ps->p[i];
-		a->p[i].there = read_one(r, &a->p[i], skip[ps->p[i].zone] >= STUCK_MAX ? NULL : at);
+		a->p[i].there = read_one(r, &a->p[i], *its >= ZONE_US ? NULL : at);
+		*its += us_now() - since;
 		a->used += a->p[i].args_len;
 		a->done = i + 1;
 	}
@@ -151,40 +166,36 @@ static void watch(struct arena *a, pid_t pid, int fd)
 		if (n != 0 || a->done == before)
 			break;
 	}
-	(void)pidfd_kill(fd, SIGKILL);
-	/* should even that have to wait, it is init's to reap */
-	if (poll(&p, 1, STUCK_MS) > 0)
-		(void)waitpid(pid, NULL, 0);
+	aside_end(pid, fd);
 }
 
 static int read_aside(const struct reading *r, struct err *e)
 {
 	struct procs *ps = r->ps;
-	_free_ unsigned char *skip = NULL;
 	struct arena *a;
 	unsigned zones = 0;
 
 	for (size_t i = 0; i < ps->n; i++)
 		zones = ps->p[i].zone > zones ? ps->p[i].zone : zones;
-	skip = xalloc(zones + 1);
-	ps->arena_len = sizeof *a + ps->n * sizeof a->p[0] + (ps->n + 1) * PROCS_ARGS_MAX;
+	ps->arena_len = sizeof *a + ps->n * sizeof a->p[0] + (zones + 1) * sizeof(uint64_t) + (ps->n + 1) * PROCS_ARGS_MAX;
 	a = mmap(NULL, ps->arena_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (a == MAP_FAILED)
 		return err_sys(e, errno, "%zu bytes for arguments", ps->arena_len);
 	ps->arena = a;
+	a->zones = zones + 1;
 	while (a->done < ps->n) {
 		_fd_ int fd = -1;
-		pid_t pid = pidfd_clone(0, -1, &fd);
+		pid_t pid = aside_clone(&fd);
 
 		if (pid < 0)
-			return err_sys(e, errno, "fork");
+			return err_sys(e, (int)pid, "fork");
 		if (pid == 0)
-			child(r, a, skip);
+			child(r, a);
 		watch(a, pid, fd);
 		if (a->done < ps->n) {
 			size_t i = a->done;
 
-			skip[ps->p[i].zone] += skip[ps->p[i].zone] < STUCK_MAX;
+			*arena_spent(a, ps, i) += STUCK_MS * 1000;
 			a->p[i] = ps->p[i];
 			a->p[i].there = read_one(r, &a->p[i], NULL);
 			a->done = i + 1;

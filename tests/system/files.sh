@@ -73,6 +73,36 @@ eq "who has that open" "$(cloister files -H "$(h 8)" | awk '{print $1}' | sort -
 run_in blue 'for i in $(seq 10 200); do eval "exec $i</dev/null"; done 2>/dev/null' m
 le "each descriptor has its line" 190 "$(cloister files -H -z blue '/dev/null' | awk '{print $4}' | sort -u | wc -l)"
 
+# ---- a process that makes whoever reads its fdinfo wait: an epoll, held over a page fault that nobody serves ----
+cat >hold.py <<'EOF'
+import ctypes, fcntl, os, platform, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.epoll_wait.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+u = libc.syscall({"x86_64": 323, "aarch64": 282}[platform.machine()], os.O_CLOEXEC)
+if u < 0: sys.exit(3)
+fcntl.ioctl(u, 0xc018aa3f, struct.pack("QQQ", 0xaa, 0, 0))
+page = libc.mmap(None, 4096, 3, 0x22, -1, 0)
+fcntl.ioctl(u, 0xc020aa00, struct.pack("QQQQ", page, 4096, 1, 0))
+ep, ev = libc.epoll_create1(0), libc.eventfd(1, 0)
+libc.epoll_ctl(ep, 1, ev, struct.pack("=IQ", 1, 0) if platform.machine() == "x86_64" else struct.pack("IIQ", 1, 0, 0))
+open("held", "w").close()
+libc.epoll_wait(ep, page, 1, -1)
+EOF
+python3 hold.py & hold=$!
+if await 20 test -e held && [ -e "/proc/$hold" ] && echo "$hold" >"$(cgtop "$a")/cgroup.procs"; then
+	await 10 eval 'grep -q "^State:.D\|^State:.S" "/proc/$hold/status"'
+	eq "it is left, and said so: 1" "$(timeout 60 cloister files -z red >red.out 2>red.err; echo $?)" 1
+	like "by its pid" "$(cat red.err)" "process $hold of zone red makes"
+	le "what the others have open is there" 1 "$(grep -c "^red .*/mnt/lent/file" red.out)"
+	eq "in JSON" "$(timeout 60 cloister files -j -z red 2>/dev/null | jq -c .unread)" "[$hold]"
+	eq "who has it open, all the same" "$(timeout 60 cloister files -H "$T_TMP/lent/file" 2>/dev/null | awk '{print $1}' | sort -u | tr '\n' ' ')" "blue red "
+else
+	skip_check "a process that makes whoever reads its descriptors wait" "no userfaultfd here"
+fi
+kill -9 "$hold" 2>/dev/null
+wait "$hold" 2>/dev/null
+
 # ---- wrong ----
 fails 2 'a zone \(-z\)' cloister files
 fails 2 'a zone \(-z\)' cloister files relative

@@ -24,11 +24,11 @@ static void maps(void **state)
 				  "43 27 0:39 / /zones rw - btrfs /dev/loop0 rw\n"
 				  "44 27 0:39 /u/x\\040y /mnt/a rw shared:5 master:1 - btrfs /dev/loop0 rw\n"
 				  "45 27 nonsense\n46 27 0:40 / /cut";
-	static const char its[] = "100 1 0:39 /u/root / rw - btrfs x rw\n"
+	static const char its[] = "104 100 0:39 //deleted /gone rw - btrfs x rw\n"
+				  "100 1 0:39 /u/root / rw - btrfs x rw\n"
 				  "101 100 0:39 /u/x\\040y/deep /mnt rw - btrfs x rw\n"
 				  "102 100 254:0 /usr /usr ro - ext4 x rw\n"
-				  "103 100 0:99 / /proc rw - proc x rw\n"
-				  "104 100 0:39 //deleted /gone rw - btrfs x rw\n";
+				  "103 100 0:99 / /proc rw - proc x rw\n";
 	struct mountmap h, z;
 
 	mountmap_parse(own, sizeof own - 1, &h);
