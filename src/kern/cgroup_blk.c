@@ -119,14 +119,43 @@ static bool iocost(const struct cg_host *h, dev_t d)
 	return strstr(line, "enable=1") != NULL;
 }
 
+static int set_weight(const struct cg_host *h, int tree, const char *group, const char *file, uint64_t v, struct err *e)
+{
+	char p[CGI_PATH], t[32], back[256];
+	uint64_t got = 0;
+	int r;
+
+	cgi_path(h, tree, group, file, p);
+	snprintf(t, sizeof t, "%s%llu", tree < 0 ? "default " : "", (unsigned long long)v);
+	r = cgi_write_read(p, t, back, sizeof back);
+	if (r < 0)
+		return err_sys(e, r, "zfs_io_priority: write %s to %s", t, p);
+	back[strcspn(back, "\n")] = 0;
+	if (str_to_u64(str_starts(back, "default ") ? back + 8 : back, &got) < 0 || got != v)
+		return err_set(e, EINVAL, "zfs_io_priority: the kernel took \"%s\" instead of %s in %s", back, t, p);
+	return 0;
+}
+
+/* It may have been set by either, and the device's scheduler changed since: all that there are go back. */
+static int no_weight(const struct cg_host *h, int tree, const char *group, struct err *e)
+{
+	static const char *const files[] = {"io.bfq.weight", "io.weight"};
+	char p[CGI_PATH];
+	int r = 0;
+
+	if (tree >= 0)
+		return access(cgi_path(h, tree, group, "blkio.bfq.weight", p), F_OK) < 0 ? 0
+			: set_weight(h, tree, group, "blkio.bfq.weight", 100, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(files); i++)
+		if (access(cgi_path(h, tree, group, files[i], p), F_OK) == 0)
+			r = set_weight(h, tree, group, files[i], 100, e);
+	return r;
+}
+
 static int weight(const struct cg_host *h, int tree, const char *group, const struct cg_io *io, const dev_t *dev, size_t n,
 		  struct err *e)
 {
-	const char *file = tree >= 0 ? "blkio.bfq.weight" : "io.bfq.weight";
-	char p[CGI_PATH], t[32], back[256];
 	bool cost = false;
-	uint64_t got = 0;
-	int r;
 
 	for (size_t i = 0; i < n && io->weight; i++) {
 		bool here = tree < 0 && iocost(h, dev[i]);
@@ -141,19 +170,9 @@ static int weight(const struct cg_host *h, int tree, const char *group, const st
 	if (io->weight > (cost ? WEIGHT_COST : WEIGHT_BFQ) || (io->weight_given && !io->weight))
 		return err_set(e, ERANGE, "zfs_io_priority: %llu is not between 1 and %d, what this host can weigh",
 			       (unsigned long long)io->weight, cost ? WEIGHT_COST : WEIGHT_BFQ);
-	if (cost)
-		file = "io.weight";
-	cgi_path(h, tree, group, file, p);
-	if (!io->weight && access(p, F_OK) < 0)
-		return 0;
-	snprintf(t, sizeof t, "%s%llu", tree < 0 ? "default " : "", (unsigned long long)(io->weight ?: 100));
-	r = cgi_write_read(p, t, back, sizeof back);
-	if (r < 0)
-		return err_sys(e, r, "zfs_io_priority: write %s to %s", t, p);
-	back[strcspn(back, "\n")] = 0;
-	if (str_to_u64(str_starts(back, "default ") ? back + 8 : back, &got) < 0 || got != (io->weight ?: 100))
-		return err_set(e, EINVAL, "zfs_io_priority: the kernel took \"%s\" instead of %s in %s", back, t, p);
-	return 0;
+	if (!io->weight)
+		return no_weight(h, tree, group, e);
+	return set_weight(h, tree, group, tree >= 0 ? "blkio.bfq.weight" : cost ? "io.weight" : "io.bfq.weight", io->weight, e);
 }
 
 int cg_set_io(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)

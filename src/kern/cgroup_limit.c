@@ -170,13 +170,14 @@ static int lower(const char *usage, const char *path, uint64_t limit)
 
 static int memory_v1(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t total, struct err *e)
 {
-	char lim[CGI_PATH], sw[CGI_PATH], use[CGI_PATH], t[32], u[32];
+	char lim[CGI_PATH], sw[CGI_PATH], use[CGI_PATH], both[CGI_PATH], t[32], u[32];
 	uint64_t got, old;
 	int r;
 
 	cgi_path(h, CG_MEMORY, uuid, "memory.limit_in_bytes", lim);
 	cgi_path(h, CG_MEMORY, uuid, "memory.memsw.limit_in_bytes", sw);
 	cgi_path(h, CG_MEMORY, uuid, "memory.usage_in_bytes", use);
+	cgi_path(h, CG_MEMORY, uuid, "memory.memsw.usage_in_bytes", both);
 	text(phys, "-1", t);
 	text(total, "-1", u);
 	/* limit <= memsw must hold all the way: raising past the old memsw needs memsw first, lowering needs it last */
@@ -184,11 +185,11 @@ static int memory_v1(const struct cg_host *h, const char *uuid, uint64_t phys, u
 	if (r == 0)
 		r = lower(use, lim, phys);
 	if (r == -EINVAL && h->swap) {
-		r = lower(use, sw, total);
+		r = lower(both, sw, total);
 		if (r == 0)
 			r = lower(use, lim, phys);
 	} else if (r == 0 && h->swap) {
-		r = lower(use, sw, total);
+		r = lower(both, sw, total);
 		if (r < 0) {
 			(void)cgi_write(lim, text(old, "-1", t));
 			return err_sys(e, r, "max_swap: write %s to %s", u, sw);

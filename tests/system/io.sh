@@ -75,6 +75,8 @@ if echo bfq >"$sched"; then
 	fails 1 'zfs_io_priority: 1001 is not between' vmadm update "$z" zfs_io_priority=1001
 	fails 1 'zfs_io_priority: 0 is not between' vmadm update "$z" zfs_io_priority=0
 	check "and given back" vmadm update "$z" zfs_io_priority=100
+	if [ -n "$V1" ]; then w=$(cat "$(own "$z")/blkio.bfq.weight"); else w=$(cat "$(cgdir "$z" v2)"/io{,.bfq}.weight 2>/dev/null | sed -n 's/^default //p' | sort -u); fi
+	eq "in the kernel too" "$w" 100
 else
 	skip_check "a weight" "no bfq"
 fi
