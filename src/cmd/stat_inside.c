@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * zonestat, zonememstat and kstat as a zone has them: itself, and all the rest as [system]. The numbers come from its
- * supervisor, one packet for each sample, since the host's cgroups are not to be seen in here. Libc only.
+ * supervisor, a text for each sample, since the host's cgroups are not to be seen in here. Libc only.
  */
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,14 +21,13 @@
 #include "zone/numbers.h"
 #include "zone/self.h"
 
-#define ANSWER_MS 5000
-#define AGAIN_NS  10000000ULL /* the supervisor makes a new packet every 50 ms at most */
-#define AGAIN_MAX 10
+#define AGAIN_NS  10000000ULL /* the supervisor makes a new text every 50 ms at most, and the kernel keeps it as long */
+#define AGAIN_MAX 30
 
 extern const struct cmd *const __start_cmds[];
 extern const struct cmd *const __stop_cmds[];
 static const struct cmd *running;
-static uint64_t offset; /* of the zone's monotonic clock from the host's, which the packets have */
+static uint64_t offset; /* of the zone's monotonic clock from the host's, which the texts have */
 
 int cmd_fail(const struct ctx *c, const struct err *e)
 {
@@ -76,7 +73,7 @@ int zone_arg(const struct ctx *c, const char *word, char uuid[37], struct err *e
 
 int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s, struct err *e)
 {
-	*s = (struct stat_sample){.groups = groups & ~(unsigned)CGS_IO, .part = true}; /* the packets do not have the host's disks */
+	*s = (struct stat_sample){.groups = groups & ~(unsigned)CGS_IO, .part = true}; /* the texts do not have the host's disks */
 	if (!zone_inside())
 		return err_set(e, EINVAL, "this is the global zone: its %s is another program", running->prog);
 	return 0;
@@ -84,29 +81,29 @@ int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s,
 
 static int ask(char *text, size_t room, struct err *e)
 {
-	static const char *const places[] = {"/.zonecontrol/" NUMBERS_SOCK, "/native/.zonecontrol/" NUMBERS_SOCK};
-	_fd_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	ssize_t n;
-	int r = -1;
+	static const char *const places[] = {"/.zonecontrol/" NUMBERS_FILE, "/native/.zonecontrol/" NUMBERS_FILE};
+	_fd_ int fd = -1;
+	size_t len = 0;
+	ssize_t n = 1;
 
-	for (size_t i = 0; i < ARRAY_LEN(places) && r < 0; i++) {
-		strcpy(a.sun_path, places[i]);
-		r = connect(fd, (struct sockaddr *)&a, sizeof a);
-		if (r < 0 && errno != ENOENT)
+	for (size_t i = 0; i < ARRAY_LEN(places) && fd < 0; i++) {
+		fd = open(places[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 && errno != ENOENT)
 			break;
 	}
-	if (r < 0)
-		return err_sys(e, errno, "the zone's supervisor at %s", a.sun_path);
-	do
-		r = poll(&p, 1, ANSWER_MS);
-	while (r < 0 && errno == EINTR);
-	n = r > 0 ? recv(fd, text, room - 1, MSG_DONTWAIT) : 0;
-	if (n <= 0)
-		return err_set(e, EIO, "the zone's supervisor does not say what it counts");
-	text[n] = 0;
-	return (int)n;
+	if (fd < 0 && errno == ENXIO) /* a socket */
+		return err_set(e, EPROTO, "the zone's supervisor is of another version: it knows this after the zone's next boot");
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ENOENT, "nobody tells this zone its numbers: its host has no /dev/fuse, or had none when the zone booted");
+	while (fd >= 0 && len < room && (n = read(fd, text + len, room - len)) != 0) {
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno != EINTR)
+			break;
+	}
+	if (fd < 0 || n < 0)
+		return err_sys(e, errno, "%s", places[0]);
+	return len && len < room ? (int)len : err_set(e, EIO, "the zone's supervisor does not say what it counts");
 }
 
 /* What was known of the zone before it was sampled first. */

@@ -63,22 +63,6 @@ int sock_hear(int dir, const char *name, uid_t uid, struct err *e)
 	return take_fd(&s);
 }
 
-int sock_answer(int dir, const char *name, struct err *e)
-{
-	_fd_ int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un a;
-	int r;
-
-	if (s < 0)
-		return err_sys(e, errno, "socket");
-	r = address(dir, name, &a, e);
-	if (r < 0)
-		return r;
-	if (bind(s, (struct sockaddr *)&a, sizeof a) < 0 || fchmodat(dir, name, 0666, 0) < 0 || listen(s, 16) < 0)
-		return err_sys(e, errno, "socket %s", name);
-	return take_fd(&s);
-}
-
 int sock_connect(const char *path, struct err *e)
 {
 	_free_ char *copy1 = xstrdup(path), *copy2 = xstrdup(path);

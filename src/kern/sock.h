@@ -12,8 +12,6 @@ int sock_listen(int dir, const char *name, struct err *e);
 /* Connects to a socket by path; paths longer than sun_path are reached through a descriptor of the folder. */
 /* A datagram socket at name below dir, for the owner uid alone; nonblocking. For what a zone's init has to say. */
 int sock_hear(int dir, const char *name, uid_t uid, struct err *e);
-/* Listens at name below dir for whoever can reach it, SOCK_SEQPACKET; nonblocking. For what a zone may ask. */
-int sock_answer(int dir, const char *name, struct err *e);
 int sock_connect(const char *path, struct err *e);
 /* One letter with a descriptor, and its other end: the letter, or negative errno (a closed socket is -EPIPE). */
 int sock_send_fd(int sock, char c, int fd);

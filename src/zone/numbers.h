@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A zone's own numbers, and the host's that they are parts of, as its worker tells them to the zone: one packet of text,
- * lines "name value", for each connection to /.zonecontrol/numbers. What is not counted has no line. Names are kept for
+ * A zone's own numbers, and the host's that they are parts of, as its worker tells them to the zone: the text of
+ * /.zonecontrol/numbers, lines "name value". What is not counted has no line. Names are kept for
  * as long as there are zones, since the two ends may be of different versions. Pure; libc only.
  */
 #ifndef CLOISTER_ZONE_NUMBERS_H
@@ -11,8 +11,8 @@
 #include "kern/cgroup_stat.h"
 #include "kern/hoststat.h"
 
-#define NUMBERS_SOCK "numbers" /* in /.zonecontrol */
-#define NUMBERS_MAX  8192      /* bytes of a packet */
+#define NUMBERS_FILE "numbers" /* in /.zonecontrol */
+#define NUMBERS_MAX  8192      /* bytes of it */
 
 struct zone_numbers {
 	uint64_t mono_ns; /* when, by the host's monotonic clock */

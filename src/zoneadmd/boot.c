@@ -88,7 +88,7 @@ static int write_zone(const struct zspec *z, int run_dir, const struct run_proc 
  * process is the same: pid, children, start time. Should the exec fail, this image does it.
  */
 static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, bool child, int build_ns, int master, int listener,
-		int notify, int view, int numbers, uint64_t boot_ns)
+		int notify, int view, uint64_t boot_ns)
 {
 	char pid[16], ns[24], *argv[] = {(char *)"zoneadmd", (char *)"--keep", z->uuid, pid, (char *)(child ? "1" : "0"), ns, NULL};
 
@@ -102,10 +102,9 @@ static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, boo
 	fd_fix(run_dir, FD_RUN);
 	fd_fix(notify, FD_NOTIFY);
 	fd_fix(view, FD_VIEW);
-	fd_fix(numbers, FD_NUMBERS);
 	close(FD_STATUS);
 	close_range(FD_STATUS + 1, FD_BUILD_NS - 1, 0);
-	close_range(FD_NUMBERS + 1, ~0U, 0);
+	close_range(FD_VIEW + 1, ~0U, 0);
 	unsetenv("CLOISTER_FAIL");
 	execv("/proc/self/exe", argv);
 	return keeper_main(z->uuid, init, child, boot_ns);
@@ -153,7 +152,7 @@ static int boot(struct boot *b, struct err *e)
 	}
 	join_sup(&b->z, b->in_sup);
 	oom_score("-900\n");
-	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, b->view_dev, b->numbers, boot_ns);
+	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, b->view_dev, boot_ns);
 }
 
 static int program_folder(char *out, size_t n)
@@ -199,7 +198,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .go = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
-		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .view_pidfd = -1, .numbers = -1,
+		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .view_pidfd = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];
@@ -219,7 +218,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 }
 
 /* What a worker that has outlived its keeper still holds. */
-static int from_worker(int run_dir, int *build_ns, int *master, int *listener, int *view, int *numbers)
+static int from_worker(int run_dir, int *build_ns, int *master, int *listener, int *view)
 {
 	_buf_ struct buf text = BUF_INIT;
 	unsigned long long start;
@@ -235,7 +234,6 @@ static int from_worker(int run_dir, int *build_ns, int *master, int *listener, i
 	*master = pidfd_getfd(fd, FD_MASTER, 0);
 	*listener = pidfd_getfd(fd, FD_LISTEN, 0);
 	*view = pidfd_getfd(fd, FD_VIEW, 0);
-	*numbers = pidfd_getfd(fd, FD_NUMBERS, 0);
 	pidfd_kill(fd, SIGKILL);
 	return pidfd_wait(fd, 5000);
 }
@@ -246,7 +244,7 @@ static int adopt(int status, struct err *e)
 	struct run_zone rz;
 	_buf_ struct buf text = BUF_INIT, none = BUF_INIT;
 	_fd_ int run_dir = -1, init_fd = -1;
-	int build_ns = -1, master = -1, listener = -1, view = -1, numbers = -1;
+	int build_ns = -1, master = -1, listener = -1, view = -1;
 	int r = spec_read(&z, e);
 
 	if (r == 0)
@@ -262,7 +260,7 @@ static int adopt(int status, struct err *e)
 	init_fd = pidfd_of(rz.init.pid, rz.init.start, NULL);
 	if (init_fd < 0)
 		return err_set(e, ESRCH, "the zone is not running");
-	from_worker(run_dir, &build_ns, &master, &listener, &view, &numbers);
+	from_worker(run_dir, &build_ns, &master, &listener, &view);
 	/* The worker died too, and the console with it. But a worker has other work: it gets a line that leads nowhere. */
 	if (master < 0)
 		master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -280,7 +278,7 @@ static int adopt(int status, struct err *e)
 	join_sup(&z, false);
 	oom_score("-900\n");
 	answer_ok(status, &none, &rz.init);
-	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, view, numbers, rz.boot_ns);
+	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, view, rz.boot_ns);
 }
 
 int adopt_main(const char *uuid)

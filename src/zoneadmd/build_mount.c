@@ -244,6 +244,20 @@ static int boot_id(struct boot *b, int control, struct err *e)
 	return r < 0 ? r : mnt_attach(m, on, e);
 }
 
+/* The zone's own numbers: a file of its view. */
+static int numbers(struct boot *b, int control, struct err *e)
+{
+	_fd_ int m = -1, file = -1;
+
+	if (b->view < 0)
+		return 0;
+	file = openat(control, NUMBERS_FILE, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (file < 0)
+		return err_sys(e, errno, "/.zonecontrol/" NUMBERS_FILE);
+	m = mnt_clone(b->view, NUMBERS_FILE, e);
+	return m < 0 ? m : mnt_attach(m, file, e);
+}
+
 int build_control(struct boot *b, struct err *e)
 {
 	_free_ char *zone = xprintf("%s/zone", b->libexec);
@@ -283,9 +297,9 @@ int build_control(struct boot *b, struct err *e)
 		if (b->notify < 0)
 			return b->notify;
 	}
-	b->numbers = sock_answer(m, NUMBERS_SOCK, e);
-	if (b->numbers < 0)
-		return b->numbers;
+	r = numbers(b, m, e);
+	if (r < 0)
+		return r;
 	own_fd(&file); /* an open writer would keep the mount from becoming read-only */
 	r = mnt_attach_at(native, m, "native", e);
 	return r < 0 ? r : mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);

@@ -26,6 +26,7 @@
 
 #define MS     1000000
 #define AGE    (10 * MS)
+#define AGE_NUMBERS (50 * MS) /* many files are read for it */
 #define SHARE  20         /* one twentieth of a processor … */
 #define SAVED  (100 * MS) /* … and what was not used of it, up to this */
 #define PACKET 32         /* requests before others of our parts are looked after */
@@ -33,6 +34,7 @@
 struct text {
 	struct buf b;
 	uint64_t made, changed; /* monotonic and wall clock, ns */
+	int r;                  /* why it could not be made */
 };
 
 static struct {
@@ -55,7 +57,7 @@ static uint64_t own_ns(void)
  * Made anew. It never gets shorter: the kernel learns a file's length before its pages, and two that read at once could see
  * one's length with the other's pages. Blanks before the last newline do no reader harm.
  */
-static int make(struct text *t, enum view_file f, uint64_t now)
+static int make(struct text *t, enum view_file f)
 {
 	_buf_ struct buf b = BUF_INIT;
 	int r = view_text(f, &b);
@@ -66,7 +68,6 @@ static int make(struct text *t, enum view_file f, uint64_t now)
 		b.p[b.len - 1] = ' ';
 		buf_add(&b, "\n", 1);
 	}
-	t->made = now;
 	if (t->changed && b.len == t->b.len && !memcmp(buf_str(&b), buf_str(&t->b), b.len))
 		return 0;
 	buf_done(&t->b);
@@ -76,24 +77,41 @@ static int make(struct text *t, enum view_file f, uint64_t now)
 	return 0;
 }
 
+static int64_t age(enum view_file f)
+{
+	return f == VIEW_NUMBERS ? AGE_NUMBERS : AGE;
+}
+
+/* What can't be made is not tried again sooner than what can. */
+static int fresh(enum view_file f, uint64_t now)
+{
+	struct text *t = &view.text[f];
+
+	if (!t->made || now - t->made >= (uint64_t)age(f)) {
+		t->made = now;
+		t->r = make(t, f);
+	}
+	return t->r;
+}
+
 static int attributes(const struct fusedev_ask *a, uint64_t now)
 {
 	struct text *t = &view.text[a->node];
 	struct fusedev_node n = {.id = a->node, .mode = 0100444, .uid = view_uid()};
-	int r = t->changed && now - t->made < AGE ? 0 : make(t, (enum view_file)a->node, now);
+	int r = fresh((enum view_file)a->node, now);
 
 	if (r < 0)
 		return fusedev_fail(FD_VIEW, a->unique, -r);
 	n.size = t->b.len;
 	n.mtime_ns = t->changed;
-	n.valid_ns = view.left < SAVED / 2 ? 10 * AGE : AGE;
+	n.valid_ns = (uint64_t)(view.left < SAVED / 2 ? 10 * AGE : age((enum view_file)a->node));
 	return fusedev_attr(FD_VIEW, a->unique, &n);
 }
 
 static int content(const struct fusedev_ask *a, uint64_t now)
 {
 	struct text *t = &view.text[a->node];
-	int r = t->changed ? 0 : make(t, (enum view_file)a->node, now);
+	int r = t->changed ? 0 : fresh((enum view_file)a->node, now);
 
 	return r < 0 ? fusedev_fail(FD_VIEW, a->unique, -r) : fusedev_text(FD_VIEW, a, buf_str(&t->b), t->b.len);
 }
@@ -130,7 +148,9 @@ static int view_poll(struct pollfd *p)
 
 static uint64_t view_due(void)
 {
-	return view.gone || view.left > 0 ? 0 : view.filled + (uint64_t)(MS - view.left) * SHARE;
+	uint64_t idle = view_numbers_due(), t = view.gone || view.left > 0 ? 0 : view.filled + (uint64_t)(MS - view.left) * SHARE;
+
+	return !t || (idle && idle < t) ? idle : t;
 }
 
 static void view_ready(const struct pollfd *p, int n, uint64_t now)
@@ -138,6 +158,8 @@ static void view_ready(const struct pollfd *p, int n, uint64_t now)
 	uint64_t since = own_ns(), t;
 
 	refill(now);
+	if (view_numbers_due() <= now)
+		view_numbers_forget();
 	if (n < 1 || !p[0].revents)
 		return;
 	for (int i = 0; i < PACKET && view.left > 0; i++) {
@@ -190,5 +212,5 @@ static int view_settings(const char *text)
 }
 
 const struct part part_view = {
-	.name = "view", .start = view_start, .poll = view_poll, .ready = view_ready, .due = view_due, .settings = view_settings,
+	.name = "view", .start = view_start, .poll = view_poll, .ready = view_ready, .due = view_due, .settings = view_settings, .end = view_numbers_forget,
 };

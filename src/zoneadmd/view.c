@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "zone/numbers.h"
+
 #define EVER_NS 1000000000000000000ULL
 
 const struct view_node view_nodes[VIEW_END] = {
@@ -22,6 +24,7 @@ const struct view_node view_nodes[VIEW_END] = {
 	[VIEW_PSI_CPU] = {"cpu", VIEW_PRESSURE, false, false, NULL},
 	[VIEW_PSI_MEMORY] = {"memory", VIEW_PRESSURE, false, false, NULL},
 	[VIEW_PSI_IO] = {"io", VIEW_PRESSURE, false, false, NULL},
+	[VIEW_NUMBERS] = {NUMBERS_FILE, VIEW_ROOT, false, false, NULL},
 };
 
 /* Attributes of a folder never change; those of a file are asked for when it is first read. */

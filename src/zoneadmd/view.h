@@ -19,14 +19,15 @@ enum view_file {
 	VIEW_ROOT = 1, /* as FUSE has it */
 	VIEW_MEMINFO, VIEW_CPUINFO, VIEW_STAT, VIEW_LOADAVG, VIEW_VMSTAT, VIEW_DISKSTATS, VIEW_SWAPS, VIEW_ONLINE,
 	VIEW_PRESSURE, VIEW_PSI_CPU, VIEW_PSI_MEMORY, VIEW_PSI_IO,
-	VIEW_END
+	VIEW_NUMBERS,
+	VIEW_END /* new ones before it: the kernel knows them by number for as long as a zone runs */
 };
 
 struct view_node {
 	const char *name;
 	enum view_file dir; /* the folder that it is in */
 	bool folder, in_sys;
-	const char *over; /* below proc or sys; NULL: inside a folder that is */
+	const char *over; /* below proc or sys; NULL: inside a folder that is, or in /.zonecontrol */
 };
 extern const struct view_node view_nodes[VIEW_END];
 
@@ -57,6 +58,7 @@ int view_cpu(struct view_cpu *c);
 ssize_t view_v2(const char *name, char *out, size_t size);
 uint64_t view_tasks(void); /* threads of the zone */
 uint32_t view_uid(void);   /* of the zone's root */
+const char *view_uuid(void);
 
 /* Of them, those that want a processor and those that wait for I/O, now. */
 void view_busy(unsigned *running, unsigned *blocked);
@@ -70,6 +72,14 @@ struct view_load {
 	unsigned running, blocked;
 };
 void view_load(const struct view_cpu *c, struct view_load *l);
+
+/*
+ * view_numbers.c: what /.zonecontrol/numbers says. Files are held open for the next time until `due` (CLOCK_MONOTONIC ns, 0 = there
+ * are none), when they are to be forgotten.
+ */
+int view_numbers(const char *uuid, struct buf *out);
+uint64_t view_numbers_due(void);
+void view_numbers_forget(void);
 
 /* view_text.c: the file's text as the kernel would write it. Negative errno: there is none. */
 int view_text(enum view_file f, struct buf *out);

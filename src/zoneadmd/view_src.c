@@ -26,6 +26,7 @@
 #define TEXT 8192
 
 static struct {
+	const char *uuid;
 	int v2, limits;      /* <uuid> in the v2 tree, and where its limit of memory is */
 	int mem, cpu, pids;  /* v1; -1 = the controller is on v2 */
 	uint32_t uid;
@@ -117,7 +118,10 @@ int view_src_start(const char *uuid)
 {
 	_buf_ struct buf text = BUF_INIT;
 	struct run_zone z;
-	int r = spec_scan(record, (void *)(uintptr_t)uuid);
+	int r;
+
+	src.uuid = uuid;
+	r = spec_scan(record, (void *)(uintptr_t)uuid);
 
 	if (r < 0 || src.v2 < 0)
 		return r < 0 ? r : -ENOENT;
@@ -131,6 +135,11 @@ int view_src_start(const char *uuid)
 void view_src_settings(const char *text)
 {
 	src.cap = settings_u64(text, "cpu_cap", UINT64_MAX);
+}
+
+const char *view_uuid(void)
+{
+	return src.uuid;
 }
 
 uint32_t view_uid(void)

@@ -287,6 +287,7 @@ int view_text(enum view_file f, struct buf *out)
 	case VIEW_PSI_CPU: return copy_v2(out, "cpu.pressure");
 	case VIEW_PSI_MEMORY: return copy_v2(out, "memory.pressure");
 	case VIEW_PSI_IO: return copy_v2(out, "io.pressure");
+	case VIEW_NUMBERS: return view_numbers(view_uuid(), out);
 	default: return -ENOENT;
 	}
 }

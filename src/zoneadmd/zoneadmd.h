@@ -24,7 +24,7 @@
 
 /* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
 enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
-       FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, FD_NUMBERS = 18, FD_FREE = 20 };
+       FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, /* 18 was a socket once */ FD_FREE = 20 };
 
 #define JOIN_MAX 16
 struct boot {
@@ -57,7 +57,6 @@ struct boot {
 	pid_t view_pid;        /* who reads its names */
 	int view_pidfd;
 	int view, view_dev;    /* mount and connection of what it sees of itself; -1 = this kernel has no FUSE */
-	int numbers;           /* where the zone asks for its own */
 };
 
 /*

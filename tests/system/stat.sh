@@ -176,8 +176,15 @@ eq "JSON of kstat" "$(inz idle 'kstat -j -m zones' | jq -r '.[0].data.zonename')
 eq "init is process 1" "$(inz idle 'kstat -p zones:::init_pid' | cut -f2)" 1
 le "boot_time is about when it booted" "$(inz idle 'kstat -p zones:::boot_time' | cut -f2 | awk -v t="$(value "zones:$idb::boot_time")" '{d = $1 - t; print d < 0 ? -d : d}')" 5
 like "for a user of the zone too" "$(inz idle 'setpriv --reuid 65534 --clear-groups zonestat -H -o name 0.1 1' | tail -1)" "$b"
-# many at once, and one that connects and says nothing, hold up neither the others nor the supervisor
-perl -e 1 2>/dev/null && inz idle 'perl -MSocket -e "for (1..300) { socket(my \$s, PF_UNIX, SOCK_SEQPACKET, 0); connect(\$s, sockaddr_un(q(/.zonecontrol/numbers))) and push @s, \$s } sleep 2" & sleep 0.5; zonestat -H -o name 0.2 1 | wc -l; wait' >many
+# it is a file that can only be read: no socket, which could be sent descriptors that take for ever to close
+eq "S23 the numbers are a regular file" "$(inz idle 'stat -c %F:%A /.zonecontrol/numbers')" "regular file:-r--r--r--"
+like "S23 of the zone's view, read-only" "$(inz idle "awk '\$5 == \"/.zonecontrol/numbers\"' /proc/self/mountinfo")" '^.* ro,nosuid,nodev,noexec.* - fuse '
+check_not "S23 which can't be written" zlogin "$b" 'echo 1 >/.zonecontrol/numbers'
+check_not "S23 nor removed" zlogin "$b" 'rm -f /.zonecontrol/numbers'
+check_not "S23 nor unmounted" zlogin "$b" 'umount /.zonecontrol/numbers'
+check_not "S23 nor made writable" zlogin "$b" 'mount -o remount,bind,rw /.zonecontrol/numbers'
+# many at once hold up neither the others nor the supervisor
+inz idle 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 4 sh -c "while :; do dd if=/.zonecontrol/numbers iflag=direct of=/dev/null; cat /.zonecontrol/numbers; done" >/dev/null 2>&1 & done; sleep 0.5; zonestat -H -o name 0.2 1 | wc -l; wait' >many
 eq "it answers all the same" "$(cat many)" 3
 check "the console works" timeout 20 zlogin -C idle </dev/null
 worker() { awk '{print $1}' "$NODE_RUN/$b/worker"; }
