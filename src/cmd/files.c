@@ -14,9 +14,12 @@
 #include "base/buf.h"
 #include "base/own.h"
 #include "base/safe.h"
+#include "base/str.h"
 #include "cmd/cmd.h"
 #include "cmd/files.h"
 #include "cmd/show.h"
+#include "cmd/whose_record.h"
+#include "kern/path.h"
 
 #define UNREAD_SHOWN 8
 
@@ -24,6 +27,7 @@ struct options {
 	bool bare, json;
 	struct zone_pick zones;
 	const char *glob, *path;
+	char *real;       /* owned: path as it was found */
 	struct stat want; /* of path */
 	size_t n;         /* lines so far */
 };
@@ -121,14 +125,54 @@ static int put(const struct open_file *f, void *arg)
 	return ferror(stdout) ? -EPIPE : 0;
 }
 
+static void found(const struct whose_record *w, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* The file that is meant. What a zone can write to is looked at without following its links: they lead elsewhere on the host. */
+static int find(struct ctx *c, struct options *o, struct err *e)
+{
+	_free_ char *tidy = whose_path_tidy(o->path);
+	bool pool = whose_path_in_pool(c, tidy), up = strstr(tidy, "/../") || str_ends(tidy, "/.."), zones = pool;
+	_fd_ int top = -1, fd = -1;
+	int r = 0;
+
+	if (pool && up)
+		return err_set(e, EINVAL, "%s: name it without \"..\"", o->path);
+	if (!pool && !up)
+		r = whose_records(c, NET_LINK, NULL, tidy, found, &zones, e);
+	if (r < 0)
+		return r;
+	if (!zones) {
+		o->real = realpath(tidy, NULL);
+		if (!o->real || stat(o->real, &o->want) < 0)
+			return err_sys(e, errno, "%s", o->path);
+		o->path = o->real;
+		return 0;
+	}
+	top = open(pool ? c->node.pool : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = top < 0 ? -errno : path_open_nolink(top, tidy + (pool ? strlen(c->node.pool) : 0), O_PATH | O_CLOEXEC, 0, NULL);
+	if (fd == -ELOOP)
+		return err_set(e, ELOOP, "%s: a symbolic link is on the way, which its zone may have made: name the file itself", o->path);
+	if (fd < 0 || fstat(fd, &o->want) < 0)
+		return err_sys(e, fd < 0 ? fd : errno, "%s", o->path);
+	o->real = tidy;
+	o->path = tidy;
+	tidy = NULL;
+	return 0;
+}
+
 static int work(struct ctx *c, struct options *o, struct err *e)
 {
 	_clean_(procs_done) struct procs ps = {.p = NULL};
 	_clean_(files_done) struct files_reader r = {.c = c, .zones = &o->zones, .want_host = true};
 	int rc = 0;
 
-	if (o->path && stat(o->path, &o->want) < 0)
-		return err_sys(e, errno, "%s", o->path);
+	if (o->path)
+		rc = find(c, o, e);
+	if (rc < 0)
+		return rc;
 	rc = zone_pick_procs(c, &o->zones, &ps, o->json ? PROCS_IDS : 0, e);
 	if (rc == 0 && o->json)
 		printf("{\"v\":1,\"files\":[");
@@ -154,7 +198,6 @@ static int work(struct ctx *c, struct options *o, struct err *e)
 static int run(struct ctx *c, int argc, char **argv)
 {
 	struct options o = {.n = 0};
-	_free_ char *real = NULL;
 	struct err e = ERR_INIT;
 	int opt, r = 0;
 
@@ -175,16 +218,12 @@ static int run(struct ctx *c, int argc, char **argv)
 	if (r == 0 && !o.zones.nwant && (argc == optind || argv[optind][0] != '/'))
 		r = cmd_usage("cloister", "files", "a zone (-z), or the absolute path of a file of the host");
 	if (r == 0) {
-		if (o.zones.nwant) {
-			o.glob = argc > optind ? argv[optind] : NULL;
-		} else {
-			real = realpath(argv[optind], NULL);
-			o.path = real ? real : argv[optind];
-		}
+		*(o.zones.nwant ? &o.glob : &o.path) = argc > optind ? argv[optind] : NULL;
 		r = work(c, &o, &e);
 		r = r < 0 ? cmd_fail(c, &e) : o.n == 0;
 	}
 	zone_pick_done(&o.zones);
+	free(o.real);
 	return r;
 }
 

@@ -34,9 +34,15 @@ struct options {
 /* One answer: what it is, whose, and where in it. zone NULL: the global zone's. All but the zone's names may be NULL. */
 static void say(struct options *o, const char *what, const char *zone, const char *uuid, const char *where, pid_t pid, const char *name)
 {
-	_buf_ struct buf b = BUF_INIT, shown = BUF_INIT;
+	_buf_ struct buf b = BUF_INIT, shown = BUF_INIT, safe_what = BUF_INIT, safe_where = BUF_INIT;
 
 	o->n++;
+	safe_add(&safe_what, what, strlen(what));
+	what = buf_str(&safe_what);
+	if (where) {
+		safe_add(&safe_where, where, strlen(where));
+		where = buf_str(&safe_where);
+	}
 	if (name)
 		safe_add(&shown, name, strlen(name));
 	if (o->json) {
@@ -49,7 +55,9 @@ static void say(struct options *o, const char *what, const char *zone, const cha
 		return;
 	}
 	buf_printf(&b, "%s: ", what);
-	if (zone)
+	if (zone && !strcmp(zone, uuid))
+		buf_printf(&b, "zone %s", uuid);
+	else if (zone)
 		buf_printf(&b, "zone %s (%s)", zone, uuid);
 	else
 		buf_puts(&b, "the global zone's");
@@ -110,6 +118,11 @@ static int whose_pid(struct options *o, struct whose *w, pid_t pid, struct err *
 		ps.p[0].pid = pid;
 		if (r == 0)
 			r = zone_pick_find(w->c, &zp, e);
+		/* a process that was left, or that somebody has put there */
+		if (r == -ESRCH) {
+			say(o, what, uuid, uuid, "of a zone that does not run", 0, comm_of(pid, name));
+			return 0;
+		}
 		if (r == 0)
 			r = procs_read(&ps, &w->h, zone_pick_uuid, &zp, PROCS_IDS, e);
 		if (r < 0 || ps.n == 0)
@@ -132,15 +145,14 @@ static int all_zones(struct whose *w, struct err *e)
 static void say_net(struct options *o, struct whose *w, const char *what, const struct whose_answer *a)
 {
 	const struct zone_picked *z = a->zone == WHOSE_GLOBAL ? NULL : &w->zones.z[a->zone];
-	_buf_ struct buf where = BUF_INIT, link = BUF_INIT;
+	_buf_ struct buf where = BUF_INIT;
 	char name[65];
 	pid_t pid = 0;
 
 	if (a->item.kind == NET_TCP || a->item.kind == NET_UDP)
 		pid = whose_socket(w, a->zone, a->item.inode);
-	safe_add(&link, a->item.name, strnlen(a->item.name, sizeof a->item.name));
 	if (a->item.kind == NET_LINK)
-		buf_printf(&where, "interface %s", buf_str(&link));
+		buf_printf(&where, "interface %.*s", (int)sizeof a->item.name, a->item.name);
 	else if (a->item.kind == NET_ADDR)
 		buf_printf(&where, "interface %d", a->item.index);
 	say(o, what, z ? z->name : NULL, z ? z->uuid : NULL, where.p, pid, comm_of(pid, name));
@@ -191,12 +203,24 @@ static int whose_addr(struct options *o, struct whose *w, enum net_kind k, const
 
 static int whose_path(struct options *o, struct whose *w, struct err *e)
 {
-	_free_ char *real = realpath(o->word, NULL);
+	_free_ char *tidy = whose_path_tidy(o->word), *real = NULL;
+	bool zones = whose_path_in_pool(w->c, tidy);
+	int r = 0;
 
+	/* a zone's links are not followed: they lead elsewhere on the host, and its root makes them */
+	if (strstr(tidy, "/../") || str_ends(tidy, "/..")) {
+		if (zones)
+			return err_set(e, EINVAL, "%s: name it without \"..\"", o->word);
+	} else {
+		/* a zone that has been lent a file may have it open: cloister files says who does */
+		r = whose_records(w->c, NET_LINK, NULL, tidy, say_record, o, e);
+	}
+	if (r < 0 || o->n || zones)
+		return r;
+	real = realpath(tidy, NULL);
 	if (!real && errno != ENOENT)
 		return err_sys(e, errno, "%s", o->word);
-	/* a zone that has been lent a file may have it open: cloister files says who does */
-	return whose_records(w->c, NET_LINK, NULL, real ? real : o->word, say_record, o, e);
+	return real && strcmp(real, tidy) != 0 ? whose_records(w->c, NET_LINK, NULL, real, say_record, o, e) : 0;
 }
 
 /* ---- the word ---- */

@@ -117,6 +117,35 @@ static void in_folders(const struct search *s, const struct vm_row *row, const j
 	}
 }
 
+char *whose_path_tidy(const char *path)
+{
+	char *out = xalloc(strlen(path) + 2), *to = out;
+
+	for (const char *p = path; *p;) {
+		size_t n;
+
+		p += strspn(p, "/");
+		n = strcspn(p, "/");
+		if (n && !(n == 1 && *p == '.')) {
+			*to++ = '/';
+			memcpy(to, p, n);
+			to += n;
+		}
+		p += n;
+	}
+	if (to == out)
+		*to++ = '/';
+	*to = 0;
+	return out;
+}
+
+bool whose_path_in_pool(const struct ctx *c, const char *tidy)
+{
+	const char *rest;
+
+	return below(tidy, c->node.pool, &rest) && *rest;
+}
+
 static int each_row(const struct vm_row *row, void *arg)
 {
 	const struct search *s = arg;

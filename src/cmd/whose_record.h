@@ -15,4 +15,9 @@ struct whose_record {
 int whose_records(struct ctx *c, enum net_kind k, const struct net_item *want, const char *path,
 		  void (*each)(const struct whose_record *, void *arg), void *arg, struct err *e);
 
+/* An absolute path without empty components and "."; the caller frees it. Looks at no file. */
+char *whose_path_tidy(const char *path);
+/* Such a one is below the pool's folder: links there are zones'. */
+bool whose_path_in_pool(const struct ctx *c, const char *tidy);
+
 #endif

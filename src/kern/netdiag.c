@@ -126,6 +126,26 @@ int net_parse(enum net_kind k, const void *msg, size_t n, struct net_item *out)
 	return r;
 }
 
+int net_parse_end(const void *msg, size_t n)
+{
+	struct nlmsghdr h;
+	int code = 0;
+
+	if (n < NLMSG_HDRLEN)
+		return -EBADMSG;
+	memcpy(&h, msg, sizeof h);
+	if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > n)
+		return -EBADMSG;
+	if (h.nlmsg_type != NLMSG_DONE && h.nlmsg_type != NLMSG_ERROR)
+		return 1;
+	/* a dump that failed on the way has its error in the message that ends it */
+	if (h.nlmsg_len >= NLMSG_HDRLEN + sizeof code)
+		memcpy(&code, (const char *)msg + NLMSG_HDRLEN, sizeof code);
+	else if (h.nlmsg_type == NLMSG_ERROR)
+		return -EBADMSG;
+	return code < 0 ? code : 0;
+}
+
 struct asking {
 	enum net_kind kind;
 	uint16_t port;
@@ -139,21 +159,11 @@ static int take_all(const struct asking *q, const char *p, size_t n)
 	while (n >= NLMSG_HDRLEN) {
 		struct nlmsghdr h;
 		struct net_item it;
-		int r;
+		int r = net_parse_end(p, n);
 
+		if (r != 1)
+			return r;
 		memcpy(&h, p, sizeof h);
-		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > n)
-			return -EBADMSG;
-		if (h.nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h.nlmsg_type == NLMSG_ERROR) {
-			int code;
-
-			if (h.nlmsg_len < NLMSG_HDRLEN + sizeof code)
-				return -EBADMSG;
-			memcpy(&code, p + NLMSG_HDRLEN, sizeof code);
-			return code < 0 ? code : 0;
-		}
 		r = net_parse(q->kind, p, h.nlmsg_len, &it);
 		/* the kernel does not filter by port for every protocol */
 		if (r == 1 && (q->port == 0 || it.port == q->port))
@@ -223,11 +233,13 @@ int net_each(enum net_kind k, uint16_t port, int (*each)(const struct net_item *
 		r = ask_route(&q);
 	} else {
 		r = ask_socks(&q, AF_INET);
-		if (r == 0)
+		if (r == -ENOENT)
+			return err_set(e, ENOENT, "ask the kernel for its %s: it has no %s", what[k], k == NET_TCP ? "tcp_diag" : "udp_diag");
+		if (r == 0) {
 			r = ask_socks(&q, AF_INET6);
-		/* a kernel without IPv6 has none */
-		if (r == -ENOENT || r == -EAFNOSUPPORT)
-			r = 0;
+			/* a kernel without IPv6 has none */
+			r = r == -EAFNOSUPPORT ? 0 : r;
+		}
 	}
 	return r < 0 ? err_sys(e, r, "ask the kernel for its %s", what[k]) : 0;
 }

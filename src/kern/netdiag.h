@@ -25,6 +25,8 @@ struct net_item {
 
 /* One message of a reply: 1 with *out, 0 for one that is none of that kind. Pure; nothing behind n is read. */
 int net_parse(enum net_kind k, const void *msg, size_t n, struct net_item *out);
+/* The message that ends a reply: 1 for one that does not, 0 or the error that the kernel ended it with. Pure. */
+int net_parse_end(const void *msg, size_t n);
 /* Each of a kind. port: of sockets, 0 = all. A negative return of each ends the walk and is returned. */
 int net_each(enum net_kind k, uint16_t port, int (*each)(const struct net_item *, void *arg), void *arg, struct err *e);
 

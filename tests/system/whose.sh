@@ -86,10 +86,31 @@ fi
 # ---- paths ----
 eq "a zonepath" "$(cloister whose "$NODE_POOL/$a/config")" "$NODE_POOL/$a/config: zone red ($a), its zonepath"
 eq "lent" "$(cloister whose "$T_TMP/lent/sub")" "$T_TMP/lent/sub: zone red ($a), lent to it as /mnt/lent/sub"
+zlogin red 'ln -s /etc/passwd /var/pw; ln -s /etc /mnt/lent/etc' </dev/null
+link=$(find "$NODE_POOL/$a" -name pw -path '*/var/pw' | head -1)
+eq "a zone's link is not followed" "$(cloister whose "$link")" "$link: zone red ($a), its zonepath"
+eq "nor in what was lent to it" "$(cloister whose "$T_TMP/lent/etc/passwd")" "$T_TMP/lent/etc/passwd: zone red ($a), lent to it as /mnt/lent/etc/passwd"
+fails 1 'symbolic link' cloister files "$link"
+fails 1 'symbolic link' cloister files "$T_TMP/lent/etc/passwd"
+fails 1 'without' cloister whose "$NODE_POOL/$a/root/../../x"
+ln -s "$T_TMP/lent" "$T_TMP/mine"
+eq "the host's are" "$(cloister whose "$T_TMP/mine/sub")" "$T_TMP/lent/sub: zone red ($a), lent to it as /mnt/lent/sub"
+like "no terminal's command" "$(cloister whose "$T_TMP/lent/$(printf 'a\033b')")" 'a.033b: zone red .* as /mnt/lent/a.033b$'
 eq "no zone's" "$(cloister whose /etc/passwd; echo $?)" "/etc/passwd: nobody's
 1"
 check "a stopped zone has its path still" vmadm stop -F red
 eq "zonepath" "$(cloister whose "$NODE_POOL/$a")" "$NODE_POOL/$a: zone red ($a), its zonepath"
+# a process in its cgroup all the same
+sleep 1002 & left=$!
+dead=$(dirname "$(cgdir "$b" v2)")/$a
+mkdir -p "$dead" && { echo "$left" >"$dead/cgroup.procs" || echo "$left" >"$dead/$(basename "$dead")/cgroup.procs"; } 2>/dev/null
+if grep -q "/$a" "/proc/$left/cgroup"; then
+	eq "a process of a zone that does not run" "$(cloister whose -p "$left")" "pid $left: zone $a, of a zone that does not run: sleep"
+else
+	skip_check "a process of a zone that does not run" "it cannot be put there"
+fi
+kill "$left"; wait "$left" 2>/dev/null
+rmdir "$dead" 2>/dev/null
 eq "but no port" "$(cloister whose :18082)" ":18082: nobody's"
 
 # ---- wrong ----

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -87,9 +88,31 @@ static void addresses(void **state)
 	assert_int_equal(net_parse(NET_ADDR, &t, sizeof t, &it), 0);
 }
 
+static void ends(void **state)
+{
+	struct {
+		struct nlmsghdr h;
+		int code;
+	} t = {.h = {.nlmsg_len = sizeof t, .nlmsg_type = NLMSG_DONE}};
+
+	assert_int_equal(net_parse_end(&t, sizeof t), 0);
+	t.code = -EMSGSIZE;
+	assert_int_equal(net_parse_end(&t, sizeof t), -EMSGSIZE);
+	assert_int_equal(net_parse_end(&t, sizeof t - 1), -EBADMSG);
+	t.h.nlmsg_type = NLMSG_ERROR;
+	t.code = -ENOENT;
+	assert_int_equal(net_parse_end(&t, sizeof t), -ENOENT);
+	t.h.nlmsg_len = NLMSG_HDRLEN;
+	assert_int_equal(net_parse_end(&t, sizeof t), -EBADMSG);
+	t.h.nlmsg_type = NLMSG_DONE;
+	assert_int_equal(net_parse_end(&t, sizeof t), 0);
+	t.h.nlmsg_type = RTM_NEWLINK;
+	assert_int_equal(net_parse_end(&t, sizeof t), 1);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(sockets), cmocka_unit_test(links), cmocka_unit_test(addresses)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(sockets), cmocka_unit_test(links), cmocka_unit_test(addresses), cmocka_unit_test(ends)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
