@@ -259,6 +259,21 @@ int check_priority(const void *v)
 	return ONE_OF(v, "low", "medium", "high");
 }
 
+#define CPU_MOST 1023
+
+/* A number as we would write it: no "00", which would not be the 0 that takes them away. */
+static long cpu_number(const char **s)
+{
+	size_t n = strspn(*s, DIGIT);
+	long v = 0;
+
+	if (n == 0 || n > 4 || (n > 1 && **s == '0'))
+		return -1;
+	for (; n; n--)
+		v = v * 10 + *(*s)++ - '0';
+	return v > CPU_MOST ? -1 : v;
+}
+
 /* "0-3,8": numbers and ascending ranges. */
 int check_cpus(const void *v)
 {
@@ -267,24 +282,14 @@ int check_cpus(const void *v)
 	if (!made_of(s, DIGIT "-,", 1, 255))
 		return -EINVAL;
 	for (;;) {
-		unsigned long from = 0, to = 0;
-		size_t n = strspn(s, DIGIT);
+		long from = cpu_number(&s), to = from;
 
-		if (n == 0 || n > 4)
-			return -EINVAL;
-		for (size_t i = 0; i < n; i++)
-			from = from * 10 + (unsigned long)(s[i] - '0');
-		s += n;
-		if (*s == '-') {
-			n = strspn(++s, DIGIT);
-			if (n == 0 || n > 4)
-				return -EINVAL;
-			for (size_t i = 0; i < n; i++)
-				to = to * 10 + (unsigned long)(s[i] - '0');
-			s += n;
-			if (to < from)
-				return -EINVAL;
+		if (from >= 0 && *s == '-') {
+			s++;
+			to = cpu_number(&s);
 		}
+		if (from < 0 || to < from)
+			return -EINVAL;
 		if (!*s)
 			return 0;
 		if (*s++ != ',')

@@ -280,6 +280,9 @@ int vm_record_update(const json_t *rec, const json_t *payload, const char *now_i
 		else
 			json_object_set(next, key, v);
 	}
+	/* what it was a part of has gone */
+	if (json_object_get(given, "cpu_baseline") && !json_object_get(given, "cpu_burst_time") && !vm_int(next, "cpu_baseline", 0))
+		json_object_del(next, "cpu_burst_time");
 	verbs_apply(&ck, next, given);
 	drop_unstored(next);
 	derive_memory(next, rec, given, ck.brand);

@@ -73,7 +73,7 @@ if echo bfq >"$sched"; then
 	if [ -n "$V1" ]; then w=$(cat "$(own "$z")/blkio.bfq.weight"); else w=$(sed -n 's/^default //p' "$(cgdir "$z" v2)/io.bfq.weight"); fi
 	eq "in the kernel" "$w" 500
 	fails 1 'zfs_io_priority: 1001 is not between' vmadm update "$z" zfs_io_priority=1001
-	fails 1 'zfs_io_priority: 0 is not between' vmadm update "$z" zfs_io_priority=0
+	fails 1 'zfs_io_priority: must be a whole number from 1' vmadm update "$z" zfs_io_priority=0
 	check "and given back" vmadm update "$z" zfs_io_priority=100
 	if [ -n "$V1" ]; then w=$(cat "$(own "$z")/blkio.bfq.weight"); else w=$(cat "$(cgdir "$z" v2)"/io{,.bfq}.weight 2>/dev/null | sed -n 's/^default //p' | sort -u); fi
 	eq "in the kernel too" "$w" 100

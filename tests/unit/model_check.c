@@ -172,7 +172,7 @@ static const struct {
 	{"fs_allowed", "joyent", {"\"ext4\"", "[\"ext4\",\"xfs\"]", NULL, "\"ext4;rm\"", "\"EXT4\"", NULL}},
 	{"image_sharing", "joyent", {"\"shared\"", "\"private\"", NULL, "\"both\"", NULL}},
 	{"cpu_view", "joyent", {"\"host\"", "\"capped\"", NULL, "\"x\"", NULL}},
-	{"dedicated_cpus", "joyent", {"4", "\"0-3,8\"", "\"2\"", NULL, "\"3-1\"", "\"1-\"", "\",1\"", "\"1,\"", "-1", "\"99999\"", "true", NULL}},
+	{"dedicated_cpus", "joyent", {"4", "\"0-3,8\"", "\"2\"", "\"0\"", "\"0-1023\"", NULL, "\"00\"", "\"01-2\"", "\"1024\"", "\"0-1024\"", "1024", "\"3-1\"", "\"1-\"", "\",1\"", "\"1,\"", "-1", "\"99999\"", "true", NULL}},
 	{"zfs_root_recsize", "joyent", {"512", "131072", "\"4096\"", NULL, "256", "262144", "1000", NULL}},
 	{"zfs_root_compression", "joyent", {"\"lz4\"", "\"gzip-9\"", NULL, "\"gzip-10\"", "true", NULL}},
 	{"internal_metadata_namespaces", "joyent", {"[\"a\"]", NULL, "[\"a:b\"]", "[1.5]", NULL}},

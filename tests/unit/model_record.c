@@ -206,6 +206,20 @@ static void update_plain(void **s)
 	refused(r, "{\"quota\":-1}", "bad_values", "quota");
 }
 
+/* A burst time goes with the baseline that it was above, unless it is asked for. */
+static void update_baseline(void **s)
+{
+	_json_ json_t *r = create("{\"brand\":\"joyent\",\"cpu_cap\":100,\"cpu_baseline\":20,\"cpu_burst_time\":60}");
+	_json_ json_t *zero = update(r, "{\"cpu_baseline\":0}", NULL), *null = update(r, "{\"cpu_baseline\":null}", NULL),
+		      *other = update(r, "{\"cpu_baseline\":30}", NULL);
+
+	assert_null(json_object_get(zero, "cpu_baseline"));
+	assert_null(json_object_get(zero, "cpu_burst_time"));
+	assert_null(json_object_get(null, "cpu_burst_time"));
+	equal(other, "cpu_burst_time", "60");
+	refused(r, "{\"cpu_baseline\":0,\"cpu_burst_time\":5}", "bad_values", "cpu_burst_time");
+}
+
 /* get | edit | update */
 static void update_printed(void **s)
 {
@@ -447,7 +461,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(defaults),	  cmocka_unit_test(coercion),	    cmocka_unit_test(memory_on_create),
-		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_printed),
+		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_printed),
 		cmocka_unit_test(verbs_flat),	  cmocka_unit_test(verbs_objects),  cmocka_unit_test(nics),
 		cmocka_unit_test(round_trip),	  cmocka_unit_test(output),	    cmocka_unit_test(fields),
 		cmocka_unit_test(not_yet),	  cmocka_unit_test(secrets),	    cmocka_unit_test(live_changes),

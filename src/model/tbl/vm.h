@@ -31,7 +31,7 @@
 {.name = "max_shm_ids", INT, CRU(B_ALL), .max = 32768, .dflt = "4096", .live = 'b', .help = "Ceiling on System V shared memory segments."},
 {.name = "max_shm_memory", INT, CRU(B_ALL), .max = MIB_MAX, .live = 'b',
  .help = "Ceiling on System V shared memory in MiB; max_physical_memory unless given."},
-{.name = "zfs_io_priority", INT, CRU(B_ALL), .max = 1024, .dflt = "100", .live = 'n',
+{.name = "zfs_io_priority", INT, CRU(B_ALL), .min = 1, .max = 1024, .dflt = "100", .live = 'n',
  .help = "Weight of the VM's disk I/O against other VMs when the pool is busy, 1 to 1000; other than 100 needs a pool on devices with the bfq scheduler, or iocost."},
 {.name = "io_read_bps", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
  .help = "Ceiling on bytes read from disk per second; 0 takes it away."},
