@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/own.h"
+
 /* Length of the UTF-8 sequence at p, 0 if it is none: no surrogates, no overlong ones. */
 static size_t sequence(const unsigned char *p, size_t n, uint32_t *c)
 {
@@ -63,6 +65,20 @@ void safe_add(struct buf *out, const void *p, size_t n)
 				octal(out, s[i + k]);
 		i += len ? len : 1;
 	}
+}
+
+void safe_text(char *out, size_t size, const void *p, size_t n)
+{
+	_buf_ struct buf b = BUF_INIT;
+	size_t len;
+
+	safe_add(&b, p, n);
+	len = b.len < size ? b.len : size - 1;
+	/* not within a character */
+	while (len && len < b.len && ((unsigned char)b.p[len] & 0xc0) == 0x80)
+		len--;
+	memcpy(out, buf_str(&b), len);
+	out[len] = 0;
 }
 
 void safe_add_args(struct buf *out, const char *p, size_t n)

@@ -15,6 +15,8 @@
  * by byte. Two different inputs never look the same.
  */
 void safe_add(struct buf *out, const void *p, size_t n);
+/* The same into out, cut back to a whole character of those that safe_add() makes; ends with NUL. size: at least 1. */
+void safe_text(char *out, size_t size, const void *p, size_t n);
 /* The arguments of a process as the kernel gives them, NUL after each: with a blank between them. */
 void safe_add_args(struct buf *out, const char *p, size_t n);
 

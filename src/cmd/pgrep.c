@@ -83,7 +83,8 @@ static void choose(const struct options *o, struct procs *ps)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < ps->n; i++)
-		if (matches(o, &ps->p[i]))
+		/* one that was put into its cgroup from outside has no pid in the zone */
+		if ((!o->zone_pids || ps->p[i].ids.zone_pid) && matches(o, &ps->p[i]))
 			ps->p[kept++] = ps->p[i];
 	ps->n = kept;
 	if (kept < 2 || !(o->newest || o->oldest))

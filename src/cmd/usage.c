@@ -305,13 +305,13 @@ static int parse(struct ctx *c, struct options *o, int argc, char **argv, struct
 	static const struct option longs[] = {{"from", 1, NULL, 'f'}, {"to", 1, NULL, 't'}, {"json", 0, NULL, 'j'}, {"csv", 0, NULL, 'c'},
 					      {"hourly", 0, NULL, 'H'}, {NULL, 0, NULL, 0}};
 	uint64_t now = clock_wall_ns() / SECOND / USAGE_HOUR * USAGE_HOUR;
+	bool from = false;
 	int opt, r = 0;
 
 	o->to = now + USAGE_HOUR;
-	o->from = o->to - 24 * USAGE_HOUR;
 	while ((opt = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
 		switch (opt) {
-		case 'f': r = parse_hour(optarg, &o->from); break;
+		case 'f': r = parse_hour(optarg, &o->from), from = true; break;
 		case 't': r = parse_hour(optarg, &o->to); break;
 		case 'j': o->json = true; break;
 		case 'c': o->csv = true; break;
@@ -321,6 +321,8 @@ static int parse(struct ctx *c, struct options *o, int argc, char **argv, struct
 		if (r < 0)
 			return cmd_usage("cloister", "usage", "\"%s\" is not a time (2026-01-31T12:00Z)", optarg);
 	}
+	if (!from)
+		o->from = o->to > 24 * USAGE_HOUR ? o->to - 24 * USAGE_HOUR : 0;
 	if (o->json && o->csv)
 		return cmd_usage("cloister", "usage", "-j and --csv are two formats");
 	if (o->from >= o->to)

@@ -143,7 +143,7 @@ static int not_running(struct ctx *c, const struct options *o, const char *uuid,
 		snprintf(w[0].text, sizeof w[0].text, "its init has ended and been started again %u times in the last ten minutes", f.restarts);
 	}
 	if (o->json) {
-		page_json(o->word, uuid, &f, w, 1);
+		page_json(o->word, uuid, &f, w, f.restarts >= 2 ? 2 : 1);
 		return 0;
 	}
 	printf("%s: %s: %s\n", o->word, w[0].cause, w[0].text);

@@ -29,6 +29,7 @@
 
 #define RECENT_NS  (600 * 1000000000ULL)
 #define EVENTS_MAX 20000 /* so far back in the log */
+#define DISKS_MAX  (4 << 20)
 
 /* ---- what has happened ---- */
 
@@ -40,7 +41,9 @@ struct recent {
 static int event(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg)
 {
 	const struct recent *r = arg;
-	json_t *d;
+	json_t *d, *victims, *one;
+	unsigned n, of_host = 0;
+	size_t i;
 
 	if (wall_ns + RECENT_NS < r->now)
 		return 0;
@@ -49,7 +52,13 @@ static int event(uint64_t seq, uint64_t wall_ns, const char *kind, const char *u
 	if (strcmp(kind, "oom") != 0)
 		return 0;
 	d = detail ? json_loads(detail, 0, NULL) : NULL;
-	r->f->ooms += d && json_integer_value(json_object_get(d, "count")) > 1 ? (unsigned)json_integer_value(json_object_get(d, "count")) : 1;
+	n = json_integer_value(json_object_get(d, "count")) > 1 ? (unsigned)json_integer_value(json_object_get(d, "count")) : 1;
+	victims = json_object_get(d, "victims");
+	json_array_foreach(victims, i, one)
+		of_host += json_is_true(json_object_get(one, "host_out_of_memory"));
+	r->f->ooms += n;
+	/* not all victims are listed */
+	r->f->host_ooms += of_host && of_host == json_array_size(victims) ? n : of_host < n ? of_host : n;
 	r->f->oom_ago = r->now > wall_ns ? (double)(r->now - wall_ns) / 1e9 : 0;
 	json_decref(d);
 	return 0;
@@ -103,16 +112,14 @@ static void disks(struct why_gather *g)
 {
 	_buf_ struct buf now = BUF_INIT;
 
-	if (file_read(AT_FDCWD, "/proc/diskstats", sizeof g->disk_then, &now, NULL) == 0)
-		(void)why_disk(g->disk_then, buf_str(&now), g->f.seconds * 1000, g->f.disk, &g->f.disk_busy);
+	if (g->disk_then.len && file_read(AT_FDCWD, "/proc/diskstats", DISKS_MAX, &now, NULL) == 0)
+		(void)why_disk(buf_str(&g->disk_then), buf_str(&now), g->f.seconds * 1000, g->f.disk, &g->f.disk_busy);
 }
 
 static void disks_begin(struct why_gather *g)
 {
-	_buf_ struct buf b = BUF_INIT;
-
-	if (file_read(AT_FDCWD, "/proc/diskstats", sizeof g->disk_then - 1, &b, NULL) == 0)
-		memcpy(g->disk_then, buf_str(&b), b.len + 1);
+	if (file_read(AT_FDCWD, "/proc/diskstats", DISKS_MAX, &g->disk_then, NULL) < 0)
+		buf_done(&g->disk_then);
 }
 
 /* ---- its processes ---- */
@@ -131,10 +138,7 @@ static int list(struct why_gather *g, struct procs *ps, struct err *e)
 
 static void name_of(const struct procs_one *p, char out[260])
 {
-	_buf_ struct buf b = BUF_INIT;
-
-	safe_add(&b, p->stat.comm, p->stat.comm_len);
-	snprintf(out, 260, "%s", buf_str(&b));
+	safe_text(out, 260, p->stat.comm, p->stat.comm_len);
 }
 
 /* How many descriptors it has: a kernel before 6.2 does not say without being asked for each. */
@@ -192,7 +196,7 @@ static void tmpfs(struct why_gather *g)
 	if (root < 0 || file_read(dir, "mountinfo", 16 << 20, &b, NULL) < 0)
 		return;
 	mountmap_parse(buf_str(&b), b.len, &g->mounts);
-	for (size_t i = 0; i < g->mounts.n && !g->f.tmpfs; i++) {
+	for (size_t i = 0; i < g->mounts.n && !*g->f.tmpfs; i++) {
 		const struct mount_one *m = &g->mounts.m[i];
 		_fd_ int fd = -1;
 		struct statfs st;
@@ -204,7 +208,7 @@ static void tmpfs(struct why_gather *g)
 		if (fd < 0 || fstatfs(fd, &st) < 0 || st.f_type != TMPFS_MAGIC || (st.f_flags & ST_RDONLY) || st.f_blocks == 0)
 			continue;
 		if (st.f_bavail * 50 <= st.f_blocks || (st.f_files && st.f_ffree == 0)) {
-			g->f.tmpfs = m->point;
+			safe_text(g->f.tmpfs, sizeof g->f.tmpfs, m->point, strlen(m->point));
 			g->f.tmpfs_size = (uint64_t)st.f_blocks * (uint64_t)st.f_bsize;
 		}
 	}
@@ -337,4 +341,5 @@ void why_gather_done(struct why_gather *g)
 	procs_done(&g->before);
 	procs_done(&g->after);
 	mountmap_done(&g->mounts);
+	buf_done(&g->disk_then);
 }

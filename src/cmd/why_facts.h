@@ -3,6 +3,7 @@
 #ifndef CLOISTER_CMD_WHY_FACTS_H
 #define CLOISTER_CMD_WHY_FACTS_H
 
+#include "base/buf.h"
 #include "cmd/zone_pick.h"
 #include "kern/mountmap.h"
 #include "stat/sample.h"
@@ -15,7 +16,7 @@ struct why_gather {
 	struct stat_sample all, one; /* of all zones what they use of the host; of the one everything */
 	struct procs before, after;
 	struct mountmap mounts;
-	char disk_then[1 << 14];
+	struct buf disk_then; /* /proc/diskstats */
 	struct why_facts f;
 };
 

@@ -124,17 +124,22 @@ static void memory(struct finding *w)
 	unsigned waited = why_waited(f, CGV_PSI_MEM);
 	double over = rate(f, CGV_MEM_OVER), faults = rate(f, CGV_MAJFAULTS) + rate(f, CGV_REFAULTS);
 	bool at_cap = known(cap) && known(used) && used >= cap - cap / 20;
-	char c[16] = "-", u[16] = "-";
+	char c[16] = "-", u[16] = "-", why[120] = "memory had run out";
 
 	if (known(cap))
 		str_from_bytes(cap, c);
 	if (known(used))
 		str_from_bytes(used, u);
+	/* whose memory had come to an end: the event says, of a kill just now what the cap has counted */
+	if (f->host_ooms && f->host_ooms == f->ooms)
+		snprintf(why, sizeof why, "the host was out of memory");
+	else if (f->ooms ? known(cap) : (at_cap || grown(f, CGV_MEM_OVER)) && known(cap))
+		snprintf(why, sizeof why, "it had used up its max_physical_memory of %s%s", c, f->host_ooms ? ", or the host was out of memory" : "");
 	if (grown(f, CGV_OOM))
-		add(w, "memory", 300, "%" PRIu64 " of its processes were killed just now, for it has used up its max_physical_memory of %s", grown(f, CGV_OOM), c);
-	else if (f->ooms)
-		add(w, "memory", f->oom_ago < 60 ? 95 : 70, "%u of its processes were killed in the last ten minutes, %.0f seconds ago the last one, for it had used up its max_physical_memory of %s",
-		    f->ooms, f->oom_ago, c);
+		add(w, "memory", 300, "%" PRIu64 " of its processes were killed just now, for %s", grown(f, CGV_OOM), why);
+	else if (f->ooms + f->host_ooms)
+		add(w, "memory", f->oom_ago < 60 ? 95 : 70, "%u of its processes were killed in the last ten minutes, %.0f seconds ago the last one, for %s",
+		    f->ooms, f->oom_ago, why);
 	if (at_cap && over >= 1 && (waited >= 5 || faults >= 20))
 		add(w, "memory", 60 + waited * 0.4, "has %s of its max_physical_memory of %s and needs more: what it still uses is taken out %.0f times a second and read back %.0f times; some process waited for memory in %u %% of the time, %s",
 		    u, c, over, faults, waited, why_since(f, CGV_PSI_MEM));
@@ -155,8 +160,8 @@ static void disks(struct finding *w)
 		add(w, "quota", 250, "its quota of %s is full (%s in use): writes fail with EDQUOT", str_from_bytes(f->quota, all), str_from_bytes(f->quota_used, used));
 	if (f->pool && FULL(f->pool_used, f->pool))
 		add(w, "pool", 260, "the pool is full (%s of %s): writes of all zones fail", str_from_bytes(f->pool_used, used), str_from_bytes(f->pool, all));
-	if (f->tmpfs)
-		add(w, "tmpfs", 62, "%.100s is full (%s): writes there fail with ENOSPC", f->tmpfs, str_from_bytes(f->tmpfs_size, all));
+	if (*f->tmpfs)
+		add(w, "tmpfs", 62, "%s is full (%s): writes there fail with ENOSPC", f->tmpfs, str_from_bytes(f->tmpfs_size, all));
 	if (f->disk_busy >= 50)
 		snprintf(busy, sizeof busy, "; the host's %.40s was busy in %u %% of it", f->disk, f->disk_busy);
 	others(f->io, true, t);

@@ -34,11 +34,11 @@ struct why_facts {
 	unsigned procs, stopped, blocked; /* blocked: in an uninterruptible wait all the while */
 	char blocked_name[260];           /* one of them, safe to show */
 	unsigned restarts;                /* of init, in the last ten minutes */
-	unsigned ooms;                    /* likewise */
+	unsigned ooms, host_ooms;         /* likewise; those for which the host was out of memory */
 	double oom_ago;                   /* seconds since the last */
 	uint64_t quota, quota_used;       /* bytes; 0 = none or not known */
 	uint64_t pool, pool_used;
-	const char *tmpfs;                /* one that is full; NULL */
+	char tmpfs[100];                  /* one that is full, safe to show; "" */
 	uint64_t tmpfs_size;
 	int fd_pid;                       /* a process that has all descriptors it may; 0 */
 	uint64_t fd_limit;

@@ -120,6 +120,7 @@ eq "once" "$(cpu "$m")" "$a"
 # formats and times
 eq "CSV has a line of names" "$(cloister usage --csv | head -1)" "zone,seconds,cpu_seconds,memory_byte_seconds,data_byte_seconds,read_bytes,written_bytes,reads,writes,received_bytes,sent_bytes"
 eq "nothing was used in 2001" "$(usage --from 2001-01-01 --to 2001-01-02 | jq -c .rows)" '[]'
+eq "the day before a time" "$(usage --to 2001-01-02 | jq -c .rows)" '[]'
 fails 2 'not a time' cloister usage --from yesterday
 fails 2 'ends before it begins' cloister usage --from 2026-01-02 --to 2026-01-01
 fails 2 'two formats' cloister usage -j --csv

@@ -78,6 +78,14 @@ vmadm stop -F full >/dev/null
 mkzone z tmp '"tmpfs":16' || exit 1
 zlogin tmp 'head -c 100000000 /dev/zero >/tmp/x' </dev/null >/dev/null 2>&1
 says "a full /tmp" tmp '^tmp: tmpfs: /tmp is full \(16M\)'
+# its root names folders: what we print is no terminal's command, and JSON all the same
+if zlogin tmp 'rm /tmp/x; d=$(printf "/mnt/a\033[31m\377b"); mkdir -p "$d" && mount -t tmpfs -o size=1m x "$d" && head -c 2000000 /dev/zero >"$d/x"; grep -q "tmpfs.*size=1024k" /proc/mounts' </dev/null >/dev/null 2>&1; then
+	says "a folder with an ESC in its name" tmp '^tmp: tmpfs: /mnt/a\\033\[31m\\377b is full'
+	eq "no ESC is printed" "$(why tmp | LC_ALL=C tr -cd '\033\377' | wc -c)" 0
+	check "and JSON is JSON" eval 'cloister why -j -t 0.2 tmp | iconv -f UTF-8 -t UTF-8 | jq -e ".cause == \"tmpfs\""'
+else
+	skip_check "a folder with an ESC in its name" "a zone mounts no tmpfs here"
+fi
 vmadm stop -F tmp >/dev/null
 
 # ---- descriptors ----
@@ -123,6 +131,7 @@ done
 says "an init in a loop" loop '^loop: restarts: its init has ended and been started again [23] times'
 check "stop it" vmadm stop -F loop
 like "one that does not run says so" "$(why loop)" 'not-running: it does not run; its state is installed'
+eq "JSON has both" "$(cloister why -j loop | jq -c '[.findings[].cause]')" '["restarts","not-running"]'
 eq "its exit status is 0" "$(cloister why loop >/dev/null; echo $?)" 0
 
 # ---- wrong ----

@@ -64,6 +64,20 @@ static void safe_is(const char *in, size_t n, const char *want)
 	buf_done(&b);
 }
 
+static void safe_cut(void **state)
+{
+	char t[8];
+
+	safe_text(t, sizeof t, "abc", 3);
+	assert_string_equal(t, "abc");
+	safe_text(t, sizeof t, "abcdef\xc3\xa4", 8); /* the last character is not whole */
+	assert_string_equal(t, "abcdef");
+	safe_text(t, sizeof t, "abcde\xc3\xa4z", 8);
+	assert_string_equal(t, "abcde\xc3\xa4");
+	safe_text(t, 1, "\xc3\xa4", 2);
+	assert_string_equal(t, "");
+}
+
 static void safe(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -83,7 +97,7 @@ static void safe(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(stat_text), cmocka_unit_test(status_text), cmocka_unit_test(safe)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(stat_text), cmocka_unit_test(status_text), cmocka_unit_test(safe), cmocka_unit_test(safe_cut)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ static void processors(void **state)
 static void memory(void **state)
 {
 	struct why_facts f = quiet();
+	struct why w[WHY_MAX];
 
 	f.now[CGV_MEM_CAP] = 64 << 20;
 	f.now[CGV_MEM] = 63 << 20;
@@ -83,9 +84,25 @@ static void memory(void **state)
 	cause_is(&f, "disk");
 	f.ooms = 1;
 	cause_is(&f, "memory");
+	why_find(&f, w);
+	assert_non_null(strstr(w[0].text, "used up its max_physical_memory of 64"));
+	f.host_ooms = 1; /* it was far below its cap */
+	why_find(&f, w);
+	assert_non_null(strstr(w[0].text, "for the host was out of memory"));
+	assert_null(strstr(w[0].text, "max_physical_memory"));
 	f.now[CGV_OOM] = 1;
 	f.blocked = 1;
-	cause_is(&f, "memory");
+	why_find(&f, w);
+	assert_non_null(strstr(w[0].text, "just now, for the host was out of memory"));
+	/* no event yet, nothing at the cap */
+	f.ooms = f.host_ooms = 0;
+	f.now[CGV_MEM_OVER] = 0;
+	why_find(&f, w);
+	assert_string_equal(w[0].cause, "memory");
+	assert_null(strstr(w[0].text, "max_physical_memory"));
+	f.now[CGV_MEM_OVER] = 3;
+	why_find(&f, w);
+	assert_non_null(strstr(w[0].text, "just now, for it had used up its max_physical_memory of 64"));
 }
 
 static void what_fails(void **state)
@@ -93,7 +110,7 @@ static void what_fails(void **state)
 	struct why_facts f = quiet();
 
 	throttled(&f, 20, 20);
-	f.tmpfs = "/tmp";
+	strcpy(f.tmpfs, "/tmp");
 	cause_is(&f, "cpu_cap");
 	f.fd_pid = 7;
 	cause_is(&f, "descriptors");
