@@ -24,6 +24,7 @@ void usage_table_done(struct usage_table *t)
 	*t = (struct usage_table){0};
 }
 
+/* An uuid that is used again begins anew with the number 1: the hour tells its rows from those of the VM before it. */
 static int by_row(const void *a, const void *b)
 {
 	const struct usage_rec *x = *(const struct usage_rec *const *)a, *y = *(const struct usage_rec *const *)b;
@@ -33,6 +34,8 @@ static int by_row(const void *a, const void *b)
 		return c;
 	if (x->first != y->first)
 		return x->first < y->first ? -1 : 1;
+	if (x->hour != y->hour)
+		return x->hour < y->hour ? -1 : 1;
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
@@ -48,16 +51,20 @@ static void uuid_text(const uint8_t u[16], char out[37])
 		p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
 }
 
-static void add(struct usage_table *t, const struct usage_rec *r)
+static struct usage_row *row_new(struct usage_table *t)
 {
-	struct usage_row *w;
-
 	if (t->n == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 64;
 		t->row = xrealloc(t->row, t->cap * sizeof *t->row);
 	}
-	w = &t->row[t->n++];
-	*w = (struct usage_row){.hour = r->hour, .ms = r->ms, .known = r->known};
+	return &t->row[t->n++];
+}
+
+static void add(struct usage_table *t, const struct usage_rec *r)
+{
+	struct usage_row *w = row_new(t);
+
+	*w = (struct usage_row){.first = r->first, .hour = r->hour, .ms = r->ms, .known = r->known};
 	uuid_text(r->uuid, w->uuid);
 	memcpy(w->used, r->used, sizeof w->used);
 	for (int i = 0; i < UG_COUNT; i++)
@@ -74,8 +81,33 @@ void usage_rows(const struct usage_rec *r, size_t n, uint64_t from, uint64_t to,
 			p[m++] = &r[i];
 	qsort(p, m, sizeof *p, by_row);
 	for (size_t i = 0; i < m; i++)
-		if (i + 1 == m || p[i]->first != p[i + 1]->first || memcmp(p[i]->uuid, p[i + 1]->uuid, sizeof p[i]->uuid) != 0)
+		if (i + 1 == m || p[i]->first != p[i + 1]->first || p[i]->hour != p[i + 1]->hour ||
+		    memcmp(p[i]->uuid, p[i + 1]->uuid, sizeof p[i]->uuid) != 0)
 			add(out, p[i]);
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct usage_row *x = a, *y = b;
+	int c = strcmp(x->uuid, y->uuid);
+
+	if (c)
+		return c;
+	return x->first != y->first ? (x->first < y->first ? -1 : 1) : x->hour < y->hour ? -1 : x->hour > y->hour;
+}
+
+/* Of rows in two tables those of t count: a fold of their file was cut off and comes again, or came while we read. */
+void usage_rows_add(struct usage_table *t, const struct usage_table *more)
+{
+	size_t own = t->n;
+
+	if (own)
+		qsort(t->row, own, sizeof *t->row, by_first);
+	for (size_t i = 0; i < more->n; i++) {
+		if (own && bsearch(&more->row[i], t->row, own, sizeof *t->row, by_first))
+			continue;
+		*row_new(t) = more->row[i];
+	}
 }
 
 static int by_hour(const void *a, const void *b)
@@ -183,16 +215,8 @@ int usage_load(const struct ctx *c, uint64_t from, uint64_t to, struct usage_tab
 		r = each_file(dir, load_one, &l, e);
 	if (r == 0)
 		r = load_pair(dir, USAGE_DELETED, from, to, &gone, e);
-	for (size_t i = 0; r == 0 && i < gone.n; i++) {
-		/* while its own file is there, the fold of it was cut off, and comes again */
-		if (faccessat(dir, gone.row[i].uuid, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			continue;
-		if (out->n == out->cap) {
-			out->cap = out->cap ? out->cap * 2 : 64;
-			out->row = xrealloc(out->row, out->cap * sizeof *out->row);
-		}
-		out->row[out->n++] = gone.row[i];
-	}
+	if (r == 0)
+		usage_rows_add(out, &gone);
 	usage_table_done(&gone);
 	if (r < 0)
 		usage_table_done(out);

@@ -9,7 +9,8 @@
 /* One zone's hour, or the host's (uuid ""). Areas are bytes × seconds. */
 struct usage_row {
 	char uuid[37];
-	uint64_t hour; /* seconds of 1970 */
+	uint64_t first; /* as in struct usage_rec: with the hour, which row it is */
+	uint64_t hour;  /* seconds of 1970 */
 	uint64_t used[UC_COUNT];
 	double area[UG_COUNT];
 	uint64_t ms;
@@ -30,5 +31,7 @@ int usage_load(const struct ctx *c, uint64_t from, uint64_t to, struct usage_tab
 void usage_table_done(struct usage_table *t);
 /* Adds the rows that are records' into a table, of which each counts once: records in any order. Pure. */
 void usage_rows(const struct usage_rec *r, size_t n, uint64_t from, uint64_t to, struct usage_table *out);
+/* Adds those of more that t has not. Pure. */
+void usage_rows_add(struct usage_table *t, const struct usage_table *more);
 
 #endif

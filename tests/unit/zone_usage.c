@@ -183,6 +183,38 @@ static void clock_set_back(void **state)
 	usage_table_done(&t);
 }
 
+/* The uuid of a VM that was deleted is used again: both are to be paid for. */
+static void used_again(void **state)
+{
+	struct usage_rec r[4];
+	struct usage_sample s = at(10 * S, 100, 4096);
+	struct usage_table own = {0}, gone = {0};
+
+	usage_advance(NULL, id, &s, &r[0], 1);
+	s = at(2 * HOUR + 10 * S, 30, 4096);
+	s.life[1] = 2;
+	usage_advance(NULL, id, &s, &r[1], 1);
+	assert_int_equal(r[0].first, r[1].first);
+	s = at(2 * HOUR + 20 * S, 50, 4096);
+	s.life[1] = 2;
+	usage_advance(&r[1], id, &s, &r[2], 1);
+	/* both are gone */
+	usage_rows(r, 3, 0, UINT64_MAX, &gone);
+	assert_int_equal(gone.n, 2);
+	assert_int_equal(gone.row[0].used[UC_CPU_US] + gone.row[1].used[UC_CPU_US], 150);
+	/* one is there, and a fold of it was cut off */
+	usage_rows(&r[1], 2, 0, UINT64_MAX, &own);
+	assert_int_equal(own.n, 1);
+	usage_rows_add(&own, &gone);
+	assert_int_equal(own.n, 2);
+	assert_int_equal(own.row[0].used[UC_CPU_US] + own.row[1].used[UC_CPU_US], 150);
+	usage_table_done(&own);
+	usage_rows_add(&own, &gone);
+	assert_int_equal(own.n, 2);
+	usage_table_done(&own);
+	usage_table_done(&gone);
+}
+
 /* As often as the file is opened, whatever is torn at its end: what is read of it is the last whole record of each row. */
 static void files(void **state)
 {
@@ -261,7 +293,7 @@ static void texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back),
-				       cmocka_unit_test(overtaken), cmocka_unit_test(files), cmocka_unit_test(texts)};
+				       cmocka_unit_test(overtaken), cmocka_unit_test(used_again), cmocka_unit_test(files), cmocka_unit_test(texts)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
