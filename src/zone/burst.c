@@ -19,6 +19,7 @@
 #define IDLE_MAX   (30 * SECOND) /* one that does nothing */
 #define IDLE_PART  16            /* of the baseline: who uses less does nothing */
 #define CLAMP_MIN  (SECOND / 4)
+#define CLAMP_MAX  (5 * SECOND)
 
 static uint64_t at_most(uint64_t v, uint64_t max)
 {
@@ -155,6 +156,9 @@ void burst_sample(struct burst *b, uint64_t now, uint64_t used, uint64_t throttl
 	case BURST_CLAMPED:
 		/* that is time below as well, but earns nothing */
 		held = at_most(ns, held * BURST_PERIOD);
+		/* somebody has taken the clamp off meanwhile */
+		if (over(b, more, ns))
+			return;
 		b->below_ns += held;
 		earn(b, ns - held);
 		if (b->spent_ns == 0)
@@ -176,7 +180,7 @@ uint64_t burst_due(const struct burst *b)
 		if (!b->conf.limit_ns)
 			return b->at_ns + FINE_MAX;
 		return b->at_ns + at_most(left, between(b->conf.limit_ns / 20, FINE_MIN, FINE_MAX));
-	case BURST_CLAMPED: return b->at_ns + (b->spent_ns > CLAMP_MIN ? b->spent_ns : CLAMP_MIN);
+	case BURST_CLAMPED: return b->at_ns + between(b->spent_ns, CLAMP_MIN, CLAMP_MAX);
 	case BURST_REST: break;
 	}
 	if (!b->conf.limit_ns)

@@ -9,7 +9,7 @@
  *	REST     now and then, the longer it idles the more seldom, but far sooner than its burst could be spent
  *	LOOK     it has run: 0.1 s later its rate says whether it bursts, and how long it had when it was seen
  *	BURST    above the baseline: often; and just when the last second is spent
- *	CLAMPED  just when the last second can be earned back. A period in which the clamp held it back earns nothing.
+ *	CLAMPED  just when the last second can be earned back, and now and then whether the clamp is still there. A period in which the clamp held it back earns nothing.
  */
 #ifndef CLOISTER_ZONE_BURST_H
 #define CLOISTER_ZONE_BURST_H

@@ -44,6 +44,8 @@ extern const struct part part_console, part_events, part_usage, part_burst, part
 
 /* worker.c: reads the settings again and tells all parts; the first error of one. */
 int worker_settings(void);
+/* Its text, "" if there is none. Room for SETTINGS_MAX + 1. */
+int worker_settings_read(char *text);
 
 /* spec_scan.c: key and value of each record of the spec, until one returns true. Negative errno without a spec. */
 int spec_scan(bool (*each)(const char *key, const char *value, void *arg), void *arg);

@@ -23,7 +23,11 @@
 static struct burst_file *file; /* NULL = the zone has no baseline */
 static struct burst now_b;
 static int use_fd = -1, stat_fd = -1, quota_fd = -1;
-static bool v2;
+static bool v2, unwritten; /* unwritten: the cap of now could not be written */
+static uint64_t again;      /* when the settings are taken once more, 0 = they are taken */
+
+#define AGAIN_NS 5000000000ULL
+#define WRITE_NS 1000000000ULL
 
 /* The number behind "key " in cpu.stat. */
 static int keyed(int fd, const char *key, uint64_t *out)
@@ -42,12 +46,13 @@ static int sample(uint64_t *used, uint64_t *throttled)
 {
 	int r = keyed(use_fd, "usage_usec", used);
 
+	if (r < 0)
+		return r;
 	*used *= 1000;
-	return r < 0 ? r : keyed(stat_fd, "nr_throttled", throttled);
+	return keyed(stat_fd, "nr_throttled", throttled);
 }
 
-/* The cap of now, read back. */
-static int clamp(uint64_t percent)
+static int cap_put(uint64_t percent)
 {
 	char t[48], got[48];
 	ssize_t n;
@@ -72,6 +77,15 @@ static int clamp(uint64_t percent)
 		return -errno;
 	got[n] = '\0';
 	return strcmp(got, t) ? -EIO : 0;
+}
+
+/* The cap of now, read back. */
+static int clamp(void)
+{
+	int r = cap_put(burst_effective(&now_b));
+
+	unwritten = r < 0;
+	return r;
 }
 
 static void close_all(void)
@@ -122,19 +136,24 @@ static int map(bool *fresh)
 	if (*fresh && pwrite(fd, &none, sizeof none, 0) != sizeof none)
 		return -ENOSPC;
 	p = mmap(NULL, sizeof *file, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
+	if (p == MAP_FAILED) {
+		int r = -errno;
+
+		if (*fresh)
+			unlinkat(FD_RUN, BURST_FILE, 0);
+		return r;
+	}
 	file = p;
 	return 0;
 }
 
-static void off(void)
+/* What is in the file stays there: who goes on from it is a worker to come, or this one. */
+static void stop(void)
 {
 	if (file)
 		munmap(file, sizeof *file);
 	file = NULL;
 	close_all();
-	unlinkat(FD_RUN, BURST_FILE, 0);
 }
 
 static int settings(const char *text)
@@ -143,40 +162,63 @@ static int settings(const char *text)
 		.cap = settings_u64(text, "cpu_cap", 0), .baseline = settings_u64(text, "cpu_baseline", 0),
 		.limit_ns = settings_u64(text, "cpu_burst_time", 0) * 1000000000, .cpus = settings_u64(text, "cpus", 1),
 	};
-	uint64_t used, throttled, now = clock_mono_ns();
+	uint64_t used = 0, throttled = 0, now = clock_mono_ns();
 	bool fresh = false;
 	int r;
 
 	/* taken away: the command writes the whole cap when we have let go */
 	if (!c.baseline) {
-		off();
+		stop();
+		unlinkat(FD_RUN, BURST_FILE, 0);
+		again = 0;
 		return 0;
 	}
 	r = open_all(text);
-	if (r == 0 && !file)
-		r = map(&fresh);
 	if (r == 0)
 		r = sample(&used, &throttled);
-	if (r < 0)
+	if (r == 0 && !file)
+		r = map(&fresh);
+	again = r < 0 ? now + AGAIN_NS : 0;
+	if (r < 0) {
+		stop();
 		return r;
+	}
 	if (fresh)
 		burst_start(&now_b, &c, now, used, throttled);
 	else
 		burst_sample(&now_b, now, used, throttled);
 	burst_conf(&now_b, &c);
 	burst_put(file, &now_b);
-	return clamp(burst_effective(&now_b));
+	return clamp();
+}
+
+static void settings_again(uint64_t now)
+{
+	char text[SETTINGS_MAX + 1];
+
+	again = now + AGAIN_NS;
+	if (worker_settings_read(text) == 0)
+		(void)settings(text);
 }
 
 static uint64_t due(void)
 {
-	return file ? burst_due(&now_b) : 0;
+	uint64_t t;
+
+	if (!file)
+		return again;
+	t = burst_due(&now_b);
+	return unwritten && t > now_b.at_ns + WRITE_NS ? now_b.at_ns + WRITE_NS : t;
 }
 
 static void ready(const struct pollfd *p, int n, uint64_t now)
 {
 	uint64_t used, throttled, before = burst_effective(&now_b);
 
+	if (!file) {
+		settings_again(now);
+		return;
+	}
 	if (sample(&used, &throttled) < 0) {
 		/* the cgroup is going: so is the zone */
 		now_b.at_ns = now;
@@ -184,8 +226,9 @@ static void ready(const struct pollfd *p, int n, uint64_t now)
 	}
 	burst_sample(&now_b, now, used, throttled);
 	burst_put(file, &now_b);
-	if (before != burst_effective(&now_b))
-		(void)clamp(burst_effective(&now_b));
+	/* A command that changes its limits writes the whole cap; should it be killed before it tells us, that must not last. */
+	if (before != burst_effective(&now_b) || now_b.state == BURST_CLAMPED || unwritten)
+		(void)clamp();
 }
 
 const struct part part_burst = {.name = "burst", .due = due, .ready = ready, .settings = settings};

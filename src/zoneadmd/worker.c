@@ -23,8 +23,7 @@ static struct worker w; /* what it was started with */
 static bool off[PARTS]; /* could not start */
 static bool keeper = true, init = true;
 
-/* Text of the settings, "" if there are none: each part then has its defaults. */
-static int settings_read(char *text)
+int worker_settings_read(char *text)
 {
 	_fd_ int fd = openat(FD_RUN, SETTINGS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, SETTINGS_MAX);
@@ -37,11 +36,15 @@ static int settings_read(char *text)
 int worker_settings(void)
 {
 	char text[SETTINGS_MAX + 1];
-	int r = settings_read(text);
+	int r = worker_settings_read(text);
 
-	for (int i = 0; i < PARTS && r == 0; i++)
-		if (!off[i] && parts[i]->settings)
-			r = parts[i]->settings(text);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < PARTS; i++) {
+		int one = !off[i] && parts[i]->settings ? parts[i]->settings(text) : 0;
+
+		r = r < 0 ? r : one;
+	}
 	return r;
 }
 

@@ -49,6 +49,12 @@ le "all of them above" 3 "$(ks above_sec)"
 eq "effective is the baseline" "$(ks effective)" 20
 eq "the cap is what it was" "$(ks value) $(p cpu-cap)" "90 90"
 
+# ---- the clamp is looked after: an update that is killed may have written the whole cap ----
+d=$(cgdir "$z" cpu) above=$(ks above_sec)
+if [ -e "$d/cpu.max" ]; then echo "90000 100000" >"$d/cpu.max"; else echo 90000 >"$d/cpu.cfs_quota_us"; fi
+check "a cap that somebody else wrote does not last" await 30 capped_at "$z" 20
+eq "it was not let go meanwhile, to burst once more" "$(ks above_sec)" "$above"
+
 # ---- nobody's death is a pardon, or a second punishment ----
 w=$(worker "$z")
 kill -KILL "$w"

@@ -164,6 +164,19 @@ static void without_a_worker(void **s)
 	assert_true(m.b.above_ns <= 500 * MS);
 }
 
+/* Whoever takes the clamp off behind the worker's back: it is looked after, and what runs so earns nothing. */
+static void clamp_taken_off(void **s)
+{
+	struct burst b = {.conf = conf, .state = BURST_CLAMPED, .spent_ns = 900 * S, .at_ns = 7 * S, .used_ns = S};
+
+	assert_true(burst_due(&b) <= 12 * S);
+	burst_sample(&b, 12 * S, 6 * S, 0);
+	assert_int_equal(b.state, BURST_CLAMPED);
+	assert_int_equal(b.spent_ns, 900 * S);
+	burst_sample(&b, 17 * S, 6 * S + 100 * MS, 0);
+	assert_int_equal(b.spent_ns, 895 * S);
+}
+
 static void changed_live(void **s)
 {
 	struct burst_conf c = conf;
@@ -220,7 +233,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(clamped_and_back), cmocka_unit_test(earns_while_it_runs_below), cmocka_unit_test(second_for_second),
 		cmocka_unit_test(below_never_spends), cmocka_unit_test(idle_is_left_alone), cmocka_unit_test(without_a_worker),
-		cmocka_unit_test(changed_live), cmocka_unit_test(the_file),
+		cmocka_unit_test(clamp_taken_off), cmocka_unit_test(changed_live), cmocka_unit_test(the_file),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
