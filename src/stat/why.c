@@ -133,7 +133,7 @@ static void memory(struct finding *w)
 	/* whose memory had come to an end: the event says, of a kill just now what the cap has counted */
 	if (f->host_ooms && f->host_ooms == f->ooms)
 		snprintf(why, sizeof why, "the host was out of memory");
-	else if (f->ooms ? known(cap) : (at_cap || grown(f, CGV_MEM_OVER)) && known(cap))
+	else if (known(cap) && (grown(f, CGV_OOM) ? at_cap || grown(f, CGV_MEM_OVER) : f->ooms > 0))
 		snprintf(why, sizeof why, "it had used up its max_physical_memory of %s%s", c, f->host_ooms ? ", or the host was out of memory" : "");
 	if (grown(f, CGV_OOM))
 		add(w, "memory", 300, "%" PRIu64 " of its processes were killed just now, for %s", grown(f, CGV_OOM), why);

@@ -100,6 +100,9 @@ static void memory(void **state)
 	why_find(&f, w);
 	assert_string_equal(w[0].cause, "memory");
 	assert_null(strstr(w[0].text, "max_physical_memory"));
+	f.ooms = 2; /* long ago: it says nothing about this one */
+	why_find(&f, w);
+	assert_null(strstr(w[0].text, "max_physical_memory"));
 	f.now[CGV_MEM_OVER] = 3;
 	why_find(&f, w);
 	assert_non_null(strstr(w[0].text, "just now, for it had used up its max_physical_memory of 64"));
