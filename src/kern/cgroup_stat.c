@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/cgroup_io.h"
@@ -86,6 +87,7 @@ struct cg_reader {
 	int dir[SOURCES]; /* <mount>/<node's root>; several may be the same descriptor */
 	int open[CG_CTLS + 1], nopen;
 	uint64_t generation; /* of the limits */
+	struct cg_stacked stacked;
 };
 
 struct cg_files {
@@ -112,10 +114,13 @@ static int dir_of_tree(struct cg_reader *r, const struct cg_host *h, int tree, i
 int cg_reader_new(const struct cg_host *h, unsigned groups, unsigned room, struct cg_reader **out, struct err *e)
 {
 	struct cg_reader *r = xalloc(sizeof *r);
+	_buf_ struct buf devices = BUF_INIT;
 	int slot[CG_CTLS + 1];
 
 	for (int i = 0; i <= CG_CTLS; i++)
 		slot[i] = CLOSED;
+	(void)file_read(AT_FDCWD, "/proc/devices", 1 << 20, &devices, NULL);
+	cg_text_stacked(buf_str(&devices), &r->stacked);
 	r->room = room;
 	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
 		const struct source *s = &sources[i];
@@ -170,12 +175,12 @@ void cg_reader_limits(struct cg_reader *r, uint64_t generation)
 	r->generation = generation;
 }
 
-static void take_text(const struct source *s, const char *t, uint64_t v[CGV_COUNT])
+static void take_text(const struct cg_reader *r, const struct source *s, const char *t, uint64_t v[CGV_COUNT])
 {
 	switch (s->kind) {
 	case NUMBER: v[s->key[0].value] = cg_text_number(t); break;
 	case PRESSURE: cg_text_pressure(t, v + s->key[0].value); break;
-	case IO: cg_text_io(t, v + CGV_READ); break;
+	case IO: cg_text_io(t, &r->stacked, v + CGV_READ); break;
 	case CPU_MAX:
 		v[CGV_CPU_QUOTA] = cg_text_number(t);
 		v[CGV_CPU_PERIOD] = cg_text_number(strchr(t, ' ') ? strchr(t, ' ') + 1 : "");
@@ -211,7 +216,7 @@ static int read_one(struct cg_reader *r, unsigned i, const char *uuid, struct cg
 	while (n < 0 && errno == EINTR);
 	if (n >= 0) {
 		t[n] = 0;
-		take_text(r->src[i], t, v);
+		take_text(r, r->src[i], t, v);
 		if (r->src[i]->limit)
 			f->limit[i] = v[r->src[i]->key[0].value];
 	} else {

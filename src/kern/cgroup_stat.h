@@ -76,7 +76,13 @@ uint64_t cg_text_keyed(const char *t, const char *key);
 void cg_text_lines(const char *t, const char *const *key, size_t n, uint64_t *out);
 /* "some avg10=0.12 avg60=… avg300=… total=…", "full …": eight values. */
 void cg_text_pressure(const char *t, uint64_t out[8]);
-/* io.stat: bytes and operations, read and written, over all devices but loops and RAM, whose I/O reaches another. */
-void cg_text_io(const char *t, uint64_t out[4]);
+/* Majors of block devices below which there are others, or memory: their I/O is counted there once more, or is none. */
+struct cg_stacked {
+	uint64_t bits[8];
+};
+/* /proc/devices: loops, RAM, zram, md, device-mapper and bcache; of an empty text the first two. */
+void cg_text_stacked(const char *t, struct cg_stacked *out);
+/* io.stat: bytes and operations, read and written, over all other devices. */
+void cg_text_io(const char *t, const struct cg_stacked *stacked, uint64_t out[4]);
 
 #endif

@@ -109,7 +109,34 @@ void cg_text_pressure(const char *t, uint64_t out[8])
 	}
 }
 
-void cg_text_io(const char *t, uint64_t out[4])
+static void stack(struct cg_stacked *s, uint64_t major)
+{
+	if (major < 64 * sizeof s->bits / sizeof s->bits[0])
+		s->bits[major / 64] |= 1ULL << major % 64;
+}
+
+void cg_text_stacked(const char *t, struct cg_stacked *out)
+{
+	static const char *const names[] = {"ramdisk", "loop", "zram", "md", "mdp", "device-mapper", "bcache"};
+	const char *at = strstr(t, "Block devices:\n");
+
+	memset(out, 0, sizeof *out);
+	stack(out, 1);
+	stack(out, 7);
+	for (at = at ? strchr(at, '\n') : NULL; at && *++at; at = strchr(at, '\n')) {
+		uint64_t major;
+		size_t n;
+
+		at = digits(at + strspn(at, " "), &major);
+		at += strspn(at, " ");
+		n = strcspn(at, "\n");
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+			if (strlen(names[i]) == n && !memcmp(at, names[i], n))
+				stack(out, major);
+	}
+}
+
+void cg_text_io(const char *t, const struct cg_stacked *stacked, uint64_t out[4])
 {
 	static const char *const keys[] = {"rbytes=", "wbytes=", "rios=", "wios="};
 
@@ -117,8 +144,11 @@ void cg_text_io(const char *t, uint64_t out[4])
 	while (*t) {
 		size_t n = strcspn(t, "\n");
 		const char *end = t + n;
-		bool again = !strncmp(t, "1:", 2) || !strncmp(t, "7:", 2);
+		uint64_t major;
+		bool again;
 
+		t = digits(t, &major);
+		again = major < 64 * sizeof stacked->bits / sizeof stacked->bits[0] && (stacked->bits[major / 64] >> major % 64 & 1);
 		while (!again && t < end) {
 			t += strcspn(t, " \n");
 			t += *t == ' ';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "kern/hoststat.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,7 +71,7 @@ void host_text_disks(const char *t, bool (*whole)(const char *name), uint64_t ou
 		char name[64];
 
 		if (sscanf(l, " %*u %*u %63s %llu %*u %llu %*u %llu %*u %llu", name, &reads, &in, &writes, &written) != 5 ||
-		    !strncmp(name, "loop", 4) || !strncmp(name, "ram", 3) || !whole(name))
+		    !strncmp(name, "loop", 4) || !strncmp(name, "ram", 3) || !strncmp(name, "zram", 4) || !whole(name))
 			continue;
 		out[0] += in * 512;
 		out[1] += written * 512;
@@ -79,14 +80,23 @@ void host_text_disks(const char *t, bool (*whole)(const char *name), uint64_t ou
 	}
 }
 
+/* One with others below it is counted there: md, device-mapper. */
 static bool is_disk(const char *name)
 {
-	char p[96];
+	char p[112];
+	size_t n = (size_t)snprintf(p, sizeof p, "/sys/block/%s", name);
+	_dir_ DIR *d = NULL;
 
-	snprintf(p, sizeof p, "/sys/block/%s", name);
 	for (char *slash = p + strlen("/sys/block/"); (slash = strchr(slash, '/'));)
 		*slash = '!'; /* as sysfs has it */
-	return access(p, F_OK) == 0;
+	if (access(p, F_OK) < 0)
+		return false;
+	snprintf(p + n, sizeof p - n, "/slaves");
+	d = opendir(p);
+	for (struct dirent *de; d && (de = readdir(d));)
+		if (de->d_name[0] != '.')
+			return false;
+	return true;
 }
 
 void host_stat_io(struct host_stat *out)

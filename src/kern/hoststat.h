@@ -18,14 +18,14 @@ struct host_stat {
 	uint64_t pressure[24];                               /* as CGV_PSI_CPU and on; CGV_UNKNOWN without it */
 };
 int host_stat_read(struct host_stat *out, struct err *e);
-/* Of all disks but loops and RAM, whose I/O reaches another: out->io, CGV_UNKNOWN if it can't be had. */
+/* Of all disks but loops, RAM and those made of others: out->io, CGV_UNKNOWN if it can't be had. */
 void host_stat_io(struct host_stat *out);
 
 /* The texts of /proc/stat, meminfo and loadavg; pure. hz: ticks a second. -EINVAL if it is none of that. */
 int host_text_cpu(const char *t, uint64_t hz, struct host_stat *out);
 int host_text_memory(const char *t, struct host_stat *out);
 int host_text_load(const char *t, struct host_stat *out);
-/* /proc/diskstats; whole: says whether a name is that of a disk, and not of a part of one. */
+/* /proc/diskstats; whole: says whether a name is that of a disk, and not of a part or a set of them. */
 void host_text_disks(const char *t, bool (*whole)(const char *name), uint64_t out[4]);
 
 #endif

@@ -85,8 +85,8 @@ static void halted(struct finding *w)
 
 	if (f->frozen)
 		add(w, "frozen", 1000, "its cgroup is frozen, so that none of its %u processes runs", f->procs);
-	if (f->stopped)
-		add(w, "stopped", f->stopped * 2 >= f->procs ? 500 : 40, "%u of its %u processes are stopped by a signal (SIGSTOP or a terminal's)", f->stopped,
+	if (f->stopped && f->stopped * 2 >= f->procs) /* fewer are somebody's job in the background */
+		add(w, "stopped", 500, "%u of its %u processes are stopped by a signal (SIGSTOP or a terminal's)", f->stopped,
 		    f->procs);
 	if (f->restarts >= 2)
 		add(w, "restarts", 400 + f->restarts, "its init has ended and been started again %u times in the last ten minutes", f->restarts);

@@ -184,8 +184,14 @@ static int vmstat(struct buf *o)
 
 	if (r < 0)
 		return r;
-	if (view_v2("io.stat", t, sizeof t) >= 0)
-		cg_text_io(t, io);
+	if (view_v2("io.stat", t, sizeof t) >= 0) {
+		_buf_ struct buf devices = BUF_INIT;
+		struct cg_stacked stacked;
+
+		(void)file_read(AT_FDCWD, "/proc/devices", 65536, &devices, NULL);
+		cg_text_stacked(buf_str(&devices), &stacked);
+		cg_text_io(t, &stacked, io);
+	}
 	buf_printf(o, "nr_free_pages %llu\n", (unsigned long long)(m.total > m.used ? (m.total - m.used) / page : 0));
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		buf_printf(o, "%s %llu\n", pages[i].name, (unsigned long long)(m.of[pages[i].of] / page));

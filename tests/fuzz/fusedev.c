@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const keys[] = {"anon", "file", "", "pgfault", "inactive_file"};
 	char *exact = malloc(size ? size : 1), *text = malloc(size + 1);
 	struct fusedev_ask a;
+	struct cg_stacked stacked;
 	uint64_t v[8];
 
 	if (!exact || !text)
@@ -27,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (v[2])
 		abort();
 	cg_text_pressure(text, v);
-	cg_text_io(text, v);
+	cg_text_stacked(text, &stacked);
+	cg_text_io(text, &stacked, v);
 	free(exact);
 	free(text);
 	return 0;

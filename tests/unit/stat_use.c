@@ -54,16 +54,22 @@ static void pressure(void **state)
 
 static void io(void **state)
 {
+	static const char devices[] = "Character devices:\n  9 st\n  8 md\n\nBlock devices:\n  7 loop\n  8 sd\n  9 md\n252 device-mapper\n259 blkext\n999999 zram\ncut";
+	struct cg_stacked none, all;
 	uint64_t v[4];
 
+	cg_text_stacked("", &none);
+	cg_text_stacked(devices, &all);
+	cg_text_io("252:0 rbytes=100 wbytes=200 rios=3 wios=4\n8:0 rbytes=50 wbytes=60 rios=1 wios=2\n9:0 rbytes=1\n", &all, v);
+	assert_true(v[0] == 50 && v[1] == 60 && v[2] == 1 && v[3] == 2);
 	/* the loop's I/O is in the disk's, which it is a file of */
 	cg_text_io("8:0 rbytes=100 wbytes=200 rios=3 wios=4 dbytes=9 dios=9\n7:0 rbytes=100 wbytes=200 rios=3 wios=4\n"
-		   "259:1 rbytes=1 wbytes=2 rios=3 wios=4\n8:16 \n", v);
+		   "259:1 rbytes=1 wbytes=2 rios=3 wios=4\n8:16 \n", &none, v);
 	assert_int_equal(v[0], 101);
 	assert_int_equal(v[1], 202);
 	assert_int_equal(v[2], 6);
 	assert_int_equal(v[3], 8);
-	cg_text_io("", v);
+	cg_text_io("", &none, v);
 	assert_int_equal(v[0], 0);
 }
 
@@ -175,7 +181,7 @@ static void host_disks(void **state)
 	uint64_t v[4];
 
 	host_text_disks("   8       0 sda 10 1 100 5 20 2 200 7 0 30 12 0 0 0 0 1 1\n   8       1 sda1 9 1 90 5 20 2 200 7 0 30 12\n"
-			"   7       0 loop0 10 1 100 5 20 2 200 7 0 30 12\n 254       0 vda 1 0 8 0 2 0 16 0 0 1 1\ncut 1 sdb 7",
+			"   7       0 loop0 10 1 100 5 20 2 200 7 0 30 12\n 253 0 zram0 10 1 100 5 20 2 200 7 0 30 12\n 254       0 vda 1 0 8 0 2 0 16 0 0 1 1\ncut 1 sdb 7",
 			no_part, v);
 	assert_true(v[0] == 108 * 512 && v[1] == 216 * 512 && v[2] == 11 && v[3] == 22);
 	host_text_disks("", no_part, v);

@@ -129,6 +129,9 @@ static void what_fails(void **state)
 	f.restarts = 2;
 	cause_is(&f, "restarts");
 	f.stopped = 5;
+	f.procs = 11;
+	cause_is(&f, "restarts");
+	f.procs = 10;
 	cause_is(&f, "stopped");
 	f.frozen = true;
 	cause_is(&f, "frozen");
