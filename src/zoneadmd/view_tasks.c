@@ -72,13 +72,14 @@ static void look_tree(struct count *c, int dir, int depth)
 	_fd_ int self = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	long n;
 
-	if (self < 0 || depth == DEPTH || c->dirs++ == DIRS)
+	if (self < 0 || depth == DEPTH || c->dirs >= DIRS || c->seen == LOOK)
 		return;
+	c->dirs++;
 	look_file(c, self, "cgroup.threads");
-	while ((n = syscall(SYS_getdents64, self, b, sizeof b)) > 0) {
+	while (c->dirs < DIRS && c->seen < LOOK && (n = syscall(SYS_getdents64, self, b, sizeof b)) > 0) {
 		const struct dirent64 *d;
 
-		for (long at = 0; at < n; at += d->d_reclen) {
+		for (long at = 0; at < n && c->dirs < DIRS && c->seen < LOOK; at += d->d_reclen) {
 			d = (const void *)(b + at);
 			if (d->d_type != DT_DIR || d->d_name[0] == '.')
 				continue;
