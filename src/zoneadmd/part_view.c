@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@
 #define SHARE  20         /* one twentieth of a processor … */
 #define SAVED  (100 * MS) /* … and what was not used of it, up to this */
 #define PACKET 32         /* requests before others of our parts are looked after */
+#define AGAIN  (1000ULL * MS)
 
 struct text {
 	struct buf b;
@@ -38,11 +41,11 @@ struct text {
 };
 
 static struct {
-	char *in; /* FUSEDEV_IN bytes of a file */
+	char *in; /* FUSEDEV_IN bytes of a file; of our own if there is no room for one */
 	struct text text[VIEW_END];
 	int64_t left; /* ns of processor time that may be used */
-	uint64_t filled;
-	bool gone;
+	uint64_t filled, again; /* when it was; when to read again after an error, 0 = at once */
+	bool gone, blind;       /* its mounts are; nothing is known of the zone */
 } view;
 
 static uint64_t own_ns(void)
@@ -89,7 +92,7 @@ static int fresh(enum view_file f, uint64_t now)
 
 	if (!t->made || now - t->made >= (uint64_t)age(f)) {
 		t->made = now;
-		t->r = make(t, f);
+		t->r = view.blind ? -EIO : make(t, f);
 	}
 	return t->r;
 }
@@ -142,13 +145,16 @@ static void refill(uint64_t now)
 
 static int view_poll(struct pollfd *p)
 {
-	p[0] = (struct pollfd){.fd = view.gone || view.left <= 0 ? -1 : FD_VIEW, .events = POLLIN};
+	p[0] = (struct pollfd){.fd = view.gone || view.again || view.left <= 0 ? -1 : FD_VIEW, .events = POLLIN};
 	return 1;
 }
 
 static uint64_t view_due(void)
 {
-	uint64_t idle = view_numbers_due(), t = view.gone || view.left > 0 ? 0 : view.filled + (uint64_t)(MS - view.left) * SHARE;
+	uint64_t idle = view_numbers_due(), t = view.again;
+
+	if (!view.gone && !t && view.left <= 0)
+		t = view.filled + (uint64_t)(MS - view.left) * SHARE;
 
 	return !t || (idle && idle < t) ? idle : t;
 }
@@ -160,6 +166,8 @@ static void view_ready(const struct pollfd *p, int n, uint64_t now)
 	refill(now);
 	if (view_numbers_due() <= now)
 		view_numbers_forget();
+	if (view.again <= now)
+		view.again = 0;
 	if (n < 1 || !p[0].revents)
 		return;
 	for (int i = 0; i < PACKET && view.left > 0; i++) {
@@ -167,10 +175,11 @@ static void view_ready(const struct pollfd *p, int n, uint64_t now)
 
 		if (k < 0 && (errno == EINTR || errno == ENOENT))
 			continue;
-		if (k < 0 && errno != EAGAIN)
-			view.gone = true; /* the zone's mounts are */
-		if (k < 0)
+		if (k < 0) {
+			view.gone = errno == ENODEV || errno == ECONNABORTED;
+			view.again = view.gone || errno == EAGAIN ? 0 : now + AGAIN;
 			break;
+		}
 		serve((size_t)k);
 		t = own_ns();
 		view.left -= (int64_t)(t - since);
@@ -178,11 +187,12 @@ static void view_ready(const struct pollfd *p, int n, uint64_t now)
 	}
 }
 
+/* With its pages: where there is no room for them, writing to one would be a signal. */
 static int map_in(void)
 {
 	_fd_ int fd = openat(FD_RUN, "view", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 || ftruncate(fd, FUSEDEV_IN) < 0)
+	if (fd < 0 || fallocate(fd, 0, 0, FUSEDEV_IN) < 0)
 		return -errno;
 	view.in = mmap(NULL, FUSEDEV_IN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return view.in == MAP_FAILED ? -errno : 0;
@@ -190,13 +200,16 @@ static int map_in(void)
 
 static int view_start(const struct worker *w)
 {
+	static char own[FUSEDEV_IN];
 	struct fuse_in_header h;
-	int r = fcntl(FD_VIEW, F_GETFD) < 0 ? -ENODEV : view_src_start(w->uuid);
+	struct stat st;
 
-	if (r == 0)
-		r = map_in();
-	if (r < 0)
-		return r;
+	if (fstat(FD_VIEW, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(10, 229))
+		return -ENODEV;
+	/* whatever fails from here on, who reads gets an answer */
+	view.blind = view_src_start(w->uuid) < 0;
+	if (map_in() < 0)
+		view.in = own;
 	view.left = SAVED;
 	view.filled = clock_mono_ns();
 	memcpy(&h, view.in, sizeof h);

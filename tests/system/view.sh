@@ -107,6 +107,28 @@ kill -CONT "$pid"
 check "stopped and continued: the reader gets its answer" wait "$reader"
 like "which is whole" "$(cat stopped.out)" '^softirq'
 
+# No room, or something else in the place of the file that a request lies in: it is served all the same.
+# (The other zone's: a worker that has died often is not started again at once.)
+other_y() { [ "$(worker "$y")" != "$old" ] && kill -0 "$(worker "$y")"; }
+replaced() { old=$(worker "$y") && kill -KILL "$old" && await 30 other_y; }
+quick_y() { timeout 20 zlogin "$y" cat /proc/meminfo; }
+rm "$NODE_RUN/$y/view" && mkdir "$NODE_RUN/$y/view"
+check "another worker comes without that file" replaced
+check "and the view is there" quick_y
+rmdir "$NODE_RUN/$y/view"
+# A sparse one would have to grow where there may be no room: writing to it would be a signal.
+truncate -s 8192 "$NODE_RUN/$y/view"
+check "another worker comes with a file that has no pages" replaced
+check "and the view is there" quick_y
+le "the file has them" 16 "$(stat -c %b "$NODE_RUN/$y/view")"
+# Nothing is known of the zone any more: who reads is told so, and does not wait.
+mv "$NODE_RUN/$y/spec" "$NODE_RUN/$y/spec.aside"
+check "another worker comes without a spec" replaced
+fails 1 'Input/output error' timeout 20 cat "/proc/$(sed -n 's/^init \([0-9]*\).*/\1/p' "$NODE_RUN/$y/zone")/root/proc/meminfo"
+mv "$NODE_RUN/$y/spec.aside" "$NODE_RUN/$y/spec"
+check "and another with it" replaced
+check "the view is there" quick_y
+
 # The keeper dies: the next one takes the connection from the worker.
 kill -KILL "$(sed -n 's/^keeper \([0-9]*\).*/\1/p' "$NODE_RUN/$z/zone")"
 check "adopted by another keeper" vmadm start "$z"
