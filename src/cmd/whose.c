@@ -147,15 +147,12 @@ static void say_net(struct options *o, struct whose *w, const char *what, const 
 	const struct zone_picked *z = a->zone == WHOSE_GLOBAL ? NULL : &w->zones.z[a->zone];
 	_buf_ struct buf where = BUF_INIT;
 	char name[65];
-	pid_t pid = 0;
 
-	if (a->item.kind == NET_TCP || a->item.kind == NET_UDP)
-		pid = whose_socket(w, a->zone, a->item.inode);
 	if (a->item.kind == NET_LINK)
 		buf_printf(&where, "interface %.*s", (int)sizeof a->item.name, a->item.name);
 	else if (a->item.kind == NET_ADDR)
 		buf_printf(&where, "interface %d", a->item.index);
-	say(o, what, z ? z->name : NULL, z ? z->uuid : NULL, where.p, pid, comm_of(pid, name));
+	say(o, what, z ? z->name : NULL, z ? z->uuid : NULL, where.p, a->pid, comm_of(a->pid, name));
 }
 
 static int whose_port(struct options *o, struct whose *w, uint16_t port, bool tcp, bool udp, struct err *e)
@@ -168,6 +165,8 @@ static int whose_port(struct options *o, struct whose *w, uint16_t port, bool tc
 		r = whose_net(w, NET_TCP, &want, e);
 	if (r == 0 && udp)
 		r = whose_net(w, NET_UDP, &want, e);
+	if (r == 0)
+		whose_sockets(w);
 	for (size_t i = 0; r == 0 && i < w->n; i++) {
 		const struct net_item *it = &w->a[i].item;
 		char addr[INET6_ADDRSTRLEN] = "?", what[96];

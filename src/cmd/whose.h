@@ -29,7 +29,7 @@ struct whose {
  * addr: of NET_ADDR and NET_LINK; port of sockets. The caller stays where it is.
  */
 int whose_net(struct whose *w, enum net_kind k, const struct net_item *want, struct err *e);
-/* The process that has the socket open; 0. zone: where to look. */
-pid_t whose_socket(const struct whose *w, unsigned zone, uint32_t inode);
+/* The processes that have the sockets of all answers: descriptors are read once, however many sockets a zone has. */
+void whose_sockets(struct whose *w);
 
 #endif

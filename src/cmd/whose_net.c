@@ -145,39 +145,79 @@ int whose_net(struct whose *w, enum net_kind k, const struct net_item *want, str
 	return 0;
 }
 
-static bool has_socket(pid_t pid, const char *want, size_t len)
+static int by_inode(const void *x, const void *y)
+{
+	const struct whose_answer *a = *(const struct whose_answer *const *)x, *b = *(const struct whose_answer *const *)y;
+
+	return (a->item.inode > b->item.inode) - (a->item.inode < b->item.inode);
+}
+
+/* The answers whose sockets are looked for, by inode. */
+struct wanted {
+	struct whose_answer **a;
+	size_t n, left;
+};
+
+/* The first process that has a socket is it. */
+static void sockets_of(struct wanted *w, pid_t pid)
 {
 	_dir_ DIR *d = NULL;
 	char t[64];
 
 	snprintf(t, sizeof t, "/proc/%d/fd", (int)pid);
-	d = opendir(t);
-	for (struct dirent *de; d && (de = readdir(d));) {
-		ssize_t n = de->d_name[0] == '.' ? -1 : readlinkat(dirfd(d), de->d_name, t, sizeof t);
+	d = w->left ? opendir(t) : NULL;
+	for (struct dirent *de; w->left && d && (de = readdir(d));) {
+		ssize_t n = de->d_name[0] == '.' ? -1 : readlinkat(dirfd(d), de->d_name, t, sizeof t - 1);
+		struct whose_answer key, *k = &key, **at;
 
-		if (n == (ssize_t)len && !memcmp(t, want, len))
-			return true;
+		t[n > 0 ? n : 0] = 0;
+		if (sscanf(t, "socket:[%u]", &key.item.inode) != 1)
+			continue;
+		at = bsearch(&k, w->a, w->n, sizeof(*w->a), by_inode);
+		/* two answers may be of one socket */
+		while (at && at > w->a && at[-1]->item.inode == key.item.inode)
+			at--;
+		for (; at && at < w->a + w->n && (*at)->item.inode == key.item.inode; at++) {
+			w->left -= (*at)->pid == 0;
+			(*at)->pid = (*at)->pid ?: pid;
+		}
 	}
-	return false;
 }
 
-pid_t whose_socket(const struct whose *w, unsigned zone, uint32_t inode)
+static void sockets_in(const struct whose *w, unsigned zone, struct wanted *all)
 {
 	_dir_ DIR *d = NULL;
-	char want[40];
-	size_t len = (size_t)snprintf(want, sizeof want, "socket:[%u]", inode);
 
-	if (inode == 0)
-		return 0;
+	qsort(all->a, all->n, sizeof(*all->a), by_inode);
 	for (size_t i = 0; zone != WHOSE_GLOBAL && i < w->ps.n; i++)
-		if (w->ps.p[i].zone == zone && has_socket(w->ps.p[i].pid, want, len))
-			return w->ps.p[i].pid;
+		if (w->ps.p[i].zone == zone)
+			sockets_of(all, w->ps.p[i].pid);
 	d = zone == WHOSE_GLOBAL ? opendir("/proc") : NULL;
 	for (struct dirent *de; d && (de = readdir(d));) {
 		pid_t pid = (pid_t)atoi(de->d_name);
 
-		if (pid > 0 && !procs_find(&w->ps, pid) && has_socket(pid, want, len))
-			return pid;
+		if (pid > 0 && !procs_find(&w->ps, pid))
+			sockets_of(all, pid);
 	}
-	return 0;
+}
+
+void whose_sockets(struct whose *w)
+{
+	_free_ struct whose_answer **room = xalloc((w->n + 1) * sizeof *room);
+	_free_ bool *done = xalloc(w->n + 1);
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct wanted all = {.a = room};
+
+		for (size_t k = i; k < w->n && !done[i]; k++) {
+			if (w->a[k].zone != w->a[i].zone)
+				continue;
+			done[k] = k != i;
+			if (w->a[k].item.inode)
+				room[all.n++] = &w->a[k];
+		}
+		all.left = all.n;
+		if (all.n)
+			sockets_in(w, w->a[i].zone, &all);
+	}
 }

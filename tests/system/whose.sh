@@ -52,6 +52,10 @@ eq "UDP" "$(cloister whose 18081/udp)" "udp 0.0.0.0:18081: zone blue ($b), pid $
 eq "and not TCP" "$(cloister whose 18081/tcp)" "18081/tcp: nobody's"
 eq "IPv6" "$(cloister whose 18082/tcp)" "tcp [::1]:18082: zone red ($a), pid $p4: perl"
 like "a number is a pid or a port" "$(cloister whose 18082)" "tcp .*zone red"
+# many sockets on one port, of two processes: each has its own
+zlogin red 'exec perl -MSocket=:all -e '\''$|=1; fork; for (1..300) { socket(my $s,PF_INET,SOCK_DGRAM,0) or die; setsockopt($s,SOL_SOCKET,15,1); bind($s,pack_sockaddr_in(18090,INADDR_ANY)) or die $!; push @s,$s } print qq(ready\n); sleep 1000'\' >ready-many 2>&1 </dev/null &
+await 20 eval '[ "$(grep -c ready ready-many)" = 2 ]' || cat ready-many
+eq "many sockets of two processes" "$(cloister whose -j 18090/udp | jq -c '[(.owners | length), ([.owners[].pid] | unique | length), ([.owners[] | select(.pid == null)] | length)]')" "[600,2,0]"
 port=$((20000 + RANDOM % 10000))
 perl -MSocket -e 'socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in('$port',inet_aton("127.0.0.1"))) or die; listen(S,5); open(F,">",$ARGV[0]); close F; sleep 1000' "$T_TMP/up" & mine=$!
 await 20 test -e "$T_TMP/up"
