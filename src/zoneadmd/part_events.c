@@ -65,6 +65,7 @@ static struct {
 	pid_t pid;
 	struct kind *kind;
 	uint64_t count, seen[WATCHES];
+	uint64_t look; /* when it is asked for, should there be no fd */
 } child = {.fd = -1};
 
 static const char *log_dir = "", *zone_uuid;
@@ -91,9 +92,10 @@ void event_report(const char *kind, const char *detail)
 
 /* ---- the command ---- */
 
-struct program {
+/* Found while the spec is there: the zone's last events are told when a command may be removing its run directory. */
+static struct program {
 	char path[512], node[64];
-};
+} program;
 
 static bool find_program(const char *key, const char *value, void *arg)
 {
@@ -106,15 +108,19 @@ static bool find_program(const char *key, const char *value, void *arg)
 	return p->path[0] && p->node[0];
 }
 
+static void program_find(void)
+{
+	if (!program.path[0] || !program.node[0])
+		spec_scan(find_program, &program);
+}
+
 static void exec_command(const struct kind *k) __attribute__((noreturn));
 static void exec_command(const struct kind *k)
 {
-	struct program p = {"", ""};
-	char count[24], path[512], *argv[] = {p.path, (char *)"--node", p.node, (char *)"zone-event", (char *)zone_uuid, (char *)k->name, count,
-					      k->detail[0] ? (char *)k->detail : NULL, NULL};
+	char count[24], path[512], *argv[] = {program.path, (char *)"--node", program.node, (char *)"zone-event", (char *)zone_uuid,
+					      (char *)k->name, count, k->detail[0] ? (char *)k->detail : NULL, NULL};
 	int out;
 
-	spec_scan(find_program, &p);
 	snprintf(count, sizeof count, "%llu", (unsigned long long)k->count);
 	snprintf(path, sizeof path, "%s/platform.log", log_dir);
 	out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -123,7 +129,7 @@ static void exec_command(const struct kind *k)
 	dup2(out < 0 ? 0 : out, 1);
 	dup2(out < 0 ? 0 : out, 2);
 	close_range(3, ~0U, 0);
-	execv(p.path, argv);
+	execv(program.path, argv);
 	_exit(127);
 }
 
@@ -134,8 +140,10 @@ static uint64_t due_at(const struct kind *k)
 
 static bool tell(struct kind *k, uint64_t now)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	program_find();
+	pid = fork();
 	if (pid == 0)
 		exec_command(k);
 	if (pid < 0) {
@@ -145,6 +153,7 @@ static bool tell(struct kind *k, uint64_t now)
 	}
 	child.pid = pid;
 	child.fd = pidfd_open(pid, 0);
+	child.look = now + SECOND;
 	child.kind = k;
 	child.count = k->count;
 	for (int i = 0; i < WATCHES; i++)
@@ -285,6 +294,7 @@ static int events_start(const struct worker *k)
 
 	log_dir = k->log_dir;
 	zone_uuid = k->uuid;
+	program_find();
 	told_load();
 	arm(&watch[OOM], ZONE_V2, "memory.events");
 	if (watch[OOM].file < 0)
@@ -327,7 +337,7 @@ static uint64_t events_due(void)
 	for (int i = 0; i < KINDS && child.pid == 0; i++)
 		t = sooner(t, due_at(&kinds[i]));
 	if (child.pid && child.fd < 0)
-		t = sooner(t, now + SECOND);
+		t = sooner(t, child.look);
 	return t;
 }
 
@@ -340,8 +350,10 @@ static void events_ready(const struct pollfd *p, int n, uint64_t now)
 		if (watch[i].look && watch[i].look <= now)
 			look(&watch[i], now);
 	}
-	if (child.pid && (child.fd < 0 || (p[WATCHES].revents && p[WATCHES].fd == child.fd)))
+	if (child.pid && (child.fd < 0 ? child.look <= now : p[WATCHES].revents && p[WATCHES].fd == child.fd)) {
+		child.look = now + SECOND;
 		child_ended();
+	}
 	for (int i = 0; i < KINDS && !child.pid; i++) {
 		uint64_t t = due_at(&kinds[i]);
 
@@ -354,6 +366,7 @@ static void events_ready(const struct pollfd *p, int n, uint64_t now)
 static void events_end(void)
 {
 	events_sample();
+	program_find();
 	for (int i = 0; i < KINDS; i++)
 		if (kinds[i].count > 0 && fork() == 0)
 			exec_command(&kinds[i]);
