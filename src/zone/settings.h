@@ -24,7 +24,7 @@ int settings_text(const char *text, const char *name, char *out, size_t size);
 int settings_put(const struct ctx *c, const char *uuid, const char *text, struct err *e);
 /*
  * Makes the worker read it and waits until every part of it has taken it, 5 s at most. -ESRCH: the zone has no worker now;
- * the next one reads the file when it starts.
+ * the next one reads the file when it starts. -EBUSY: too many look at its console.
  */
 int settings_tell(const struct ctx *c, const char *uuid, struct err *e);
 

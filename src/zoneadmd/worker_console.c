@@ -39,6 +39,8 @@ _Static_assert(CLIENTS_MAX + 2 <= PART_FDS, "the worker polls no more");
 struct client {
 	int fd;
 	uint64_t pos;  /* next byte of the stream that it gets */
+	bool asked;    /* for the settings to be taken; the answer goes before all data */
+	char answer;
 };
 
 struct console {
@@ -143,7 +145,7 @@ static void client_accept(struct console *w)
 		close(fd);
 		return;
 	}
-	w->client[w->nclients++] = (struct client){fd, ring_oldest(&w->ring)};
+	w->client[w->nclients++] = (struct client){.fd = fd, .pos = ring_oldest(&w->ring)};
 }
 
 /* What it has not had yet, as far as its socket takes it. -1 = it has gone. */
@@ -151,6 +153,13 @@ static int client_send(struct console *w, struct client *c)
 {
 	char m[CONSOLE_PACKET];
 
+	if (c->asked) {
+		m[0] = CONSOLE_SETTINGS;
+		m[1] = c->answer;
+		if (send(c->fd, m, 2, MSG_NOSIGNAL) < 0)
+			return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
+		c->asked = false;
+	}
 	if (c->pos < ring_oldest(&w->ring)) {
 		m[0] = CONSOLE_LOST;
 		if (send(c->fd, m, 1, MSG_NOSIGNAL) < 0)
@@ -188,9 +197,8 @@ static int client_recv(struct console *w, struct client *c)
 		memcpy(&s, m + 1, sizeof s);
 		ioctl(FD_MASTER, TIOCSWINSZ, &(struct winsize){.ws_row = s.rows, .ws_col = s.cols});
 	} else if (m[0] == CONSOLE_SETTINGS && n == 1) {
-		m[1] = (char)-worker_settings();
-		if (send(c->fd, m, 2, MSG_NOSIGNAL) < 0)
-			return -1;
+		c->answer = (char)-worker_settings();
+		c->asked = true;
 	}
 	return 0;
 }
@@ -221,7 +229,7 @@ static int console_poll(struct pollfd *p)
 	for (int i = 0; i < w->nclients; i++)
 		p[2 + i] = (struct pollfd){
 			.fd = w->client[i].fd,
-			.events = (short)((w->input_len < INPUT_MAX ? POLLIN : 0) | (w->client[i].pos < w->ring.end ? POLLOUT : 0)),
+			.events = (short)((w->input_len < INPUT_MAX ? POLLIN : 0) | (w->client[i].asked || w->client[i].pos < w->ring.end ? POLLOUT : 0)),
 		};
 	return 2 + w->nclients;
 }
