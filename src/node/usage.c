@@ -236,7 +236,7 @@ static int sample_one(const char *uuid, const struct zone_run *run, void *arg)
 	struct now *n = arg;
 
 	if (run->running)
-		usage_zone_now(n->c, &n->h, uuid, run->boot_ns);
+		usage_zone_now(n->c, &n->h, uuid, run->init_start);
 	return 0;
 }
 

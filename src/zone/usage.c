@@ -132,6 +132,13 @@ unsigned usage_advance(const struct usage_rec *last, const uint8_t uuid[16], con
 	return n;
 }
 
+uint64_t usage_age(uint64_t up_ns, uint64_t start_ticks, uint64_t ticks_a_second)
+{
+	uint64_t began = start_ticks * (1000000000 / ticks_a_second);
+
+	return start_ticks && up_ns > began ? (up_ns - began) / 1000000 : 0;
+}
+
 static int nibble(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;

@@ -59,6 +59,8 @@ bool usage_valid(const struct usage_rec *r);
  * passed since. Returns how many, at least one.
  */
 unsigned usage_advance(const struct usage_rec *last, const uint8_t uuid[16], const struct usage_sample *s, struct usage_rec *out, unsigned max);
+/* How old the counters are of a zone whose init began at that tick since the host's boot, 0 = not known: a clock of 1970 may be set while it runs. */
+uint64_t usage_age(uint64_t up_ns, uint64_t start_ticks, uint64_t ticks_a_second);
 void usage_uuid(const char *text, uint8_t out[16]); /* zeros for what is no uuid */
 /* The numbers in cpu.stat, io.stat, diskstats of the devices of the pool. */
 #define USAGE_DEVS 8

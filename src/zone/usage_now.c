@@ -41,7 +41,7 @@ static int open_at(const char *mount, const struct cg_host *h, const char *uuid,
 	return path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
 }
 
-void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t boot_ns)
+void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t init_start)
 {
 	_clean_(usage_src_done) struct usage_src src = USAGE_SRC_INIT;
 	_fd_ int dir = -1;
@@ -63,7 +63,7 @@ void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uu
 	if (r >= 0)
 		r = usage_read(&src, c->bootid, &s);
 	if (r == 0) {
-		s.age_ms = boot_ns && s.wall_ns > boot_ns ? (s.wall_ns - boot_ns) / 1000000 : 0;
+		s.age_ms = usage_age(s.up_ns, init_start, (uint64_t)sysconf(_SC_CLK_TCK));
 		usage_uuid(uuid, id);
 		r = usage_add(dir, uuid, id, &s, true);
 	}

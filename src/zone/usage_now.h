@@ -10,10 +10,10 @@
 #define USAGE_DELETED "deleted"
 
 /*
- * Adds what the zone, booted then (wall time), has used until now to its file. It can't fail for the caller: what can't be
+ * Adds what the zone, whose init began then (ticks since the host's boot), has used until now to its file. It can't fail for the caller: what can't be
  * written is said in the log.
  */
-void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t boot_ns);
+void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t init_start);
 void usage_host_now(const struct ctx *c);
 /*
  * The files of a VM that was deleted: their records join those of all that were, and they go. `cloister boot` and `cloister usage`

@@ -19,7 +19,9 @@
 
 #include "base/clock.h"
 #include "base/ctx.h"
+#include "base/file.h"
 #include "base/own.h"
+#include "zone/run.h"
 #include "zone/usage.h"
 #include "zoneadmd/event.h"
 #include "zoneadmd/part.h"
@@ -37,7 +39,8 @@ static struct {
 	bool open, host_mine;
 	char uuid[37], bootid[40], fsid[40], pool[64];
 	uint32_t id_base;
-	uint64_t every, due, born, looked;
+	uint64_t every, due, looked;
+	uint64_t start; /* of init, ticks since the host's boot */
 	/* what was found at the last sample */
 	uint64_t throttled_us, throttled_at, held_since, held_us, held_told, patience;
 	uint64_t data;
@@ -107,7 +110,8 @@ static void open_all(void)
 {
 	struct found f;
 	struct ctx c;
-	struct stat st;
+	struct run_zone z;
+	_buf_ struct buf text = BUF_INIT;
 	char path[80];
 
 	if (node_of(&c, &f) < 0)
@@ -130,9 +134,8 @@ static void open_all(void)
 	u.src.io = zone_cgroup_file(ZONE_TOP, "io.stat", O_RDONLY);
 	u.src.data = usage_data_open(u.fsid, u.id_base);
 	u.throttle = zone_cgroup_file(ZONE_V1, "cpu.stat", O_RDONLY);
-	/* the keeper wrote it when init was exec'd */
-	if (fstatat(FD_RUN, "zone", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		u.born = (uint64_t)st.st_mtim.tv_sec * SECOND + (uint64_t)st.st_mtim.tv_nsec;
+	if (file_read(FD_RUN, "zone", 4096, &text, NULL) == 0 && run_zone_parse(buf_str(&text), &z) == 0)
+		u.start = z.init.start;
 	u.open = true;
 }
 
@@ -228,10 +231,9 @@ static void look_pool(void)
 		return;
 	percent = (unsigned)((v.f_blocks - v.f_bavail) * 100 / v.f_blocks);
 	level = level_of(percent, u.level);
-	if (level == u.level || (u.level < 0 && level == 0)) {
-		u.level = level;
+	/* what the worker before told last is not known here: zone-event compares, and forgets a level that we tell is over */
+	if (level == u.level)
 		return;
-	}
 	u.level = level;
 	snprintf(detail, sizeof detail, "{\"level\":%d,\"percent\":%u,\"free\":%llu}", level, percent,
 		 (unsigned long long)v.f_bavail * v.f_frsize);
@@ -259,7 +261,7 @@ static void sample(bool ending)
 
 	if (u.dir < 0 || u.src.cpu < 0 || usage_read(&u.src, u.bootid, &s) < 0)
 		return;
-	s.age_ms = s.wall_ns > u.born && u.born ? (s.wall_ns - u.born) / 1000000 : 0;
+	s.age_ms = usage_age(s.up_ns, u.start, (uint64_t)sysconf(_SC_CLK_TCK));
 	usage_uuid(u.uuid, uuid);
 	usage_add_to(&u.file, u.dir, u.uuid, uuid, &s, false);
 	if (s.up_ns - u.looked < LOOK_NS && !ending)

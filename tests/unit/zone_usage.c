@@ -271,6 +271,14 @@ static void files(void **state)
 	rmdir(path);
 }
 
+static void age(void **state)
+{
+	assert_int_equal(usage_age(100 * S, 9000, 100), 10000);
+	assert_int_equal(usage_age(100 * S, 10000, 100), 0);
+	assert_int_equal(usage_age(100 * S, 10001, 100), 0);
+	assert_int_equal(usage_age(100 * S, 0, 100), 0); /* not known */
+}
+
 static void texts(void **state)
 {
 	struct usage_sample s = at(0, 0, 0);
@@ -293,7 +301,7 @@ static void texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back),
-				       cmocka_unit_test(overtaken), cmocka_unit_test(used_again), cmocka_unit_test(files), cmocka_unit_test(texts)};
+				       cmocka_unit_test(overtaken), cmocka_unit_test(used_again), cmocka_unit_test(files), cmocka_unit_test(texts), cmocka_unit_test(age)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
