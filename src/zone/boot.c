@@ -135,9 +135,12 @@ static void await_end(int reply)
 	struct pollfd p = {.fd = reply, .events = POLLIN};
 	char text[512];
 
-	while (poll(&p, 1, GIVE_UP_MS) != 0)
-		if (read(reply, text, sizeof text) <= 0 && errno != EINTR)
+	while (poll(&p, 1, GIVE_UP_MS) != 0) {
+		ssize_t n = read(reply, text, sizeof text);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
 			return;
+	}
 }
 
 void zone_ahead_done(struct zone_ahead *a)

@@ -91,7 +91,7 @@ void usage_host_now(const struct ctx *c)
 int usage_retire(const struct ctx *c, const char *uuid, struct err *e)
 {
 	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	_fd_ int dir = dir_open(c), to = -1;
+	_fd_ int dir = dir_open(c), one = -1, to = -1;
 	_free_ char *old = xprintf("%s.1", uuid);
 	const char *from[] = {old, uuid};
 	struct stat st;
@@ -99,6 +99,10 @@ int usage_retire(const struct ctx *c, const char *uuid, struct err *e)
 
 	if (dir < 0)
 		return err_sys(e, dir, "%s/" USAGE_DIR, c->node.state);
+	/* one at a time, from the first look to the last unlink: two would both take it for theirs, or move the file away under the other */
+	one = openat(dir, USAGE_DELETED ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (one < 0 || fcntl(one, F_OFD_SETLKW, &l) < 0)
+		return err_sys(e, errno, "%s/" USAGE_DIR "/" USAGE_DELETED ".lock", c->node.state);
 	if (fstatat(dir, USAGE_DELETED, &st, 0) == 0 && st.st_size > DELETED_MAX)
 		renameat(dir, USAGE_DELETED, dir, USAGE_DELETED ".1");
 	for (size_t i = 0; i < ARRAY_LEN(from) && r == 0; i++) {
@@ -111,7 +115,7 @@ int usage_retire(const struct ctx *c, const char *uuid, struct err *e)
 		}
 		if (r == 0 && to < 0) {
 			to = openat(dir, USAGE_DELETED, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-			r = to < 0 || fcntl(to, F_OFD_SETLKW, &l) < 0 || fstat(to, &st) < 0 ? -errno : 0;
+			r = to < 0 || fstat(to, &st) < 0 ? -errno : 0;
 			/* half a record of a write that was cut off would put all behind it out of step */
 			if (r == 0 && st.st_size % (off_t)sizeof(struct usage_rec))
 				r = ftruncate(to, st.st_size - st.st_size % (off_t)sizeof(struct usage_rec)) < 0 ? -errno : 0;
