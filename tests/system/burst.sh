@@ -65,6 +65,21 @@ check "something else changes" vmadm update "$z" max_lwps=300
 eq "still clamped" "$(quota "$z")" 20
 check "another cap" vmadm update "$z" cpu_cap=80
 eq "still clamped" "$(quota "$z")" 20
+
+# ---- all places at its console are taken: that is said, and not taken for a worker that has gone ----
+python3 -c 'import socket, sys, time
+s = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(16)]
+for c in s: c.connect(sys.argv[1])
+print("taken", flush=True)
+time.sleep(120)' "$NODE_RUN/$z/console.sock" >"$T_TMP/lines" &
+lines=$!
+await 10 grep -q taken "$T_TMP/lines"
+fails 1 'no room for another client' vmadm update "$z" cpu_burst_time=4
+eq "nothing has changed" "$(vmadm get "$z" | jq .cpu_burst_time)" 3
+kill "$lines"
+check "they have gone" vmadm update "$z" max_lwps=301 cpu_shares=200
+check "still clamped" await 30 capped_at "$z" 20
+
 no_hog
 check "an idle zone earns them back" await 30 capped_at "$z" 80
 eq "nothing is spent now" "$(ks bursting_sec)" 0
@@ -82,7 +97,6 @@ check "without end" vmadm update "$z" cpu_burst_time=0
 eq "is its cap" "$(quota "$z")" 80
 fails 1 'more than cpu_cap' vmadm update "$z" cpu_cap=25
 fails 1 'more than cpu_cap' vmadm update "$z" cpu_baseline=81
-fails 1 'no cpu_baseline' vmadm update "$z" cpu_baseline=0
 eq "and nothing has changed" "$(vmadm get "$z" | jq -c '[.cpu_cap,.cpu_baseline,.cpu_burst_time]') $(quota "$z")" "[80,30,0] 80"
 check "a burst of one second" vmadm update "$z" cpu_burst_time=1
 check "clamped" await 30 capped_at "$z" 30
@@ -101,7 +115,7 @@ check "lets it go when it is earned" await 30 capped_at "$z" 80
 # ---- away ----
 hog
 check "clamped" await 30 capped_at "$z" 30
-check "no baseline any more" vmadm update "$z" cpu_baseline=0 cpu_burst_time=null
+check "no baseline any more, and so no burst time" vmadm update "$z" cpu_baseline=0
 eq "is the whole cap" "$(quota "$z")" 80
 eq "and no file of it" "$(ls "$NODE_RUN/$z/burst" 2>/dev/null)" ""
 eq "nor kstat's" "$(ks baseline)" ""
