@@ -210,6 +210,7 @@ static void systemd_mounts(struct zspec *z)
 	}
 	systemd_mount(z, "/.zonecontrol");
 	systemd_mount(z, "/.zonecontrol/native");
+	systemd_mount(z, "/.zonecontrol/numbers");
 }
 
 int vm_spec(struct vm *v, struct zspec *z, struct err *e)
