@@ -71,15 +71,18 @@ static int boot_again(struct vm *v, uint64_t restarts, const char *event, struct
 static int stay_down(struct vm *v, bool forget_autoboot, struct err *e)
 {
 	_json_ json_t *d = how(&v->run);
-	int r = vm_halt_zone(v, e);
+	int r = 0;
 
-	if (r == 0 && forget_autoboot) {
+	/* before the state says stopped: who waits for that sees how it is to stay */
+	if (forget_autoboot) {
 		r = state_vm_set_autoboot(v->st, v->uuid, 0, e);
 		if (r > 0) {
 			json_object_set_new(v->rec, "autoboot", json_false());
 			r = vm_record_save(v, e);
 		}
 	}
+	if (r >= 0)
+		r = vm_halt_zone(v, e);
 	if (r >= 0)
 		state_event(v->st, "stop", v->uuid, d, NULL);
 	return r < 0 ? r : 0;

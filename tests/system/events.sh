@@ -59,12 +59,13 @@ check "a full quota is an event" await 60 has "$q" '.type == "quota-limit" and .
 check "delete" vmadm delete "$q"
 
 room() { df --output=size,avail -B1 "$NODE_POOL" | awk 'NR == 2 {printf "%d", $2 - $1 * 0.15}'; }
-fill() { # the VM that was deleted gives back what it had in its own time: up to the mark again
-	local n
-	n=$(room)
-	[ "$n" -le 0 ] || fallocate -l $(($(stat -c %s "$NODE_POOL/filler" 2>/dev/null || echo 0) + n)) "$NODE_POOL/filler"
+fill() { # the VM that was deleted gives back what it had in its own time: to the mark again, from either side
+	local n size
+	n=$(room) size=$(stat -c %s "$NODE_POOL/filler" 2>/dev/null || echo 0)
+	if [ "$n" -lt 0 ]; then truncate -s $((size + n > 0 ? size + n : 0)) "$NODE_POOL/filler"; else fallocate -l $((size + n + 1)) "$NODE_POOL/filler"; fi
+	sync -f "$NODE_POOL"
 }
-check "a pool that fills up is an event of the node" await 40 eval 'fill; cloister events -j -r | jq -se "any(.[]; .type == \"pool-space\" and .detail.level == 80 and .zonename == null)" >/dev/null'
+check "a pool that fills up is an event of the node" await 90 eval 'fill; cloister events -j -r | jq -se "any(.[]; .type == \"pool-space\" and .detail.level == 80 and .zonename == null)" >/dev/null'
 rm -f "$NODE_POOL/filler"
 
 # throttled for long

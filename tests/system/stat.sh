@@ -183,6 +183,7 @@ check_not "S23 which can't be written" zlogin "$b" 'echo 1 >/.zonecontrol/number
 check_not "S23 nor removed" zlogin "$b" 'rm -f /.zonecontrol/numbers'
 check_not "S23 nor unmounted" zlogin "$b" 'umount /.zonecontrol/numbers'
 check_not "S23 nor made writable" zlogin "$b" 'mount -o remount,bind,rw /.zonecontrol/numbers'
+check "room for forty processes" vmadm update "$b" max_physical_memory=512 max_swap=512
 # many at once hold up neither the others nor the supervisor
 inz idle 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 4 sh -c "while :; do dd if=/.zonecontrol/numbers iflag=direct of=/dev/null; cat /.zonecontrol/numbers; done" >/dev/null 2>&1 & done; sleep 0.5; zonestat -H -o name 0.2 1 | wc -l; wait' >many
 eq "it answers all the same" "$(cat many)" 3
