@@ -94,6 +94,19 @@ enum { CG_RESCUE_MEMORY = 1, CG_RESCUE_PIDS = 2 };
 int cg_rescue(const struct cg_host *h, const char *uuid, char path[CG_JOIN_MAX][256], int n, struct err *e);
 void cg_rescue_done(const struct cg_host *h, const char *uuid);
 
+/*
+ * Whether this host could hold it, as far as that is known while no such zone runs: 0, or what the same limit's cg_set_x
+ * would say. That others have what is wanted just now, and what a zone uses, is not asked. both: there is a max_swap.
+ */
+int cg_can_shares(const struct cg_host *h, uint64_t shares, struct err *e);
+int cg_can_memory(const struct cg_host *h, bool both, struct err *e);
+int cg_can_reserve(const struct cg_host *h, uint64_t bytes, struct err *e);
+int cg_can_cpus(const struct cg_host *h, const char *want, struct err *e);
+struct cg_io;
+int cg_can_io(const struct cg_host *h, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e);
+/* The controller alone, by name. */
+int cg_can(const struct cg_host *h, enum cg_ctl ctl, const char *prop, struct err *e);
+
 /* Limits on <uuid>. Each writes, reads back, and fails if the kernel holds something else. */
 /* v1: 1:1, at least 2; v2: the weight, at least 1, and above 10000 is -ENOTSUP. 0 means the least. */
 int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e);

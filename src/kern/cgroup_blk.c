@@ -152,37 +152,76 @@ static int no_weight(const struct cg_host *h, int tree, const char *group, struc
 	return r;
 }
 
-static int weight(const struct cg_host *h, int tree, const char *group, const struct cg_io *io, const dev_t *dev, size_t n,
-		  struct err *e)
+/* Whether, and by which of the two (*cost), all these devices weigh it. */
+static int weighs(const struct cg_host *h, int tree, const struct cg_io *io, const dev_t *dev, size_t n, bool *cost, struct err *e)
 {
-	bool cost = false;
-
+	*cost = false;
 	for (size_t i = 0; i < n && io->weight; i++) {
 		bool here = tree < 0 && iocost(h, dev[i]);
 
-		if (here == cost ? (here || bfq(dev[i])) : i == 0) {
-			cost = here;
+		if (here == *cost ? (here || bfq(dev[i])) : i == 0) {
+			*cost = here;
 			continue;
 		}
 		err_set(e, ENOTSUP, "zfs_io_priority: nothing weighs the I/O of zones on the pool's device %u:%u", major(dev[i]), minor(dev[i]));
 		return err_hint(e, "give it a scheduler that does: echo bfq >/sys/dev/block/%u:%u/queue/scheduler", major(dev[i]), minor(dev[i]));
 	}
-	if (io->weight > (cost ? WEIGHT_COST : WEIGHT_BFQ) || (io->weight_given && !io->weight))
+	if (io->weight > (*cost ? WEIGHT_COST : WEIGHT_BFQ) || (io->weight_given && !io->weight))
 		return err_set(e, ERANGE, "zfs_io_priority: %llu is not between 1 and %d, what this host can weigh",
-			       (unsigned long long)io->weight, cost ? WEIGHT_COST : WEIGHT_BFQ);
+			       (unsigned long long)io->weight, *cost ? WEIGHT_COST : WEIGHT_BFQ);
+	return 0;
+}
+
+static int weight(const struct cg_host *h, int tree, const char *group, const struct cg_io *io, const dev_t *dev, size_t n,
+		  struct err *e)
+{
+	bool cost;
+	int r = weighs(h, tree, io, dev, n, &cost, e);
+
+	if (r < 0)
+		return r;
 	if (!io->weight)
 		return no_weight(h, tree, group, e);
 	return set_weight(h, tree, group, tree >= 0 ? "blkio.bfq.weight" : cost ? "io.weight" : "io.bfq.weight", io->weight, e);
 }
 
+/* The first ceiling that there is: CG_IO_CEILINGS = none. */
+static size_t first(const struct cg_io *io)
+{
+	size_t k = 0;
+
+	while (k < CG_IO_CEILINGS && !io->ceiling[k])
+		k++;
+	return k;
+}
+
+int cg_can_io(const struct cg_host *h, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
+{
+	char p[CGI_PATH];
+	size_t k = first(io);
+	bool cost;
+	int tree, r;
+
+	if (k == CG_IO_CEILINGS && !io->weight_given)
+		return 0;
+	r = cgi_where(h, CG_BLKIO, &tree, e);
+	if (r < 0)
+		return err_add(e, "I/O limits");
+	if (k < CG_IO_CEILINGS) {
+		if (tree >= 0)
+			snprintf(p, sizeof p, "%s/%s", h->v1[CG_BLKIO], ceiling[k].v1);
+		if (tree >= 0 ? access(p, F_OK) < 0 : cgi_v2_has(h, CG_BLKIO, "io.max") == 0)
+			return err_set(e, ENOTSUP, "%s: this kernel can't limit I/O (CONFIG_BLK_DEV_THROTTLING)", ceiling[k].prop);
+	}
+	return weighs(h, tree, io, dev, n, &cost, e);
+}
+
 int cg_set_io(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
 {
-	bool wants = io->weight_given;
+	bool wants = io->weight_given || first(io) < CG_IO_CEILINGS;
 	char own[64];
 	int tree, r = cgi_where(h, CG_BLKIO, &tree, e);
 
-	for (size_t k = 0; k < CG_IO_CEILINGS; k++)
-		wants |= io->ceiling[k] != 0;
 	if (r < 0)
 		return wants ? err_add(e, "I/O limits") : 0;
 	if (tree < 0) {

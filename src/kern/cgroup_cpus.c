@@ -124,35 +124,70 @@ static int give_back(const struct cg_host *h, const char *uuid, struct err *e)
 	return r;
 }
 
+static int unable(const struct cg_host *h, struct err *e)
+{
+	err_set(e, ENOTSUP, "dedicated_cpus: this host's kernel can't give a zone processors of its own");
+	return err_hint(e, h->v1[CG_CPUSET][0] ? "its cpuset controller is on cgroup v1; on v2, kernels from 6.7 on can" :
+						 "kernels from 6.7 on can (cpuset.cpus.exclusive)");
+}
+
+/* What is wanted: *n of them, or, with *n 0, those in list; of processors that the host has and does not need itself. */
+static int wanted(const char *want, uint64_t *n, struct cpus *list, struct err *e)
+{
+	struct cpus online, not;
+	char t[CPUS_TEXT];
+	int r = read_cpus("/sys/devices/system/cpu/online", &online, e);
+
+	*n = 0;
+	if (r < 0)
+		return r;
+	if (str_to_u64(want, n) == 0)
+		return *n && *n < cpus_count(&online) ? 0
+			: err_set(e, *n ? EBUSY : EINVAL, "dedicated_cpus: %llu of this host's %u processors, of which the global zone "
+				  "keeps one", (unsigned long long)*n, cpus_count(&online));
+	r = cpus_parse(want, list);
+	if (r < 0 || !cpus_count(list))
+		return err_set(e, EINVAL, "dedicated_cpus: \"%s\" is no list of processors", want);
+	not = cpus_less(list, &online);
+	if (cpus_count(&not))
+		return err_set(e, ENXIO, "dedicated_cpus: this host has no processor %s that is online", cpus_text(&not, t));
+	if (cpus_count(list) >= cpus_count(&online))
+		return err_set(e, EBUSY, "dedicated_cpus: %s would leave no processor to the global zone", want);
+	return 0;
+}
+
+int cg_can_cpus(const struct cg_host *h, const char *want, struct err *e)
+{
+	struct cpus list;
+	uint64_t n;
+
+	if (!want)
+		return 0;
+	if (!h->in_v2[CG_CPUSET] || cgi_v2_has(h, CG_CPUSET, EXCLUSIVE) == 0)
+		return unable(h, e);
+	return wanted(want, &n, &list, e);
+}
+
 /* Which ones: a number picks from what nobody has. */
 static int choose(const struct cg_host *h, const char *uuid, const char *want, struct cpus *out, struct err *e)
 {
 	char p[CGI_PATH], who[64] = "", t[CPUS_TEXT], dir[CGI_PATH];
-	struct cpus online, nobodys, c, not;
-	uint64_t n = 0;
-	int r = read_cpus("/sys/devices/system/cpu/online", &online, e);
+	struct cpus nobodys, c, not;
+	uint64_t n;
+	int r = wanted(want, &n, &c, e);
 
 	snprintf(p, sizeof p, "%s/cpuset.cpus.effective", h->v2);
 	if (r == 0)
 		r = read_cpus(p, &nobodys, e);
 	if (r < 0)
 		return r;
-	if (str_to_u64(want, &n) == 0) {
-		if (n == 0 || n >= cpus_count(&online))
-			return err_set(e, n ? EBUSY : EINVAL, "dedicated_cpus: %llu of this host's %u processors, of which the global zone "
-				       "keeps one", (unsigned long long)n, cpus_count(&online));
+	if (n) {
 		if (n >= cpus_count(&nobodys))
 			return err_set(e, EBUSY, "dedicated_cpus: %llu are wanted; %u are not dedicated to others, and the global zone keeps one",
 				       (unsigned long long)n, cpus_count(&nobodys));
 		*out = cpus_last(&nobodys, (unsigned)n);
 		return 0;
 	}
-	r = cpus_parse(want, &c);
-	if (r < 0 || !cpus_count(&c))
-		return err_set(e, EINVAL, "dedicated_cpus: \"%s\" is no list of processors", want);
-	not = cpus_less(&c, &online);
-	if (cpus_count(&not))
-		return err_set(e, ENXIO, "dedicated_cpus: this host has no processor %s that is online", cpus_text(&not, t));
 	not = cpus_less(&c, &nobodys);
 	if (cpus_count(&not)) {
 		taken_in(cgi_path(h, -1, NULL, NULL, dir), uuid, &not, who);
@@ -194,13 +229,8 @@ int cg_set_cpus(const struct cg_host *h, const char *uuid, const char *want, str
 	_fd_ int lock = -1;
 	int r;
 
-	if (!h->in_v2[CG_CPUSET] || access(cgi_path(h, -1, uuid, EXCLUSIVE, p), F_OK) < 0) {
-		if (!want)
-			return 0;
-		err_set(e, ENOTSUP, "dedicated_cpus: this host's kernel can't give a zone processors of its own");
-		return err_hint(e, h->v1[CG_CPUSET][0] ? "its cpuset controller is on cgroup v1; on v2, kernels from 6.7 on can" :
-							 "kernels from 6.7 on can (cpuset.cpus.exclusive)");
-	}
+	if (!h->in_v2[CG_CPUSET] || access(cgi_path(h, -1, uuid, EXCLUSIVE, p), F_OK) < 0)
+		return want ? unable(h, e) : 0;
 	lock = open(cgi_path(h, -1, NULL, NULL, p), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock < 0 || flock(lock, LOCK_EX) < 0)
 		return err_sys(e, errno, "lock %s", p);

@@ -2,6 +2,7 @@
 /* Paths of cgroups and their files of one value. */
 #include "kern/cgroup_io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/pidfd.h"
@@ -30,6 +32,33 @@ int cgi_where(const struct cg_host *h, enum cg_ctl ctl, int *tree, struct err *e
 	else
 		return err_set(e, ENOTSUP, "the cgroup controller \"%s\" is not available on this host", cgi_name(ctl));
 	return 0;
+}
+
+/* 1, 0; -ENODATA if this cgroup has not got the controller. */
+static int has(const char *dir, const char *ctl, const char *file)
+{
+	char p[2 * CGI_PATH], t[256];
+
+	snprintf(p, sizeof p, "%.500s/cgroup.controllers", dir);
+	if (cgi_read(p, t, sizeof t) < 0 || !cgi_word_in(t, ' ', ctl))
+		return -ENODATA;
+	snprintf(p, sizeof p, "%.500s/%.200s", dir, file);
+	return access(p, F_OK) == 0;
+}
+
+int cgi_v2_has(const struct cg_host *h, enum cg_ctl ctl, const char *file)
+{
+	char dir[CGI_PATH];
+	int r = has(cgi_path(h, -1, NULL, NULL, dir), cgi_v2_name(ctl), file);
+	_dir_ DIR *d = r < 0 ? opendir(h->v2) : NULL;
+
+	for (struct dirent *de; r < 0 && d && (de = readdir(d));) {
+		if (de->d_type != DT_DIR || de->d_name[0] == '.' ||
+		    snprintf(dir, sizeof dir, "%s/%.255s", h->v2, de->d_name) >= (int)sizeof dir)
+			continue;
+		r = has(dir, cgi_v2_name(ctl), file);
+	}
+	return r;
 }
 
 static int write_fd(int fd, const char *text)

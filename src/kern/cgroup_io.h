@@ -27,6 +27,11 @@ bool cgi_word_in(const char *list, char sep, const char *word);
 const char *cgi_path(const struct cg_host *h, int ctl, const char *uuid, const char *file, char out[CGI_PATH]);
 /* The hierarchy that holds a controller: its v1 mount if there is one, else v2. -ENOTSUP by name if neither. */
 int cgi_where(const struct cg_host *h, enum cg_ctl ctl, int *tree, struct err *e);
+/*
+ * Whether cgroups on v2 have such a file, told by one that gets its files from this controller: of the node's, or, before
+ * there is one, any at the top. 1, 0; -ENODATA: none such is there to tell.
+ */
+int cgi_v2_has(const struct cg_host *h, enum cg_ctl ctl, const char *file);
 /* One write; -errno, no message. */
 int cgi_write(const char *path, const char *text);
 /*

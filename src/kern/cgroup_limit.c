@@ -45,9 +45,15 @@ static int set(const char *path, uint64_t v, const char *none, const char *what,
 	return 0;
 }
 
-int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e)
+int cg_can(const struct cg_host *h, enum cg_ctl ctl, const char *prop, struct err *e)
 {
-	char p[CGI_PATH];
+	int tree, r = cgi_where(h, ctl, &tree, e);
+
+	return r < 0 ? err_add(e, "%s", prop) : 0;
+}
+
+int cg_can_shares(const struct cg_host *h, uint64_t shares, struct err *e)
+{
 	int tree, r = cgi_where(h, CG_CPU, &tree, e);
 
 	if (r < 0)
@@ -58,12 +64,22 @@ int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares
 			tree >= 0 ? SHARES_MIN : WEIGHT_MIN);
 		return err_hint(e, "set cpu_shares to %llu, the least there is, or more", tree >= 0 ? SHARES_MIN : WEIGHT_MIN);
 	}
-	if (tree >= 0)
-		return set(cgi_path(h, tree, uuid, "cpu.shares", p), shares, "", "cpu_shares", e);
-	if (shares > WEIGHT_MAX)
+	if (tree < 0 && shares > WEIGHT_MAX)
 		return err_set(e, ENOTSUP, "cpu_shares: %llu is more than a cgroup v2 host can weigh (%llu)",
 			       (unsigned long long)shares, WEIGHT_MAX);
-	return set(cgi_path(h, -1, uuid, "cpu.weight", p), shares, "", "cpu_shares", e);
+	return 0;
+}
+
+int cg_set_cpu_shares(const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e)
+{
+	char p[CGI_PATH];
+	int tree, r = cg_can_shares(h, shares, e);
+
+	if (r == 0)
+		r = cgi_where(h, CG_CPU, &tree, e);
+	if (r < 0)
+		return r;
+	return set(cgi_path(h, tree, uuid, tree >= 0 ? "cpu.shares" : "cpu.weight", p), shares, "", "cpu_shares", e);
 }
 
 static int cap_v2(const char *path, uint64_t percent, struct err *e)
@@ -257,12 +273,31 @@ static int memory_v2(const struct cg_host *h, const char *uuid, bool accounted, 
 	return r;
 }
 
+/* Not accounted: on a host without swap the bound on memory is the one on both. On one with swap nothing would hold it. */
+static int no_swap(struct err *e)
+{
+	struct sysinfo si;
+
+	if (sysinfo(&si) < 0 || si.totalswap == 0)
+		return 0;
+	err_set(e, ENOTSUP, "max_swap: this host has swap, but its kernel does not account it per zone");
+	return err_hint(e, "boot with swapaccount=1, or switch swap off (swapoff -a)");
+}
+
+int cg_can_memory(const struct cg_host *h, bool both, struct err *e)
+{
+	int tree, r = cgi_where(h, CG_MEMORY, &tree, e);
+
+	if (r < 0)
+		return err_add(e, "max_physical_memory");
+	return both && (tree < 0 ? cgi_v2_has(h, CG_MEMORY, "memory.swap.max") == 0 : !h->swap) ? no_swap(e) : 0;
+}
+
 int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint64_t total, struct err *e)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	bool accounted = h->swap;
 	char p[CGI_PATH], dir[64];
-	struct sysinfo si;
 	int tree, r = cgi_where(h, CG_MEMORY, &tree, e);
 
 	if (r < 0)
@@ -271,17 +306,12 @@ int cg_set_memory(const struct cg_host *h, const char *uuid, uint64_t phys, uint
 	total = total ? total / page * page : UINT64_MAX;
 	if (total != UINT64_MAX && phys != UINT64_MAX && total < phys)
 		return err_set(e, EINVAL, "max_swap: it bounds memory and swap together and can't be under max_physical_memory");
-	/*
-	 * Without swap accounting the bound on both can't be set. On a host without swap the one on memory is that
-	 * bound; on one with swap nothing would hold it.
-	 */
 	uuid = cgi_limited(h, tree, uuid, dir);
 	if (tree < 0) /* the v2 root does not say; the zone's cgroup does */
 		accounted = access(cgi_path(h, -1, uuid, "memory.swap.max", p), F_OK) == 0;
-	if (!accounted && total != UINT64_MAX && sysinfo(&si) == 0 && si.totalswap > 0) {
-		err_set(e, ENOTSUP, "max_swap: this host has swap, but its kernel does not account it per zone");
-		return err_hint(e, "boot with swapaccount=1, or switch swap off (swapoff -a)");
-	}
+	r = accounted || total == UINT64_MAX ? 0 : no_swap(e);
+	if (r < 0)
+		return r;
 	if (!accounted && phys == UINT64_MAX)
 		phys = total;
 	if (tree < 0)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -66,25 +67,58 @@ static uint64_t all_of(const char *dir)
 	return sum;
 }
 
-/* The node's cgroup has what its zones have; whoever owns what is above must have given as much. */
-static int above(const struct cg_host *h, struct err *e)
+/* Whoever owns what is above the node's cgroup must have protected as much. */
+static int above_has(const struct cg_host *h, uint64_t bytes, struct err *e)
 {
 	char dir[CGI_PATH], p[CGI_PATH + 16];
-	uint64_t sum, has;
-	int r;
+	uint64_t has;
 
-	sum = all_of(cgi_path(h, -1, NULL, NULL, dir));
-	r = set_low(cgi_path(h, -1, NULL, LOW, p), sum, e);
-	if (r < 0 || !sum)
-		return r;
+	cgi_path(h, -1, NULL, NULL, dir);
 	for (*strrchr(dir, '/') = 0; strlen(dir) > strlen(h->v2); *strrchr(dir, '/') = 0) {
 		snprintf(p, sizeof p, "%s/" LOW, dir);
-		if (cgi_number(p, &has) < 0 || has >= sum)
+		if (cgi_number(p, &has) < 0 || has >= bytes)
 			continue;
 		err_set(e, ENOTSUP, "memory_reservation: %s, above the zones, is not protected itself", dir);
 		return err_hint(e, "systemctl set-property %s MemoryLow=infinity", strrchr(dir, '/') + 1);
 	}
 	return 0;
+}
+
+/* The node's cgroup has what its zones have. */
+static int above(const struct cg_host *h, struct err *e)
+{
+	char dir[CGI_PATH], p[CGI_PATH + 16];
+	uint64_t sum = all_of(cgi_path(h, -1, NULL, NULL, dir));
+	int r = set_low(cgi_path(h, -1, NULL, LOW, p), sum, e);
+
+	return r < 0 || !sum ? r : above_has(h, sum, e);
+}
+
+/* What is so whichever zone asks. */
+static int able(const struct cg_host *h, uint64_t bytes, struct err *e)
+{
+	char want[16], all[16];
+	struct sysinfo si;
+
+	if (!h->in_v2[CG_MEMORY] || h->v1[CG_MEMORY][0]) {
+		err_set(e, ENOTSUP, "memory_reservation: this host's kernel can't reserve memory for a zone");
+		return err_hint(e, "its memory controller is on cgroup v1; v2 can");
+	}
+	if (!recursive(h)) {
+		err_set(e, ENOTSUP, "memory_reservation: %s is mounted without memory_recursiveprot", h->v2);
+		return err_hint(e, "mount -o remount,memory_recursiveprot %s", h->v2);
+	}
+	if (sysinfo(&si) == 0 && bytes > (uint64_t)si.totalram * si.mem_unit)
+		return err_set(e, ERANGE, "memory_reservation: %s is more than this host's memory, %s", str_from_bytes(bytes, want),
+			       str_from_bytes((uint64_t)si.totalram * si.mem_unit, all));
+	return 0;
+}
+
+int cg_can_reserve(const struct cg_host *h, uint64_t bytes, struct err *e)
+{
+	int r = bytes ? able(h, bytes, e) : 0;
+
+	return r < 0 || !bytes ? r : above_has(h, bytes, e);
 }
 
 int cg_set_reservation(const struct cg_host *h, const char *uuid, uint64_t bytes, struct err *e)
@@ -94,21 +128,16 @@ int cg_set_reservation(const struct cg_host *h, const char *uuid, uint64_t bytes
 	_fd_ int lock = -1;
 	int r;
 
-	if (!h->in_v2[CG_MEMORY] || h->v1[CG_MEMORY][0]) {
-		if (!bytes)
-			return 0;
-		err_set(e, ENOTSUP, "memory_reservation: this host's kernel can't reserve memory for a zone");
-		return err_hint(e, "its memory controller is on cgroup v1; v2 can");
-	}
+	if (!bytes && (!h->in_v2[CG_MEMORY] || h->v1[CG_MEMORY][0]))
+		return 0;
 	bytes = bytes / page * page;
 	cgi_path(h, -1, uuid, LOW, p);
 	cgi_path(h, -1, cgi_limited(h, -1, uuid, dir), LOW, q);
 	if (!bytes && cgi_number(p, &was) == 0 && !was)
 		return 0;
-	if (bytes && !recursive(h)) {
-		err_set(e, ENOTSUP, "memory_reservation: %s is mounted without memory_recursiveprot", h->v2);
-		return err_hint(e, "mount -o remount,memory_recursiveprot %s", h->v2);
-	}
+	r = bytes ? able(h, bytes, e) : 0;
+	if (r < 0)
+		return r;
 	lock = open(cgi_path(h, -1, NULL, NULL, q), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock < 0 || flock(lock, LOCK_EX) < 0)
 		return err_sys(e, errno, "lock %s", q);

@@ -19,6 +19,7 @@
 #include "node/commit.h"
 #include "node/create.h"
 #include "node/dataset.h"
+#include "node/hold.h"
 #include "node/lock.h"
 #include "node/provision.h"
 #include "node/subid.h"
@@ -136,7 +137,7 @@ int vm_create_undo(struct vm *v, struct err *e)
 	return steps_undo(v->c, what, create_steps, ARRAY_LEN(create_steps), &o, e);
 }
 
-static int prepare(struct ctx *c, const json_t *payload, json_t **rec, json_t **report, struct err *e)
+static int prepare(struct ctx *c, const json_t *payload, bool dry, json_t **rec, json_t **report, struct err *e)
 {
 	_json_ json_t *r0 = NULL;
 	char now[CLOCK_TEXT];
@@ -146,6 +147,9 @@ static int prepare(struct ctx *c, const json_t *payload, json_t **rec, json_t **
 		r = vm_available(r0, e);
 	if (r == 0)
 		r = vm_grants_check(r0, e);
+	/* of one that boots now its boot says it, at no cost */
+	if (r == 0 && (dry || !vm_bool(r0, "autoboot", true)))
+		r = hold_check(c, r0, e);
 	if (r < 0)
 		return r;
 	*rec = take(r0);
@@ -154,7 +158,7 @@ static int prepare(struct ctx *c, const json_t *payload, json_t **rec, json_t **
 
 int vm_create_dry(struct ctx *c, const json_t *payload, json_t **rec, json_t **report, struct err *e)
 {
-	return prepare(c, payload, rec, report, e);
+	return prepare(c, payload, true, rec, report, e);
 }
 
 /*
@@ -216,7 +220,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 
 	v.c = c;
 	uuid[0] = 0;
-	r = prepare(c, payload, &v.rec, report, e);
+	r = prepare(c, payload, false, &v.rec, report, e);
 	if (r < 0)
 		return r;
 	snprintf(v.uuid, sizeof v.uuid, "%s", vm_str(v.rec, "uuid"));

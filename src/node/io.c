@@ -31,10 +31,10 @@ static dev_t whole(dev_t d)
 	return makedev(ma, mi);
 }
 
-static int devices(struct vm *v, dev_t dev[32], size_t *n, struct err *e)
+static int devices(struct ctx *c, dev_t dev[32], size_t *n, struct err *e)
 {
 	_free_ struct pool_status *st = xalloc(sizeof *st);
-	int r = pool_status(v->c, st, e);
+	int r = pool_status(c, st, e);
 
 	*n = 0;
 	for (unsigned i = 0; r == 0 && i < st->ndevs; i++) {
@@ -57,23 +57,45 @@ static int devices(struct vm *v, dev_t dev[32], size_t *n, struct err *e)
 	return r;
 }
 
-int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e)
+/* Whether it wants any. */
+static bool io_of(const json_t *rec, struct cg_io *io)
 {
 	static const char *const names[CG_IO_CEILINGS] = {"io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops"};
 	int64_t weight = vm_int(rec, "zfs_io_priority", 100);
-	struct cg_io io = {.weight = weight == 100 ? 0 : (uint64_t)weight, .weight_given = weight != 100};
-	bool wants = io.weight_given;
+	bool wants = weight != 100;
+
+	*io = (struct cg_io){.weight = wants ? (uint64_t)weight : 0, .weight_given = wants};
+	for (size_t k = 0; k < CG_IO_CEILINGS; k++) {
+		io->ceiling[k] = (uint64_t)vm_int(rec, names[k], 0);
+		wants |= io->ceiling[k] != 0;
+	}
+	return wants;
+}
+
+int io_check(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e)
+{
+	struct cg_io io;
 	dev_t dev[32];
 	size_t n;
 	int r;
 
-	for (size_t k = 0; k < CG_IO_CEILINGS; k++) {
-		io.ceiling[k] = (uint64_t)vm_int(rec, names[k], 0);
-		wants |= io.ceiling[k] != 0;
-	}
+	if (!io_of(rec, &io))
+		return 0;
+	r = devices(c, dev, &n, e);
+	return r < 0 ? r : cg_can_io(h, &io, dev, n, e);
+}
+
+int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e)
+{
+	struct cg_io io;
+	bool wants = io_of(rec, &io);
+	dev_t dev[32];
+	size_t n;
+	int r;
+
 	if (fresh && !wants)
 		return 0;
-	r = devices(v, dev, &n, e);
+	r = devices(v->c, dev, &n, e);
 	if (r == 0)
 		r = cg_set_io(&v->cg, v->uuid, &io, dev, n, e);
 	if (r == 0 && (io.ceiling[1] || io.ceiling[3]) && v->cg.v1[CG_BLKIO][0])

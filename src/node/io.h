@@ -9,5 +9,7 @@
  * nothing is taken away. Cgroups found.
  */
 int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e);
+/* Whether they could be had; rec: a record, or the members of one that are asked for. */
+int io_check(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e);
 
 #endif

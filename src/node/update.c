@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/hold.h"
 #include "node/io.h"
 #include "node/live.h"
 #include "node/lock.h"
@@ -38,88 +39,62 @@ static bool touched(const struct update *u, const char *const *names)
 	return false;
 }
 
-static int apply_limits(const struct update *u, const json_t *rec, struct err *e)
+static int apply_limits(struct vm *v, const json_t *rec, struct err *e)
 {
-	static const char *const names[] = {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap",
-					   "max_lwps", "memory_reservation", NULL};
-	int r;
+	int r = 0;
 
-	if (!u->v->run.running || !touched(u, names))
-		return 0;
-	r = vm_need_cg(u->v, e);
 	/* the worker lets go of the cap before it is written, and takes hold of it after: it may be clamped */
-	if (r == 0 && !vm_int(rec, "cpu_baseline", 0))
-		r = settings_live(u->v, rec, e);
+	if (!vm_int(rec, "cpu_baseline", 0))
+		r = settings_live(v, rec, e);
 	if (r == 0)
-		r = limits_apply(u->v->c, &u->v->cg, rec, e);
+		r = limits_apply(v->c, &v->cg, rec, e);
 	if (r == 0 && vm_int(rec, "cpu_baseline", 0))
-		r = settings_live(u->v, rec, e);
+		r = settings_live(v, rec, e);
 	return r;
 }
 
-static int apply_io(const struct update *u, const json_t *rec, struct err *e)
+static int apply_io(struct vm *v, const json_t *rec, struct err *e)
 {
-	static const char *const names[] = {"zfs_io_priority", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", NULL};
+	return io_apply(v, rec, false, e);
+}
+
+static int apply_cpus(struct vm *v, const json_t *rec, struct err *e)
+{
+	return cg_set_cpus(&v->cg, v->uuid, vm_str(rec, "dedicated_cpus"), e);
+}
+
+/* Limits that the cgroups of a running zone hold: the undo is the old record's. */
+static const struct held {
+	int (*apply)(struct vm *v, const json_t *rec, struct err *e);
+	const char *const names[12];
+} limits = {apply_limits, {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap", "max_lwps",
+			   "memory_reservation"}},
+  io = {apply_io, {"zfs_io_priority", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops"}},
+  cpus = {apply_cpus, {"dedicated_cpus"}};
+
+static int hold(struct update *u, const struct held *h, const json_t *rec, struct err *e)
+{
 	int r;
 
-	if (!u->v->run.running || !touched(u, names))
+	if (!u->v->run.running || !touched(u, h->names))
 		return 0;
 	r = vm_need_cg(u->v, e);
-	return r < 0 ? r : io_apply(u->v, rec, false, e);
+	return r < 0 ? r : h->apply(u->v, rec, e);
 }
 
-static int do_io(struct ctx *c, void *op, struct err *e)
-{
-	struct update *u = op;
-
-	return apply_io(u, u->rec, e);
-}
-
-static int undo_io(struct ctx *c, void *op, struct err *e)
-{
-	struct update *u = op;
-
-	return apply_io(u, u->old, e);
-}
-
-static int apply_cpus(const struct update *u, const json_t *rec, struct err *e)
-{
-	static const char *const names[] = {"dedicated_cpus", NULL};
-	int r;
-
-	if (!u->v->run.running || !touched(u, names))
-		return 0;
-	r = vm_need_cg(u->v, e);
-	return r < 0 ? r : cg_set_cpus(&u->v->cg, u->v->uuid, vm_str(rec, "dedicated_cpus"), e);
-}
-
-static int do_cpus(struct ctx *c, void *op, struct err *e)
-{
-	struct update *u = op;
-
-	return apply_cpus(u, u->rec, e);
-}
-
-static int undo_cpus(struct ctx *c, void *op, struct err *e)
-{
-	struct update *u = op;
-
-	return apply_cpus(u, u->old, e);
-}
-
-static int do_limits(struct ctx *c, void *op, struct err *e)
-{
-	struct update *u = op;
-
-	return apply_limits(u, u->rec, e);
-}
-
-static int undo_limits(struct ctx *c, void *op, struct err *e)
-{
-	struct update *u = op;
-
-	return apply_limits(u, u->old, e);
-}
+#define HELD(what)                                                         \
+	static int do_##what(struct ctx *c, void *op, struct err *e)       \
+	{                                                                  \
+		return hold(op, &what, ((struct update *)op)->rec, e);     \
+	}                                                                  \
+	static int undo_##what(struct ctx *c, void *op, struct err *e)     \
+	{                                                                  \
+		return hold(op, &what, ((struct update *)op)->old, e);     \
+	}
+HELD(limits)
+HELD(io)
+HELD(cpus)
+#undef HELD
 
 static int set_quota(struct update *u, json_t *rec, struct err *e)
 {
@@ -298,6 +273,8 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 		r = vm_grants_check(out, e);
 	if (r == 0)
 		r = live_check(v, v->rec, out, e);
+	if (r == 0)
+		r = hold_check_changed(v->c, out, diff, e);
 	if (r < 0)
 		return r;
 	*rec = take(out);

@@ -23,7 +23,13 @@ if [ -z "$able" ]; then
 	fails 1 "can't give a zone processors of its own" vmadm update "$z" dedicated_cpus=1
 	eq "not in the record either" "$(vmadm get "$z" | jq .dedicated_cpus)" null
 	check "none is fine" vmadm update "$z" dedicated_cpus=0
-	check "delete" eval 'vmadm stop -F "$z" && vmadm delete "$z"'
+	check "stopped" vmadm stop -F "$z"
+	fails 1 "can't give a zone processors of its own" vmadm update "$z" dedicated_cpus=1
+	eq "nor then" "$(vmadm get "$z" | jq .dedicated_cpus)" null
+	fails 1 "can't give a zone processors of its own" vmadm create <<<'{"brand":"joyent-minimal","alias":"later","autoboot":false,"dedicated_cpus":1}'
+	fails 1 "can't give a zone processors of its own" vmadm create --dry-run <<<'{"brand":"joyent-minimal","dedicated_cpus":1}'
+	eq "and nothing is left of it" "$(vmadm list -Ho uuid)" "$z"
+	check "delete" vmadm delete "$z"
 	exit 0
 fi
 [ "$cpus" -ge 2 ] || skip "needs two processors"
@@ -32,6 +38,8 @@ last=$((cpus - 1))
 fails 1 'of which the global zone keeps one' vmadm create <<<"{\"brand\":\"joyent-minimal\",\"dedicated_cpus\":$cpus}"
 fails 1 'would leave no processor' vmadm create <<<"{\"brand\":\"joyent-minimal\",\"dedicated_cpus\":\"0-$last\"}"
 fails 1 'no processor 900' vmadm create <<<'{"brand":"joyent-minimal","dedicated_cpus":"900-900"}'
+fails 1 'no processor 900' vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"dedicated_cpus":"900-900"}'
+fails 1 'would leave no processor' vmadm create <<<"{\"brand\":\"joyent-minimal\",\"autoboot\":false,\"dedicated_cpus\":\"0-$last\"}"
 eq "nothing is left of these" "$(vmadm list -H)" ""
 
 where() { cat "$(cgdir "$1" v2)/cpuset.cpus.effective"; }
@@ -87,6 +95,8 @@ check "an update that fails half way" eval 'CLOISTER_FAIL=update-store:error vma
 eq "leaves it" "$(where "$y")" "$last"
 check "stopped" vmadm stop -F "$y"
 eq "it is given back" "$(hosts)" "$all"
+fails 1 'no processor 900' vmadm update "$y" dedicated_cpus=900-900
+eq "a stopped one is told at once what it can never have" "$(vmadm get "$y" | jq -r .dedicated_cpus)" 1
 check "started" vmadm start "$y"
 eq "taken again" "$(where "$y")" "$last"
 power_cut keep

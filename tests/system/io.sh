@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# timeout: 180
+# timeout: 240
 # I/O limits of zones: as the kernel holds them, and as programs in the zone feel them.
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -63,6 +63,17 @@ else
 	fails 1 'nothing weighs the I/O of zones' vmadm update "$z" zfs_io_priority=50
 	eq "and the record is as it was" "$(vmadm get "$z" | jq .zfs_io_priority)" 100
 	fails 1 'nothing weighs' vmadm create <<<'{"brand":"joyent-minimal","alias":"heavy","zfs_io_priority":500}'
+	fails 1 'nothing weighs' vmadm create <<<'{"brand":"joyent-minimal","alias":"heavy","autoboot":false,"zfs_io_priority":500}'
+	fails 1 'nothing weighs' vmadm create --dry-run <<<'{"brand":"joyent-minimal","alias":"heavy","zfs_io_priority":500}'
+	eq "nothing is left of these" "$(vmadm list -Ho uuid)" "$z"
+	check "stop" vmadm stop -F "$z"
+	fails 1 'nothing weighs the I/O of zones' vmadm update "$z" zfs_io_priority=50
+	fails 1 'nothing weighs the I/O of zones' vmadm update --dry-run "$z" zfs_io_priority=50
+	eq "nor while it is stopped" "$(vmadm get "$z" | jq .zfs_io_priority)" 100
+	check "a ceiling is fine then" vmadm update "$z" io_write_iops=500
+	check "start" vmadm start "$z"
+	eq "and held from its boot on" "$(held "$z" wiops)" 500
+	check "away with it" vmadm update "$z" io_write_iops=0
 fi
 # A loop device keeps its scheduler for whoever is given it next.
 sched=$(readlink -f "/sys/dev/block/$DEV")/queue/scheduler
@@ -74,6 +85,14 @@ if echo bfq >"$sched"; then
 	eq "in the kernel" "$w" 500
 	fails 1 'zfs_io_priority: 1001 is not between' vmadm update "$z" zfs_io_priority=1001
 	fails 1 'zfs_io_priority: must be a whole number from 1' vmadm update "$z" zfs_io_priority=0
+	echo "$was" >"$sched"
+	check "something else is changed where the weight no longer can be" vmadm update "$z" alias=weighed
+	check "stop" vmadm stop -F "$z"
+	check "then too" vmadm update "$z" io_read_iops=900
+	fails 1 'nothing weighs the I/O of zones' vmadm start "$z"
+	eq "its boot is what tells of it" "$(vmadm get "$z" | jq -r .state)" stopped
+	echo bfq >"$sched"
+	check "start" vmadm start "$z"
 	check "and given back" vmadm update "$z" zfs_io_priority=100
 	if [ -n "$V1" ]; then w=$(cat "$(own "$z")/blkio.bfq.weight"); else w=$(cat "$(cgdir "$z" v2)"/io{,.bfq}.weight 2>/dev/null | sed -n 's/^default //p' | sort -u); fi
 	eq "in the kernel too" "$w" 100

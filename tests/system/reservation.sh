@@ -18,6 +18,11 @@ if [ ! -e "$d/memory.low" ]; then
 	fails 1 "can't reserve memory for a zone" vmadm create <<<'{"brand":"joyent-minimal","memory_reservation":100}'
 	eq "the record is as it was" "$(vmadm get "$z" | jq .memory_reservation)" null
 	check "none is fine" vmadm update "$z" memory_reservation=0
+	check "stopped" vmadm stop -F "$z"
+	fails 1 "can't reserve memory for a zone" vmadm update "$z" memory_reservation=100
+	fails 1 "can't reserve memory for a zone" vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"memory_reservation":100}'
+	eq "nor for one that is stopped" "$(vmadm list -Ho uuid) $(vmadm get "$z" | jq .memory_reservation)" "$z null"
+	check "delete" vmadm delete "$z"
 	exit 0
 fi
 if ! awk -v m="$V2" '$5 == m && / - cgroup2 /' /proc/self/mountinfo | grep -q memory_recursiveprot; then
@@ -36,6 +41,10 @@ mkzone y b '"max_physical_memory":256,"memory_reservation":50' || exit 1
 eq "of both together" "$(cat "$(dirname "$(cgdir "$z" v2)")/memory.low")" $((150 << 20))
 check "given back" vmadm update "$y" memory_reservation=0
 eq "of one" "$(cat "$(dirname "$(cgdir "$z" v2)")/memory.low")" $((100 << 20))
+
+mem=$(awk '$1 == "MemTotal:" {print int($2 / 1024) + 1}' /proc/meminfo)
+fails 1 "is more than this host's memory" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"autoboot\":false,\"max_physical_memory\":$mem,\"memory_reservation\":$mem}"
+eq "nothing is left of it" "$(vmadm list -H | wc -l)" 2
 
 # Both have 60 MiB in the page cache; the node's cgroup is asked for 80 MiB: who has reserved keeps its own.
 for u in "$z" "$y"; do zlogin "$u" 'dd if=/dev/urandom of=/var/tmp/f bs=1M count=60 conv=fsync' >/dev/null 2>&1; done
