@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "state/state.h"
 #include "zone/burst.h"
+#include "zone/ioburst.h"
 #include "zone/limits.h"
 #include "zone/self.h"
 #include "zone/zone.h"
@@ -47,6 +48,22 @@ struct round {
 	bool nameless;
 };
 
+static void ioburst(const struct ctx *c, const char *uuid, struct stat_ioburst *out)
+{
+	struct ioburst b;
+
+	*out = (struct stat_ioburst){.limit_s = 0};
+	if (ioburst_read(c->node.run, uuid, &b) < 0)
+		return;
+	out->limit_s = b.conf.limit_ns / 1000000000;
+	for (unsigned k = 0; k < IOBURST_N; k++) {
+		out->base[k] = b.conf.base[k];
+		out->max[k] = b.conf.max[k];
+		out->now[k] = ioburst_ceiling(&b, k);
+		out->spent_s[k] = b.spent_ns[k] / 1000000000;
+	}
+}
+
 static int each_zone(const char *uuid, const struct zone_run *run, void *arg)
 {
 	struct round *r = arg;
@@ -61,6 +78,8 @@ static int each_zone(const char *uuid, const struct zone_run *run, void *arg)
 	if (r->s->groups & STAT_BURST && burst_read(r->c->node.run, uuid, &b) == 0)
 		z->burst = (struct stat_burst){true, b.conf.cap, b.conf.baseline, burst_effective(&b), b.conf.limit_ns, b.spent_ns,
 					       b.above_ns, b.below_ns};
+	if (r->s->groups & STAT_BURST)
+		ioburst(r->c, uuid, &z->ioburst);
 	z->boot_ns = run->boot_ns;
 	r->nameless |= !z->name;
 	return 0;

@@ -127,6 +127,16 @@ int cg_set_cpus(const struct cg_host *h, const char *uuid, const char *want, str
 enum { CG_IO_READ_BPS, CG_IO_WRITE_BPS, CG_IO_READ_IOPS, CG_IO_WRITE_IOPS, CG_IO_CEILINGS };
 struct cg_io { uint64_t ceiling[CG_IO_CEILINGS], weight; bool weight_given; };
 int cg_set_io(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e);
+/* Where they are put, for the two below: -ENOTSUP without the controller. The cgroup may not be there. */
+int cg_io_dir(const struct cg_host *h, const char *uuid, char *out, size_t size, bool *v2, struct err *e);
+/* One of the ceilings; one that is so already is not written. */
+int cg_io_ceiling(const char *dir, bool v2, unsigned k, uint64_t v, const dev_t *dev, size_t n, struct err *e);
+/* As the kernel holds them, of these devices together; 0 = none. -errno, no message. */
+int cg_io_held(const char *dir, bool v2, const dev_t *dev, size_t n, uint64_t out[CG_IO_CEILINGS]);
+/* What the zone has used of each since its boot; -errno, no message. v1: what the ceilings bind, writeback is not in it. */
+int cg_io_used(const char *dir, bool v2, const dev_t *dev, size_t n, uint64_t out[CG_IO_CEILINGS]);
+/* The pure part: read and written of these devices in such a file. */
+void cg_text_io_of(const char *text, bool v2, bool ops, const dev_t *dev, size_t n, uint64_t out[2]);
 /*
  * What the kernel holds. Limits: UINT64_MAX = none (cpu_cap: 0 = none). swap_limit bounds memory and swap together and
  * is UINT64_MAX where swap is not accounted. A zone without cgroups is -ENOENT.

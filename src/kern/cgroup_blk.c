@@ -41,29 +41,6 @@ static uint64_t part(uint64_t v, size_t ndevs)
 	return !v ? 0 : v / ndevs ? v / ndevs : 1;
 }
 
-static int ceilings_v1(const struct cg_host *h, const char *own, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
-{
-	char p[CGI_PATH], t[64], text[4096], got[64];
-
-	for (size_t i = 0; i < n * CG_IO_CEILINGS; i++) {
-		size_t k = i % CG_IO_CEILINGS;
-		uint64_t want = part(io->ceiling[k], n), v = 0;
-		dev_t d = dev[i / CG_IO_CEILINGS];
-		int r;
-
-		cgi_path(h, CG_BLKIO, own, ceiling[k].v1, p);
-		snprintf(t, sizeof t, "%u:%u %llu", major(d), minor(d), (unsigned long long)want);
-		r = cgi_write_read(p, t, text, sizeof text);
-		if (r < 0)
-			return err_sys(e, r, "%s: write %s to %s", ceiling[k].prop, t, p);
-		line_of(text, d, got, sizeof got);
-		if ((*got && str_to_u64(got, &v) < 0) || v != want)
-			return err_set(e, EINVAL, "%s: the kernel took \"%s\" instead of %llu in %s", ceiling[k].prop, got,
-				       (unsigned long long)want, p);
-	}
-	return 0;
-}
-
 /* "rbps=1 wbps=max …": the value, 0 = max. */
 static uint64_t value_of(const char *line, const char *key)
 {
@@ -75,27 +52,97 @@ static uint64_t value_of(const char *line, const char *key)
 	return at ? strtoull(at + strlen(word), NULL, 10) : 0;
 }
 
-static int ceilings_v2(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
+static uint64_t held(const char *text, bool v2, unsigned k, dev_t dev)
 {
-	char p[CGI_PATH], t[256], text[4096], got[256];
+	char line[256];
 
-	cgi_path(h, -1, uuid, "io.max", p);
-	for (size_t i = 0; i < n; i++) {
-		int len = snprintf(t, sizeof t, "%u:%u", major(dev[i]), minor(dev[i])), r;
+	line_of(text, dev, line, sizeof line);
+	return v2 ? value_of(line, ceiling[k].v2) : strtoull(line, NULL, 10);
+}
 
-		for (size_t k = 0; k < CG_IO_CEILINGS; k++) {
-			uint64_t v = part(io->ceiling[k], n);
+int cg_io_ceiling(const char *dir, bool v2, unsigned k, uint64_t v, const dev_t *dev, size_t n, struct err *e)
+{
+	char p[CGI_PATH], t[96], text[4096];
+	int r;
 
-			len += v ? snprintf(t + len, sizeof t - (size_t)len, " %s=%llu", ceiling[k].v2, (unsigned long long)v)
-				 : snprintf(t + len, sizeof t - (size_t)len, " %s=max", ceiling[k].v2);
-		}
+	snprintf(p, sizeof p, "%.400s/%s", dir, v2 ? "io.max" : ceiling[k].v1);
+	r = cgi_read(p, text, sizeof text);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		uint64_t want = part(v, n);
+
+		/* a write, whatever it says, begins a new slice of time, with all of it to use */
+		if (held(text, v2, k, dev[i]) == want)
+			continue;
+		if (v2 && !want)
+			snprintf(t, sizeof t, "%u:%u %s=max", major(dev[i]), minor(dev[i]), ceiling[k].v2);
+		else
+			snprintf(t, sizeof t, "%u:%u %s%s%llu", major(dev[i]), minor(dev[i]), v2 ? ceiling[k].v2 : "", v2 ? "=" : "",
+				 (unsigned long long)want);
 		r = cgi_write_read(p, t, text, sizeof text);
 		if (r < 0)
-			return err_sys(e, r, "write \"%s\" to %s", t, p);
-		line_of(text, dev[i], got, sizeof got);
-		for (size_t k = 0; k < CG_IO_CEILINGS; k++)
-			if (value_of(got, ceiling[k].v2) != part(io->ceiling[k], n))
-				return err_set(e, EINVAL, "%s: the kernel took \"%s\" in %s", ceiling[k].prop, got, p);
+			return err_sys(e, r, "%s: write %s to %s", ceiling[k].prop, t, p);
+		if (held(text, v2, k, dev[i]) != want)
+			return err_set(e, EINVAL, "%s: the kernel took %llu instead of %llu in %s", ceiling[k].prop,
+				       (unsigned long long)held(text, v2, k, dev[i]), (unsigned long long)want, p);
+	}
+	return r < 0 ? err_sys(e, r, "%s: %s", ceiling[k].prop, p) : 0;
+}
+
+int cg_io_held(const char *dir, bool v2, const dev_t *dev, size_t n, uint64_t out[CG_IO_CEILINGS])
+{
+	char p[CGI_PATH], text[4096];
+
+	for (unsigned k = 0; k < CG_IO_CEILINGS; k++) {
+		int r;
+
+		snprintf(p, sizeof p, "%.400s/%s", dir, v2 ? "io.max" : ceiling[k].v1);
+		r = cgi_read(p, text, sizeof text);
+		if (r < 0)
+			return r;
+		out[k] = 0;
+		for (size_t i = 0; i < n; i++)
+			out[k] += held(text, v2, k, dev[i]);
+	}
+	return 0;
+}
+
+/* "7:0 Read 4096" of v1. */
+static uint64_t worded(const char *text, dev_t dev, const char *word)
+{
+	char head[48];
+	size_t n = (size_t)snprintf(head, sizeof head, "%u:%u %s ", major(dev), minor(dev), word);
+
+	for (const char *l = text; l && *l; l = strchr(l, '\n'), l = l ? l + 1 : NULL)
+		if (!strncmp(l, head, n))
+			return strtoull(l + n, NULL, 10);
+	return 0;
+}
+
+void cg_text_io_of(const char *text, bool v2, bool ops, const dev_t *dev, size_t n, uint64_t out[2])
+{
+	out[0] = out[1] = 0;
+	for (size_t i = 0; i < n; i++) {
+		char line[512];
+
+		line_of(text, dev[i], line, sizeof line);
+		out[0] += v2 ? value_of(line, ops ? "rios" : "rbytes") : worded(text, dev[i], "Read");
+		out[1] += v2 ? value_of(line, ops ? "wios" : "wbytes") : worded(text, dev[i], "Write");
+	}
+}
+
+int cg_io_used(const char *dir, bool v2, const dev_t *dev, size_t n, uint64_t out[CG_IO_CEILINGS])
+{
+	static const char *const files[] = {"blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_serviced_recursive"};
+	char p[CGI_PATH], text[16384];
+
+	for (int ops = 0; ops < 2; ops++) {
+		int r;
+
+		snprintf(p, sizeof p, "%.400s/%s", dir, v2 ? "io.stat" : files[ops]);
+		r = cgi_read(p, text, sizeof text);
+		if (r < 0)
+			return r;
+		cg_text_io_of(text, v2, ops, dev, n, out + 2 * ops);
 	}
 	return 0;
 }
@@ -219,22 +266,34 @@ int cg_can_io(const struct cg_host *h, const struct cg_io *io, const dev_t *dev,
 int cg_set_io(const struct cg_host *h, const char *uuid, const struct cg_io *io, const dev_t *dev, size_t n, struct err *e)
 {
 	bool wants = io->weight_given || first(io) < CG_IO_CEILINGS;
-	char own[64];
+	char own[64], dir[CGI_PATH];
+	const char *group = uuid;
 	int tree, r = cgi_where(h, CG_BLKIO, &tree, e);
 
 	if (r < 0)
 		return wants ? err_add(e, "I/O limits") : 0;
-	if (tree < 0) {
-		r = ceilings_v2(h, uuid, io, dev, n, e);
-		return r < 0 ? r : weight(h, -1, uuid, io, dev, n, e);
+	if (tree >= 0) {
+		if (!wants && !cgi_own_there(h, CG_BLKIO, uuid))
+			return 0;
+		r = cgi_own_make(h, CG_BLKIO, uuid, e);
+		group = cgi_own(uuid, own);
 	}
-	if (!wants && !cgi_own_there(h, CG_BLKIO, uuid))
-		return 0;
-	r = cgi_own_make(h, CG_BLKIO, uuid, e);
-	cgi_own(uuid, own);
+	cgi_path(h, tree, group, NULL, dir);
+	for (unsigned k = 0; r == 0 && k < CG_IO_CEILINGS; k++)
+		r = cg_io_ceiling(dir, tree < 0, k, io->ceiling[k], dev, n, e);
 	if (r == 0)
-		r = ceilings_v1(h, own, io, dev, n, e);
-	if (r == 0)
-		r = weight(h, tree, own, io, dev, n, e);
-	return r < 0 ? r : cgi_own_enter(h, CG_BLKIO, uuid, e);
+		r = weight(h, tree, group, io, dev, n, e);
+	return r < 0 || tree < 0 ? r : cgi_own_enter(h, CG_BLKIO, uuid, e);
+}
+
+int cg_io_dir(const struct cg_host *h, const char *uuid, char *out, size_t size, bool *v2, struct err *e)
+{
+	char own[64], dir[CGI_PATH];
+	int tree, r = cgi_where(h, CG_BLKIO, &tree, e);
+
+	if (r < 0)
+		return err_add(e, "I/O limits");
+	*v2 = tree < 0;
+	cgi_path(h, tree, tree < 0 ? uuid : cgi_own(uuid, own), NULL, dir);
+	return snprintf(out, size, "%s", dir) >= (int)size ? err_set(e, ENAMETOOLONG, "%s", dir) : 0;
 }

@@ -210,6 +210,35 @@ static void cpus(struct check *ck, const json_t *rec)
 		check_note(ck, CHECK_BAD_VALUE, "cpu_burst_time", "cpu_burst_time: there is no cpu_baseline to run above");
 }
 
+/* As cpus(): of an update's payload only what contradicts itself. */
+static void io_bursts(struct check *ck, const json_t *rec)
+{
+	static const char *const ceilings[] = {"io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops"};
+	int64_t time = vm_int(rec, "io_burst_time", 0);
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(ceilings); i++) {
+		int64_t base = vm_int(rec, ceilings[i], 0), max;
+		char name[24];
+
+		snprintf(name, sizeof name, "%s_max", ceilings[i]);
+		max = vm_int(rec, name, 0);
+		any |= max > 0;
+		if (max <= 0 || (ck->mode == M_UPDATE && !base))
+			continue;
+		if (!base)
+			check_note(ck, CHECK_BAD_VALUE, name, "%s: there is no %s to be above", name, ceilings[i]);
+		else if (max <= base)
+			check_note(ck, CHECK_BAD_VALUE, name, "%s: %lld is not more than %s, %lld", name, (long long)max, ceilings[i],
+				   (long long)base);
+		else if (ck->mode != M_UPDATE && time <= 0)
+			check_note(ck, CHECK_BAD_VALUE, name, "%s: there is no io_burst_time", name);
+	}
+	if (ck->mode != M_UPDATE && time > 0 && !any)
+		check_note(ck, CHECK_BAD_VALUE, "io_burst_time", "io_burst_time: there is no io_read_bps_max, io_write_bps_max, io_read_iops_max "
+			   "or io_write_iops_max to use it for");
+}
+
 static void reservation(struct check *ck, const json_t *rec)
 {
 	int64_t mem = vm_int(rec, "max_physical_memory", 0), low = vm_int(rec, "memory_reservation", 0);
@@ -223,6 +252,7 @@ void cross_check(struct check *ck, const json_t *rec)
 {
 	reservation(ck, rec);
 	cpus(ck, rec);
+	io_bursts(ck, rec);
 	if (ck->brand & B_ZONE)
 		privileges(ck, rec);
 	nics(ck, rec, "nics");

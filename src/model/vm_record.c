@@ -109,6 +109,7 @@ static void fill(json_t *rec, unsigned brand)
 {
 	/* 0 takes these away */
 	static const char *const none[] = {"cpu_cap", "cpu_baseline", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops",
+					   "io_read_bps_max", "io_write_bps_max", "io_read_iops_max", "io_write_iops_max", "io_burst_time",
 					   "memory_reservation"};
 	size_t n;
 	const struct prop *p = prop_all(&n);
@@ -252,6 +253,27 @@ static json_t *difference(const json_t *old, const json_t *rec)
 	return out;
 }
 
+/* An update that takes a part away, and does not speak of what was part of that, takes that away too. */
+static void drop_parts(json_t *next, const json_t *given)
+{
+	static const char *const ceilings[][2] = {{"io_read_bps", "io_read_bps_max"}, {"io_write_bps", "io_write_bps_max"},
+						  {"io_read_iops", "io_read_iops_max"}, {"io_write_iops", "io_write_iops_max"}};
+	bool time_gone = json_object_get(given, "io_burst_time") && !vm_int(next, "io_burst_time", 0), left = false, gone = false;
+
+	if (json_object_get(given, "cpu_baseline") && !json_object_get(given, "cpu_burst_time") && !vm_int(next, "cpu_baseline", 0))
+		json_object_del(next, "cpu_burst_time");
+	for (size_t i = 0; i < ARRAY_LEN(ceilings); i++) {
+		const char *base = ceilings[i][0], *max = ceilings[i][1];
+
+		if (!json_object_get(given, max) && (time_gone || (json_object_get(given, base) && !vm_int(next, base, 0))))
+			gone |= json_object_del(next, max) == 0;
+		gone |= json_object_get(given, max) != NULL;
+		left |= vm_int(next, max, 0) > 0;
+	}
+	if (gone && !left && !json_object_get(given, "io_burst_time"))
+		json_object_del(next, "io_burst_time");
+}
+
 int vm_record_update(const json_t *rec, const json_t *payload, const char *now_iso, json_t **out, json_t **changed,
 		     json_t **report, struct err *e)
 {
@@ -280,9 +302,7 @@ int vm_record_update(const json_t *rec, const json_t *payload, const char *now_i
 		else
 			json_object_set(next, key, v);
 	}
-	/* what it was a part of has gone */
-	if (json_object_get(given, "cpu_baseline") && !json_object_get(given, "cpu_burst_time") && !vm_int(next, "cpu_baseline", 0))
-		json_object_del(next, "cpu_burst_time");
+	drop_parts(next, given);
 	verbs_apply(&ck, next, given);
 	drop_unstored(next);
 	derive_memory(next, rec, given, ck.brand);

@@ -57,16 +57,34 @@ static int devices(struct ctx *c, dev_t dev[32], size_t *n, struct err *e)
 	return r;
 }
 
-/* Whether it wants any. */
-static bool io_of(const json_t *rec, struct cg_io *io)
+static const char *const names[CG_IO_CEILINGS][2] = {{"io_read_bps", "io_read_bps_max"}, {"io_write_bps", "io_write_bps_max"},
+						     {"io_read_iops", "io_read_iops_max"}, {"io_write_iops", "io_write_iops_max"}};
+
+/* 0 = that ceiling is none that bursts. */
+static uint64_t max_of(const json_t *rec, size_t k)
 {
-	static const char *const names[CG_IO_CEILINGS] = {"io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops"};
+	return vm_int(rec, names[k][0], 0) && vm_int(rec, "io_burst_time", 0) ? (uint64_t)vm_int(rec, names[k][1], 0) : 0;
+}
+
+bool io_bursts(const json_t *rec)
+{
+	for (size_t k = 0; k < CG_IO_CEILINGS; k++)
+		if (max_of(rec, k))
+			return true;
+	return false;
+}
+
+/* Whether it wants any. full: of a ceiling that bursts what it has in a burst. */
+static bool io_of(const json_t *rec, bool full, struct cg_io *io)
+{
 	int64_t weight = vm_int(rec, "zfs_io_priority", 100);
 	bool wants = weight != 100;
 
 	*io = (struct cg_io){.weight = wants ? (uint64_t)weight : 0, .weight_given = wants};
 	for (size_t k = 0; k < CG_IO_CEILINGS; k++) {
-		io->ceiling[k] = (uint64_t)vm_int(rec, names[k], 0);
+		io->ceiling[k] = (uint64_t)vm_int(rec, names[k][0], 0);
+		if (full && max_of(rec, k))
+			io->ceiling[k] = max_of(rec, k);
 		wants |= io->ceiling[k] != 0;
 	}
 	return wants;
@@ -79,16 +97,16 @@ int io_check(struct ctx *c, const struct cg_host *h, const json_t *rec, struct e
 	size_t n;
 	int r;
 
-	if (!io_of(rec, &io))
+	if (!io_of(rec, false, &io))
 		return 0;
 	r = devices(c, dev, &n, e);
 	return r < 0 ? r : cg_can_io(h, &io, dev, n, e);
 }
 
-int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e)
+static int apply(struct vm *v, const json_t *rec, bool full, bool fresh, struct err *e)
 {
 	struct cg_io io;
-	bool wants = io_of(rec, &io);
+	bool wants = io_of(rec, full, &io);
 	dev_t dev[32];
 	size_t n;
 	int r;
@@ -99,7 +117,61 @@ int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e)
 	if (r == 0)
 		r = cg_set_io(&v->cg, v->uuid, &io, dev, n, e);
 	if (r == 0 && (io.ceiling[1] || io.ceiling[3]) && v->cg.v1[CG_BLKIO][0])
-		ctx_log(v->c, LOG_WARN, "io_write_%s binds what the zone writes itself (direct I/O, O_SYNC, fsync) and not what the "
-			"kernel writes back later: this host's blkio controller is on cgroup v1", io.ceiling[1] ? "bps" : "iops");
+		ctx_log(v->c, LOG_WARN, "io_write_%s binds%s what the zone writes itself (direct I/O, O_SYNC, fsync) and not what the "
+			"kernel writes back later: this host's blkio controller is on cgroup v1", io.ceiling[1] ? "bps" : "iops",
+			max_of(rec, 1) || max_of(rec, 3) ? ", and its burst counts," : "");
 	return r;
+}
+
+int io_apply(struct vm *v, const json_t *rec, bool fresh, struct err *e)
+{
+	return apply(v, rec, true, fresh, e);
+}
+
+int io_clamp(struct vm *v, const json_t *rec, struct err *e)
+{
+	return apply(v, rec, false, false, e);
+}
+
+int io_settings(const struct vm *v, const json_t *rec, struct buf *out, struct err *e)
+{
+	struct cg_io io;
+	char dir[512];
+	dev_t dev[32];
+	size_t n;
+	bool v2;
+	int r;
+
+	if (!io_bursts(rec))
+		return 0;
+	io_of(rec, false, &io);
+	r = devices(v->c, dev, &n, e);
+	if (r == 0)
+		r = cg_io_dir(&v->cg, v->uuid, dir, sizeof dir, &v2, e);
+	if (r < 0)
+		return r;
+	buf_printf(out, "io_burst_time %lld\nio_v2 %d\nio_dir %s\nio_base", (long long)vm_int(rec, "io_burst_time", 0), v2, dir);
+	for (size_t k = 0; k < CG_IO_CEILINGS; k++)
+		buf_printf(out, " %llu", (unsigned long long)io.ceiling[k]);
+	buf_puts(out, "\nio_max");
+	for (size_t k = 0; k < CG_IO_CEILINGS; k++)
+		buf_printf(out, " %llu", (unsigned long long)max_of(rec, k));
+	buf_puts(out, "\nio_devs");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, " %u:%u", major(dev[i]), minor(dev[i]));
+	buf_puts(out, "\n");
+	return 0;
+}
+
+int io_now(struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t limit[CG_IO_CEILINGS], uint64_t used[CG_IO_CEILINGS])
+{
+	char dir[512];
+	dev_t dev[32];
+	size_t n;
+	bool v2;
+	int r = cg_io_dir(h, uuid, dir, sizeof dir, &v2, NULL);
+
+	if (r == 0)
+		r = devices(c, dev, &n, NULL);
+	return r < 0 ? r : cg_io_held(dir, v2, dev, n, limit) < 0 ? -ENOENT : cg_io_used(dir, v2, dev, n, used);
 }

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "kern/cgroup.h"
 #include "model/vm.h"
+#include "node/io.h"
 #include "node/settings.h"
 #include "zone/settings.h"
 
@@ -24,32 +25,46 @@ static void bursting(const struct vm *v, const json_t *rec, struct buf *out)
 		   v->cg.root, v->uuid);
 }
 
-char *settings_of(const struct vm *v, const json_t *rec)
+static int lines(const struct vm *v, const json_t *cpu, const json_t *io, char **out, struct err *e)
 {
-	_buf_ struct buf out = BUF_INIT;
-
-	bursting(v, rec, &out);
-	return out.len ? xstrdup(buf_str(&out)) : NULL;
-}
-
-int settings_live(struct vm *v, const json_t *rec, struct err *e)
-{
-	_free_ char *path = xprintf("%s/%s/" SETTINGS_FILE, v->c->node.run, v->uuid);
-	_free_ char *text = settings_of(v, rec);
-	uint64_t base = (uint64_t)vm_int(rec, "cpu_baseline", 0);
-	struct err te = ERR_INIT;
+	_buf_ struct buf b = BUF_INIT;
 	int r;
 
-	if (!text && access(path, F_OK) < 0)
-		return 0;
+	bursting(v, cpu, &b);
+	r = io_settings(v, io, &b, e);
+	if (r == 0)
+		*out = b.len ? xstrdup(buf_str(&b)) : NULL;
+	return r;
+}
+
+int settings_of(const struct vm *v, const json_t *rec, char **out, struct err *e)
+{
+	return lines(v, rec, rec, out, e);
+}
+
+/* Nobody watches it now: the next worker goes on where the last one was; until then it has what it always has. */
+static int unwatched(struct vm *v, const json_t *cpu, const json_t *io, struct err *e)
+{
+	uint64_t base = (uint64_t)vm_int(cpu, "cpu_baseline", 0);
+	int r = base ? cg_set_cpu_cap(&v->cg, v->uuid, base, e) : 0;
+
+	return r == 0 && io_bursts(io) ? io_clamp(v, io, e) : r;
+}
+
+int settings_live(struct vm *v, const json_t *cpu, const json_t *io, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/" SETTINGS_FILE, v->c->node.run, v->uuid);
+	_free_ char *text = NULL;
+	struct err te = ERR_INIT;
+	int r = lines(v, cpu, io, &text, e);
+
+	if (r < 0 || (!text && access(path, F_OK) < 0))
+		return r;
 	r = settings_put(v->c, v->uuid, text ?: "", e);
 	if (r == 0)
 		r = settings_tell(v->c, v->uuid, &te);
-	/* nobody watches it now: the next worker goes on where the last one was; until then it has what it always has */
-	if (r == -ESRCH && base)
-		return cg_set_cpu_cap(&v->cg, v->uuid, base, e);
 	if (r == -ESRCH)
-		return 0;
+		return unwatched(v, cpu, io, e);
 	if (r < 0 && e && te.code)
 		*e = te;
 	return r;

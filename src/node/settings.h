@@ -4,9 +4,12 @@
 
 #include "node/vm.h"
 
-/* The lines of a record for the worker; NULL = none. free(). The cgroups are found (vm_need_cg). */
-char *settings_of(const struct vm *v, const json_t *rec);
-/* Puts them beside the running zone, and the worker takes them, or it failed. */
-int settings_live(struct vm *v, const json_t *rec, struct err *e);
+/* The lines of a record for the worker; *out NULL = none. free(). The cgroups are found (vm_need_cg). */
+int settings_of(const struct vm *v, const json_t *rec, char **out, struct err *e);
+/*
+ * Puts them beside the running zone, and the worker takes them, or it failed. What is about processors is from one record,
+ * what is about I/O from another: an update changes one after the other.
+ */
+int settings_live(struct vm *v, const json_t *cpu, const json_t *io, struct err *e);
 
 #endif

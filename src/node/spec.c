@@ -268,7 +268,9 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		spec_env(z, &n, "NOTIFY_SOCKET", "/.zonecontrol/notify");
 	}
 	cgroups(v, z);
-	z->settings = settings_of(v, v->rec);
+	r = settings_of(v, v->rec, &z->settings, e);
+	if (r < 0)
+		return r;
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
 	return 0;
 }

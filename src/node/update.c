@@ -39,37 +39,40 @@ static bool touched(const struct update *u, const char *const *names)
 	return false;
 }
 
-static int apply_limits(struct vm *v, const json_t *rec, struct err *e)
+/* What the worker watches it lets go of before the kernel's limit is written, and takes hold of after: it may be clamped. */
+static int apply_limits(struct update *u, const json_t *rec, struct err *e)
 {
-	int r = 0;
+	bool watched = vm_int(rec, "cpu_baseline", 0) != 0;
+	int r = watched ? 0 : settings_live(u->v, rec, u->old, e); /* the I/O limits come after these, and are undone before */
 
-	/* the worker lets go of the cap before it is written, and takes hold of it after: it may be clamped */
-	if (!vm_int(rec, "cpu_baseline", 0))
-		r = settings_live(v, rec, e);
 	if (r == 0)
-		r = limits_apply(v->c, &v->cg, rec, e);
-	if (r == 0 && vm_int(rec, "cpu_baseline", 0))
-		r = settings_live(v, rec, e);
-	return r;
+		r = limits_apply(u->v->c, &u->v->cg, rec, e);
+	return r == 0 && watched ? settings_live(u->v, rec, u->old, e) : r;
 }
 
-static int apply_io(struct vm *v, const json_t *rec, struct err *e)
+static int apply_io(struct update *u, const json_t *rec, struct err *e)
 {
-	return io_apply(v, rec, false, e);
+	bool watched = io_bursts(rec);
+	int r = watched ? 0 : settings_live(u->v, u->rec, rec, e);
+
+	if (r == 0)
+		r = io_apply(u->v, rec, false, e);
+	return r == 0 && watched ? settings_live(u->v, u->rec, rec, e) : r;
 }
 
-static int apply_cpus(struct vm *v, const json_t *rec, struct err *e)
+static int apply_cpus(struct update *u, const json_t *rec, struct err *e)
 {
-	return cg_set_cpus(&v->cg, v->uuid, vm_str(rec, "dedicated_cpus"), e);
+	return cg_set_cpus(&u->v->cg, u->v->uuid, vm_str(rec, "dedicated_cpus"), e);
 }
 
 /* Limits that the cgroups of a running zone hold: the undo is the old record's. */
 static const struct held {
-	int (*apply)(struct vm *v, const json_t *rec, struct err *e);
+	int (*apply)(struct update *u, const json_t *rec, struct err *e);
 	const char *const names[12];
 } limits = {apply_limits, {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap", "max_lwps",
 			   "memory_reservation"}},
-  io = {apply_io, {"zfs_io_priority", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops"}},
+  io = {apply_io, {"zfs_io_priority", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", "io_read_bps_max",
+		   "io_write_bps_max", "io_read_iops_max", "io_write_iops_max", "io_burst_time"}},
   cpus = {apply_cpus, {"dedicated_cpus"}};
 
 static int hold(struct update *u, const struct held *h, const json_t *rec, struct err *e)
@@ -79,7 +82,7 @@ static int hold(struct update *u, const struct held *h, const json_t *rec, struc
 	if (!u->v->run.running || !touched(u, h->names))
 		return 0;
 	r = vm_need_cg(u->v, e);
-	return r < 0 ? r : h->apply(u->v, rec, e);
+	return r < 0 ? r : h->apply(u, rec, e);
 }
 
 #define HELD(what)                                                         \

@@ -18,14 +18,14 @@
 enum how {
 	VALUE,    /* a cg_value times mul, divided by div */
 	PSI,      /* a cg_value that is an average */
-	ZONENAME, CPU_CAP, CPU_USAGE, CPU_EFFECTIVE, BASELINE, BURST_LIMIT, BURSTING, NWAIT, ABOVE, BELOW, BOOTED, INIT, /* of a zone */
+	ZONENAME, CPU_CAP, CPU_USAGE, CPU_EFFECTIVE, BASELINE, BURST_LIMIT, BURSTING, NWAIT, ABOVE, BELOW, IO_LIMIT, IO_BASE, IO_SPENT, IO_NOW, IO_MAX, BOOTED, INIT, /* of a zone */
 	BOOT_TIME, CPUS, LWPS, LOAD, PHYSMEM, FREEMEM, AVAIL, SWAPTOTAL, SWAPFREE, /* of the host */
 };
 
 struct stat {
 	const char *name;
 	enum how how;
-	unsigned value; /* cg_value; of LOAD: which */
+	unsigned value; /* cg_value; of LOAD and IO_x: which */
 	uint64_t mul, div;
 	unsigned needs;
 };
@@ -48,6 +48,14 @@ static const struct stat cpucaps[] = {
 	{"nwait", NWAIT, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
 	{"usage", CPU_USAGE, 0, 1, 1, CGS_CPU},
 	{"value", CPU_CAP, 0, 1, 1, CGS_CPU | STAT_BURST},
+	{"zonename", ZONENAME, 0, 1, 1, 0},
+};
+/* Of the zone's bursts; k as in zone/ioburst.h. */
+#define B(name, k)                                                                                                                 \
+	{name "_baseline", IO_BASE, k, 1, 1, STAT_BURST}, {name "_bursting_sec", IO_SPENT, k, 1, 1, STAT_BURST},            \
+	{name "_effective", IO_NOW, k, 1, 1, STAT_BURST}, {name "_value", IO_MAX, k, 1, 1, STAT_BURST}
+static const struct stat iobursts[] = {
+	{"burst_limit_sec", IO_LIMIT, 0, 1, 1, STAT_BURST}, B("read_bps", 0), B("read_iops", 2), B("write_bps", 1), B("write_iops", 3),
 	{"zonename", ZONENAME, 0, 1, 1, 0},
 };
 static const struct stat lwps[] = {V("usage", CGV_LWPS, CGS_LWPS), V("value", CGV_LWPS_CAP, CGS_LWPS), {"zonename", ZONENAME, 0, 1, 1, 0}};
@@ -95,6 +103,7 @@ static const struct group {
 } groups[] = {
 #define S(a) a, ARRAY_LEN(a)
 	{"caps", "cpucaps_zone_", "zone_caps", true, S(cpucaps)},
+	{"caps", "ioburst_zone_", "zone_caps", true, S(iobursts)},
 	{"caps", "lwps_zone_", "zone_caps", true, S(lwps)},
 	{"caps", "physicalmem_zone_", "zone_caps", true, S(physmem)},
 	{"caps", "swapresv_zone_", "zone_caps", true, S(swapresv)},
@@ -158,6 +167,11 @@ static uint64_t waiting(const struct stat_sample *s, const struct stat_zone *z)
 	return us >= CGV_NONE || !all ? CGV_UNKNOWN : (us + all / 2) / all;
 }
 
+static uint64_t iob(const struct stat_zone *z, const struct stat *k, const uint64_t v[4])
+{
+	return z->ioburst.max[k->value] ? v[k->value] : CGV_UNKNOWN;
+}
+
 /* false: not counted here. */
 static bool value_of(const struct stat_sample *s, const struct stat_zone *z, const struct stat *k, struct kstat_item *it)
 {
@@ -180,6 +194,11 @@ static bool value_of(const struct stat_sample *s, const struct stat_zone *z, con
 	case BASELINE: v = z->burst.on ? z->burst.baseline : CGV_UNKNOWN; break;
 	case BURST_LIMIT: v = z->burst.on ? z->burst.limit_ns / 1000000000 : CGV_UNKNOWN; break;
 	case BURSTING: v = z->burst.on ? z->burst.spent_ns / 1000000000 : CGV_UNKNOWN; break;
+	case IO_LIMIT: v = z->ioburst.limit_s; break;
+	case IO_BASE: v = iob(z, k, z->ioburst.base); break;
+	case IO_SPENT: v = iob(z, k, z->ioburst.spent_s); break;
+	case IO_NOW: v = iob(z, k, z->ioburst.now); break;
+	case IO_MAX: v = iob(z, k, z->ioburst.max); break;
 	case NWAIT: v = waiting(s, z); break;
 	case CPU_EFFECTIVE: v = z->now[CGV_CPU_QUOTA] == CGV_NONE ? CGV_NONE : percent(z->now[CGV_CPU_QUOTA], z->now[CGV_CPU_PERIOD]); break;
 	case CPU_USAGE: v = percent(stat_grown(s, z, CGV_CPU), (s->now_ns - s->before_ns) / 1000); break;
@@ -239,6 +258,8 @@ static int statistics(const struct walk *w, const struct group *g, const struct 
 
 	/* a zone without cap and baseline has no caps:*:cpucaps_zone_*, as on illumos */
 	if (g->stats == cpucaps && z->now[CGV_CPU_QUOTA] == CGV_NONE && !z->burst.on)
+		return 0;
+	if (g->stats == iobursts && !z->ioburst.limit_s)
 		return 0;
 	while (r >= 0 && (a < g->n || b < ARRAY_LEN(every))) {
 		bool own = b == ARRAY_LEN(every) || (a < g->n && strcmp(g->stats[a].name, every[b]) < 0);

@@ -31,6 +31,10 @@ struct stat_zone {
 		bool on;
 		uint64_t cap, baseline, effective, limit_ns, spent_ns, above_ns, below_ns;
 	} burst;
+	/* Of one with io_burst_time, likewise; a second, seconds. max 0 = that ceiling has no burst. */
+	struct stat_ioburst {
+		uint64_t limit_s, base[4], max[4], now[4], spent_s[4];
+	} ioburst;
 	struct cg_files *files;
 	bool taken;
 };

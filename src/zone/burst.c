@@ -2,13 +2,9 @@
 #include "zone/burst.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/own.h"
+#include "zone/twin.h"
 
 #define SECOND     1000000000ULL
 #define LOOK_NS    (SECOND / 10)
@@ -194,44 +190,20 @@ uint64_t burst_effective(const struct burst *b)
 	return b->state == BURST_CLAMPED ? b->conf.baseline : b->conf.cap;
 }
 
-void burst_put(struct burst_file *f, const struct burst *b)
-{
-	uint64_t turn = __atomic_load_n(&f->turn, __ATOMIC_RELAXED) + 1;
-
-	f->rec[turn & 1] = *b;
-	f->size = sizeof *b;
-	f->magic = BURST_MAGIC;
-	__atomic_store_n(&f->turn, turn, __ATOMIC_RELEASE);
-}
-
-int burst_get(const struct burst_file *f, uint64_t n, struct burst *out)
-{
-	if (n < sizeof *f || f->magic != BURST_MAGIC || f->size != sizeof *out || f->rec[f->turn & 1].state > BURST_CLAMPED)
-		return -EINVAL;
-	*out = f->rec[f->turn & 1];
-	return 0;
-}
-
 int burst_read(const char *run, const char *uuid, struct burst *out)
 {
-	_free_ char *path = xprintf("%s/%s/" BURST_FILE, run, uuid);
-	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct burst_file f;
-	uint64_t now;
-	ssize_t n;
-	int r;
+	struct burst b;
+	int r = twin_read(run, uuid, BURST_FILE, BURST_MAGIC, &b, sizeof b);
+	uint64_t now = clock_mono_ns();
 
-	if (fd < 0)
-		return -errno;
-	n = pread(fd, &f, sizeof f, 0);
-	r = n < 0 ? -errno : burst_get(&f, (uint64_t)n, out);
-	/* removed: the file is emptied first */
 	if (r < 0)
-		return n == 0 ? -ENOENT : r;
-	now = clock_mono_ns();
-	if (out->state == BURST_REST && now > out->at_ns) {
-		earn(out, now - out->at_ns);
-		out->at_ns = now;
+		return r;
+	if (b.state > BURST_CLAMPED)
+		return -EINVAL;
+	if (b.state == BURST_REST && now > b.at_ns) {
+		earn(&b, now - b.at_ns);
+		b.at_ns = now;
 	}
+	*out = b;
 	return 0;
 }

@@ -48,19 +48,7 @@ uint64_t burst_due(const struct burst *b);
 /* What the zone may use now, percent; 0 = no cap. */
 uint64_t burst_effective(const struct burst *b);
 
-/*
- * The file: two records, of which `turn` (its lowest bit) is the good one; the other is being written. So it is right
- * whenever the worker dies, and costs nothing to keep: it is mapped.
- */
-#define BURST_MAGIC 0x31545342u
-struct burst_file {
-	uint32_t magic, size; /* of struct burst */
-	uint64_t turn;
-	struct burst rec[2];
-};
-void burst_put(struct burst_file *f, const struct burst *b);
-/* 0; -EINVAL for what is no such file. n: bytes there are. */
-int burst_get(const struct burst_file *f, uint64_t n, struct burst *out);
+#define BURST_MAGIC 0x31545342u /* of the file, zone/twin.h */
 /* Of the file at <run>/<uuid>/burst, with what it has earned since by resting. -ENOENT: the zone has no baseline. */
 int burst_read(const char *run, const char *uuid, struct burst *out);
 

@@ -85,14 +85,18 @@ int settings_tell(const struct ctx *c, const char *uuid, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/" CONSOLE_SOCK, c->node.run, uuid);
 	uint64_t by = clock_mono_ns() + TELL_NS;
+	bool full = false;
 	int r = 0, got;
 
 	/* One that lives hangs up when it has no room for another client, or when a client before us has gone just now. */
-	while ((got = ask(path, by, &r, e)) == -EAGAIN && has_worker(c, uuid) && clock_mono_ns() < by)
+	while ((got = ask(path, by, &r, e)) == -EAGAIN && has_worker(c, uuid) && clock_mono_ns() < by) {
+		full = true;
 		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	}
 	if (got == -EAGAIN && !has_worker(c, uuid))
 		return err_set(e, ESRCH, "the zone's worker has ended");
-	if (got == -EAGAIN)
+	/* of the last call there may have been no time left to see it hang up */
+	if (got == -EAGAIN || (got == 0 && full))
 		return err_set(e, EBUSY, "the zone's worker has no room for another client: close some of its consoles");
 	if (got < 0)
 		return got;

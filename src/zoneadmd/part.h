@@ -40,7 +40,7 @@ struct part {
 	void (*end)(void);
 };
 
-extern const struct part part_console, part_events, part_usage, part_burst, part_view;
+extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view;
 
 /* worker.c: reads the settings again and tells all parts; the first error of one. */
 int worker_settings(void);

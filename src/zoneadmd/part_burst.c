@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,10 +16,12 @@
 #include "base/own.h"
 #include "zone/burst.h"
 #include "zone/settings.h"
+#include "zone/twin.h"
+#include "zoneadmd/event.h"
 #include "zoneadmd/part.h"
 #include "zoneadmd/zoneadmd.h"
 
-static struct burst_file *file; /* NULL = the zone has no baseline */
+static struct twin *file; /* NULL = the zone has no baseline */
 static struct burst now_b;
 static int use_fd = -1, stat_fd = -1, quota_fd = -1;
 static bool v2, unwritten; /* unwritten: the cap of now could not be written */
@@ -122,38 +123,16 @@ static int open_all(const char *text)
 	return r;
 }
 
-/* The file of a worker before this one, or a new one. It is written, not extended: no page of it can be missing later. */
-static int map(bool *fresh)
-{
-	static const struct burst_file none;
-	_fd_ int fd = openat(FD_RUN, BURST_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct burst_file have;
-	void *p;
-
-	if (fd < 0)
-		return -errno;
-	*fresh = pread(fd, &have, sizeof have, 0) != sizeof have || burst_get(&have, sizeof have, &now_b) < 0;
-	if (*fresh && pwrite(fd, &none, sizeof none, 0) != sizeof none)
-		return -ENOSPC;
-	p = mmap(NULL, sizeof *file, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED) {
-		int r = -errno;
-
-		if (*fresh)
-			unlinkat(FD_RUN, BURST_FILE, 0);
-		return r;
-	}
-	file = p;
-	return 0;
-}
-
 /* What is in the file stays there: who goes on from it is a worker to come, or this one. */
 static void stop(void)
 {
-	if (file)
-		munmap(file, sizeof *file);
-	file = NULL;
+	twin_unmap(&file);
 	close_all();
+}
+
+static void keep(void)
+{
+	twin_put(file, BURST_MAGIC, &now_b, sizeof now_b);
 }
 
 static int settings(const char *text)
@@ -163,8 +142,7 @@ static int settings(const char *text)
 		.limit_ns = settings_u64(text, "cpu_burst_time", 0) * 1000000000, .cpus = settings_u64(text, "cpus", 1),
 	};
 	uint64_t used = 0, throttled = 0, now = clock_mono_ns();
-	bool fresh = false;
-	int r;
+	int fresh = 0, r;
 
 	/* taken away: the command writes the whole cap when we have let go */
 	if (!c.baseline) {
@@ -176,8 +154,12 @@ static int settings(const char *text)
 	r = open_all(text);
 	if (r == 0)
 		r = sample(&used, &throttled);
-	if (r == 0 && !file)
-		r = map(&fresh);
+	if (r == 0 && !file) {
+		fresh = twin_map(FD_RUN, BURST_FILE, BURST_MAGIC, &now_b, sizeof now_b, &file);
+		/* of no state that there is: not one of ours */
+		fresh |= fresh == 0 && now_b.state > BURST_CLAMPED;
+		r = fresh < 0 ? fresh : 0;
+	}
 	again = r < 0 ? now + AGAIN_NS : 0;
 	if (r < 0) {
 		stop();
@@ -188,7 +170,7 @@ static int settings(const char *text)
 	else
 		burst_sample(&now_b, now, used, throttled);
 	burst_conf(&now_b, &c);
-	burst_put(file, &now_b);
+	keep();
 	return clamp();
 }
 
@@ -213,7 +195,8 @@ static uint64_t due(void)
 
 static void ready(const struct pollfd *p, int n, uint64_t now)
 {
-	uint64_t used, throttled, before = burst_effective(&now_b);
+	uint64_t used, throttled, before = now_b.state;
+	char detail[EVENT_DETAIL];
 
 	if (!file) {
 		settings_again(now);
@@ -225,10 +208,15 @@ static void ready(const struct pollfd *p, int n, uint64_t now)
 		return;
 	}
 	burst_sample(&now_b, now, used, throttled);
-	burst_put(file, &now_b);
+	keep();
 	/* A command that changes its limits writes the whole cap; should it be killed before it tells us, that must not last. */
-	if (before != burst_effective(&now_b) || now_b.state == BURST_CLAMPED || unwritten)
+	if (before == BURST_CLAMPED || now_b.state == BURST_CLAMPED || unwritten)
 		(void)clamp();
+	if (before == BURST_CLAMPED || now_b.state != BURST_CLAMPED)
+		return;
+	snprintf(detail, sizeof detail, "{\"limit\":\"cpu_burst_time\",\"seconds\":%llu,\"now\":%llu}",
+		 (unsigned long long)(now_b.conf.limit_ns / 1000000000), (unsigned long long)now_b.conf.baseline);
+	event_report("burst-spent", detail);
 }
 
 const struct part part_burst = {.name = "burst", .due = due, .ready = ready, .settings = settings};

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -518,9 +519,33 @@ static void known(void **s)
 	assert_int_equal(dir_remove(AT_FDCWD, c.node.run, &e), 0);
 }
 
+/* Counters of a zone's I/O on the pool's devices, in both forms. */
+static void io_of_devices(void **s)
+{
+	static const char v2[] = "8:16 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n"
+				 "7:1 rbytes=1000 wbytes=2000 rios=100 wios=200 dbytes=9 dios=9\n7:10 rbytes=7 wbytes=7 rios=7 wios=7\n";
+	static const char v1[] = "7:1 Read 1000\n7:1 Write 2000\n7:1 Sync 3000\n7:1 Total 3000\n8:16 Read 10\n8:16 Write 20\n"
+				 "7:10 Write 7\nTotal 3037\n";
+	const dev_t dev[] = {makedev(7, 1), makedev(8, 16)};
+	uint64_t u[2];
+
+	cg_text_io_of(v2, true, false, dev, 2, u);
+	assert_true(u[0] == 1010 && u[1] == 2020);
+	cg_text_io_of(v2, true, true, dev, 1, u);
+	assert_true(u[0] == 100 && u[1] == 200);
+	cg_text_io_of(v1, false, false, dev, 2, u);
+	assert_true(u[0] == 1010 && u[1] == 2020);
+	cg_text_io_of(v1, false, false, dev, 1, u);
+	assert_true(u[0] == 1000 && u[1] == 2000);
+	cg_text_io_of("", false, true, dev, 2, u);
+	assert_true(u[0] == 0 && u[1] == 0);
+	cg_text_io_of("7:1 \n8:16", true, false, dev, 2, u);
+	assert_true(u[0] == 0 && u[1] == 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest plain[] = {cmocka_unit_test(parse), cmocka_unit_test(text_zone), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(whose)};
+	const struct CMUnitTest plain[] = {cmocka_unit_test(io_of_devices), cmocka_unit_test(parse), cmocka_unit_test(text_zone), cmocka_unit_test(v2_limits), cmocka_unit_test(known), cmocka_unit_test(whose)};
 	const struct CMUnitTest t[] = {cmocka_unit_test(parse), cmocka_unit_test(v2_limits), cmocka_unit_test(known),
 				       cmocka_unit_test(whose), cmocka_unit_test(bounds), cmocka_unit_test(holds_limits), cmocka_unit_test(kills_at_the_limit), cmocka_unit_test(bounds_pids),
 				       cmocka_unit_test(devices), cmocka_unit_test(freezes), cmocka_unit_test(destroys)};

@@ -220,6 +220,30 @@ static void update_baseline(void **s)
 	refused(r, "{\"cpu_baseline\":0,\"cpu_burst_time\":5}", "bad_values", "cpu_burst_time");
 }
 
+/* So do the bursts of ceilings. */
+static void update_ceilings(void **s)
+{
+	_json_ json_t *r = create("{\"brand\":\"joyent\",\"io_write_bps\":100,\"io_write_bps_max\":500,\"io_read_iops\":10,"
+				  "\"io_read_iops_max\":20,\"io_burst_time\":60}");
+	_json_ json_t *one = update(r, "{\"io_write_bps\":0}", NULL), *both = update(one, "{\"io_read_iops\":null}", NULL),
+		      *time = update(r, "{\"io_burst_time\":0}", NULL), *max = update(one, "{\"io_read_iops_max\":0}", NULL);
+
+	assert_null(json_object_get(one, "io_write_bps_max"));
+	equal(one, "io_burst_time", "60");
+	assert_null(json_object_get(both, "io_read_iops_max"));
+	assert_null(json_object_get(both, "io_burst_time"));
+	assert_null(json_object_get(time, "io_write_bps_max"));
+	assert_null(json_object_get(time, "io_read_iops_max"));
+	equal(time, "io_write_bps", "100");
+	assert_null(json_object_get(max, "io_burst_time"));
+	equal(max, "io_read_iops", "10");
+	refused(r, "{\"io_write_bps\":500}", "bad_values", "io_write_bps_max");
+	refused(r, "{\"io_write_bps_max\":100}", "bad_values", "io_write_bps_max");
+	refused(r, "{\"io_write_iops_max\":100}", "bad_values", "io_write_iops_max");
+	refused(r, "{\"io_burst_time\":0,\"io_write_bps_max\":900}", "bad_values", "io_write_bps_max");
+	refused(one, "{\"io_read_iops\":0,\"io_burst_time\":5}", "bad_values", "io_burst_time");
+}
+
 /* get | edit | update */
 static void update_printed(void **s)
 {
@@ -461,7 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(defaults),	  cmocka_unit_test(coercion),	    cmocka_unit_test(memory_on_create),
-		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_printed),
+		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_ceilings), cmocka_unit_test(update_printed),
 		cmocka_unit_test(verbs_flat),	  cmocka_unit_test(verbs_objects),  cmocka_unit_test(nics),
 		cmocka_unit_test(round_trip),	  cmocka_unit_test(output),	    cmocka_unit_test(fields),
 		cmocka_unit_test(not_yet),	  cmocka_unit_test(secrets),	    cmocka_unit_test(live_changes),

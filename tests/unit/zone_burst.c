@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "zone/burst.h"
+#include "zone/twin.h"
 
 #define S  1000000000ULL
 #define MS 1000000ULL
@@ -206,26 +207,25 @@ static void changed_live(void **s)
 
 static void the_file(void **s)
 {
-	struct burst_file f = {0};
+	struct { struct twin head; struct burst rec[2]; } f = {0};
 	struct burst b = {.spent_ns = 7, .state = BURST_CLAMPED}, got;
 
-	assert_true(burst_get(&f, sizeof f, &got) < 0);
-	burst_put(&f, &b);
-	assert_int_equal(burst_get(&f, sizeof f, &got), 0);
+	assert_true(twin_get(&f.head, sizeof f, BURST_MAGIC, &got, sizeof got) < 0);
+	twin_put(&f.head, BURST_MAGIC, &b, sizeof b);
+	assert_int_equal(twin_get(&f.head, sizeof f, BURST_MAGIC, &got, sizeof got), 0);
 	assert_memory_equal(&b, &got, sizeof b);
-	assert_true(burst_get(&f, sizeof f - 1, &got) < 0);
+	assert_true(twin_get(&f.head, sizeof f - 1, BURST_MAGIC, &got, sizeof got) < 0);
+	assert_true(twin_get(&f.head, sizeof f, BURST_MAGIC + 1, &got, sizeof got) < 0);
 	/* killed while it writes the other */
-	memset(&f.rec[(f.turn + 1) & 1], 0xff, sizeof b);
-	assert_int_equal(burst_get(&f, sizeof f, &got), 0);
+	memset(&f.rec[(f.head.turn + 1) & 1], 0xff, sizeof b);
+	assert_int_equal(twin_get(&f.head, sizeof f, BURST_MAGIC, &got, sizeof got), 0);
 	assert_memory_equal(&b, &got, sizeof b);
 	b.spent_ns = 8;
-	burst_put(&f, &b);
-	burst_get(&f, sizeof f, &got);
+	twin_put(&f.head, BURST_MAGIC, &b, sizeof b);
+	twin_get(&f.head, sizeof f, BURST_MAGIC, &got, sizeof got);
 	assert_int_equal(got.spent_ns, 8);
-	f.rec[f.turn & 1].state = 9;
-	assert_true(burst_get(&f, sizeof f, &got) < 0);
-	f.size++;
-	assert_true(burst_get(&f, sizeof f, &got) < 0);
+	f.head.size++;
+	assert_true(twin_get(&f.head, sizeof f, BURST_MAGIC, &got, sizeof got) < 0);
 }
 
 int main(void)
