@@ -16,7 +16,8 @@ leftovers() { # uuid
 	find /sys/fs/cgroup -maxdepth 5 -name "$1" 2>/dev/null
 	ls -d "$NODE_POOL/$1" "$NODE_RUN/$1" "$NODE_LOG/vms/$1" 2>/dev/null
 	grep -F "$1" /proc/self/mountinfo
-	pgrep -f "zoneadmd.*$1"
+	# one that was made just before sees that its maker has gone, and ends
+	await 3 eval "! pgrep -f 'zoneadmd.*$1'" || pgrep -fa "zoneadmd.*$1"
 	vmadm list -H -o uuid | grep -F "$1"
 	ls "$NODE_RUN/intents" 2>/dev/null | grep -F "$1"
 }

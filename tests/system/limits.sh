@@ -11,25 +11,31 @@ cg=$T_BUILD/tests/system/cgroup_check
 A=aaaaaaaa-0000-4000-8000-00000000000a B=bbbbbbbb-0000-4000-8000-00000000000b C=cccccccc-0000-4000-8000-00000000000c
 value() { awk -v k="$1" '$1 == k {print $2}' <<<"$OUT"; } # name → number, from $OUT
 
-# Numbers within tolerance: near "what" got wanted percent. In an emulated machine (T_SLOW) the time that the host takes away
-# is charged to whoever had the processor: three times the tolerance, of three times the seconds.
+# Numbers within tolerance, in percent. In an emulated machine (T_SLOW) the time that the host takes away is charged to
+# whoever had the processor: three times the tolerance, of three times the seconds, and the best of three.
 slow=${T_SLOW:+3}
-near() {
-	if awk -v a="$2" -v b="$3" -v t="$(($4 * ${slow:-1}))" 'BEGIN {d = a - b; if (d < 0) d = -d; exit !(d <= b * t / 100)}'; then
-		ok "$1 ($2, wanted $3)"
-	else
-		not_ok "$1" "got $2, wanted $3 within $4 %"
-	fi
+within() { awk -v a="$1" -v b="$2" -v t="$(($3 * ${slow:-1}))" 'BEGIN {d = a - b; if (d < 0) d = -d; exit !(d <= b * t / 100)}'; } # got wanted percent
+near() { # what got wanted percent
+	if within "$2" "$3" "$4"; then ok "$1 ($2, wanted $3)"; else not_ok "$1" "got $2, wanted $3 within $4 %"; fi
+}
+ratio() { awk -v a="$(value "$1")" -v b="$(value "$2")" 'BEGIN {print (b ? a / b : 0)}'; }
+hogs() { # what runs; seconds; what has to be near; arguments of cgroup_check
+	local i what=$1 seconds=$(($2 * ${slow:-1})) good=$3
+	for ((i = 1; ; i++)); do
+		run "$cg" hogs "$seconds" "${@:4}"
+		if [ "$RC" != 0 ] || [ $i -ge "${slow:-1}" ] || eval "$good"; then break; fi
+		printf '# once more, it was not near: %s\n' "${OUT//$'\n'/, }"
+	done
+	if [ "$RC" = 0 ]; then ok "$what"; else not_ok "$what" "exit $RC"$'\n'"$OUT"; fi
 }
 
 # ---- CPU: three busy zones on one processor ----
-check "hogs with shares 100, 200 and 400 run" "$cg" hogs $((4 * ${slow:-1})) 0 $A:100:0:1 $B:200:0:1 $C:400:0:3
-a=$(value $A) b=$(value $B) c=$(value $C)
-near "200 shares get twice what 100 get" "$(awk -v a="$a" -v b="$b" 'BEGIN {print b / a}')" 2 10
-near "400 shares get four times that, whatever the number of processes" "$(awk -v a="$a" -v c="$c" 'BEGIN {print c / a}')" 4 10
-check "a hog with a cap of 20 % runs" "$cg" hogs $((3 * ${slow:-1})) 1 $A:100:20:2
+hogs "hogs with shares 100, 200 and 400 run" 4 'within "$(ratio $B $A)" 2 10 && within "$(ratio $C $A)" 4 10' 0 $A:100:0:1 $B:200:0:1 $C:400:0:3
+near "200 shares get twice what 100 get" "$(ratio $B $A)" 2 10
+near "400 shares get four times that, whatever the number of processes" "$(ratio $C $A)" 4 10
+hogs "a hog with a cap of 20 % runs" 3 'within "$(value $A)" 20 8' 1 $A:100:20:2
 near "a cap of 20 % gives 20 %" "$(value $A)" 20 8
-check "caps bind in idle time too, shares do not" "$cg" hogs $((3 * ${slow:-1})) 1 $A:1000:15:1 $B:10:0:1
+hogs "caps bind in idle time too, shares do not" 3 'within "$(value $A)" 15 8' 1 $A:1000:15:1 $B:10:0:1
 near "1000 shares with a cap of 15 %" "$(value $A)" 15 8
 
 # ---- memory ----
