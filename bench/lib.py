@@ -57,6 +57,8 @@ def node(size=os.environ.get("POOL_SIZE", "8G")):
 def build_c(name, *flags):
     """Compiles bench/NAME.c into the build folder; returns the program."""
     out = os.path.join(BUILD, "bench-" + name)
+    if os.path.exists(out) and not have("cc"):  # the test host is given that too
+        return out
     subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, os.path.join(SRC, "bench", name + ".c"), *flags], check=True)
     return out
 

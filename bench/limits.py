@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""How well limits hold, and what they cost: bench/limits.py [ROUNDS] [caps|shares|burst|memory|io|overhead|watching…]
+"""How well limits hold, and what they cost: bench/limits.py [ROUNDS] [caps|shares|burst|memory|io|dedicated|overhead|watching…]
 
 The node's cgroup gets a large weight for the while, so that what else runs on the machine takes little of what a limit
 allows. Deviations are in percent of what was set. CPU time of operations is compared with the host's by turns, minima.
@@ -193,6 +193,42 @@ def io(u):
     update(u, io_write_bps=0)
 
 
+def run_ns(cpu):
+    """What ran on a processor; of a task that runs now, up to when it began."""
+    return next(int(x.split()[7]) for x in read("/proc/schedstat").splitlines() if x.startswith("cpu%d " % cpu))
+
+
+def bound_ns(cpu):
+    """What the kernel's own threads of this processor ran."""
+    ns = 0
+    for d in glob.glob("/proc/[0-9]*"):
+        try:
+            if not read(d, "maps") and "\nCpus_allowed_list:\t%d\n" % cpu in read(d, "status"):
+                ns += int(read(d, "schedstat").split()[0])
+        except OSError:
+            pass
+    return ns
+
+
+def dedicated(u, prog):
+    if not os.path.exists(os.path.join(group(u), "cpuset.cpus.exclusive")) or not os.path.exists("/proc/schedstat") or CPUS < 2:
+        print("  %-58s cannot: two processors, cpuset.cpus.exclusive and /proc/schedstat" % "foreign run time on a dedicated processor")
+        return
+    update(u, dedicated_cpus=1)
+    cpu = int(read(group(u), "cpuset.cpus.effective"))
+    a = run_ns(cpu), used(u) * 1e9, bound_ns(cpu)
+    hogs = [start(u, "/root/limits hog 20")] + [subprocess.Popen([prog, "hog", "20"]) for _ in range(CPUS)]
+    for p in hogs:
+        p.wait()
+    time.sleep(1)
+    b = run_ns(cpu), used(u) * 1e9, bound_ns(cpu)
+    update(u, dedicated_cpus=0)
+    all_ns, zone_ns, own_ns = (y - x for x, y in zip(a, b))
+    FIG["dedicated"] = {"all_ns": all_ns, "zone_ns": zone_ns, "bound_kthreads_ns": own_ns}
+    bar("foreign run time on a dedicated processor, %.1f s busy" % (all_ns / 1e9), abs(all_ns - zone_ns - own_ns) * 100 / all_ns, 0.1)
+    bar("with the kernel's own threads of that processor", abs(all_ns - zone_ns) * 100 / all_ns, 1)
+
+
 def watching():
     """What the workers of idle zones with a baseline use."""
     n = 50
@@ -241,7 +277,8 @@ def main(tmp):
     heavy(zs[0])
     print("load %s" % read("/proc/loadavg").strip())
     for name, part in (("caps", lambda: caps(zs[0])), ("shares", lambda: shares(zs)), ("burst", lambda: burst(zs[0])),
-                       ("memory", lambda: memory(zs[1])), ("io", lambda: io(zs[2])), ("overhead", lambda: overhead(prog)),
+                       ("memory", lambda: memory(zs[1])), ("io", lambda: io(zs[2])), ("dedicated", lambda: dedicated(zs[1], prog)),
+                       ("overhead", lambda: overhead(prog)),
                        ("watching", watching)):
         if not PARTS or name in PARTS:
             part()
