@@ -158,22 +158,30 @@ void usage_uuid(const char *text, uint8_t out[16])
 
 /* ---- files ---- */
 
-/* The record that counts, at *slot; false if there is none. n: slots of the file. */
+/* The record that counts, at *slot; false if there is none. n: slots of the file. Of the last four one is whole, unless none is. */
 static bool newest(int fd, off_t n, struct usage_rec *out, off_t *slot)
 {
 	struct usage_rec r[4];
 	off_t from = n > 4 ? n - 4 : 0;
-	ssize_t got = pread(fd, r, sizeof *r * (size_t)(n - from), from * (off_t)sizeof *r);
-	bool found = false;
+	ssize_t got = pread(fd, r, sizeof *r * (size_t)(n - from), from * (off_t)sizeof *r) / (ssize_t)sizeof *r;
 
-	for (ssize_t i = 0; i < got / (ssize_t)sizeof *r; i++) {
-		if (!usage_valid(&r[i]) || (found && r[i].seq <= out->seq))
-			continue;
-		*out = r[i];
-		*slot = from + i;
-		found = true;
+	/* from the highest number down: the first is valid, as a rule, and the checksums of the others need not be made */
+	for (ssize_t tries = 0; tries < got; tries++) {
+		ssize_t best = -1;
+
+		for (ssize_t i = 0; i < got; i++)
+			if (r[i].magic == MAGIC && (best < 0 || r[i].seq > r[best].seq))
+				best = i;
+		if (best < 0)
+			break;
+		if (usage_valid(&r[best])) {
+			*out = r[best];
+			*slot = from + best;
+			return true;
+		}
+		r[best].magic = 0;
 	}
-	return found;
+	return false;
 }
 
 /* Where the next record of that row goes: over the older of the row's two, or at the end. */
@@ -185,7 +193,7 @@ static off_t place(int fd, off_t n, off_t newest_at, uint64_t first)
 	if (other < 0 || other == newest_at || newest_at < n - 2 ||
 	    pread(fd, &r, sizeof r, other * (off_t)sizeof r) != (ssize_t)sizeof r)
 		return n;
-	return !usage_valid(&r) || r.first == first ? other : n;
+	return r.first == first || !usage_valid(&r) ? other : n;
 }
 
 static int put(int fd, const struct usage_rec *r, off_t slot)
@@ -208,10 +216,10 @@ static void unlock(int fd)
 }
 
 /* The file of that name, locked: also if it was renamed meanwhile. */
-static int open_locked(int dir, const char *name, bool wait, struct stat *st)
+static int open_locked(int dir, const char *name, int create, bool wait, struct stat *st)
 {
 	for (int tries = 0; tries < 10; tries++) {
-		_fd_ int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		_fd_ int fd = openat(dir, name, O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600);
 		struct stat now;
 		int r = fd < 0 ? -errno : lock(fd, wait);
 
@@ -253,7 +261,7 @@ static int kept_locked(struct usage_file *f, int dir, const char *name, bool wai
 	if (f->fd >= 0 && fstat(f->fd, st) == 0 && st->st_nlink == 1 && st->st_size < USAGE_SLOTS * (off_t)sizeof(struct usage_rec))
 		return 0;
 	own_fd(&f->fd);
-	f->fd = open_locked(dir, name, wait, st);
+	f->fd = open_locked(dir, name, f->go_on ? 0 : O_CREAT, wait, st);
 	return f->fd < 0 ? f->fd : 0;
 }
 
@@ -267,11 +275,11 @@ int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t 
 	int rc = kept_locked(f, dir, name, wait, &st), fd = f->fd;
 
 	if (rc < 0)
-		return rc;
+		return rc == -ENOENT && f->go_on ? 0 : rc;
 	n = st.st_size / (off_t)sizeof last;
 	any = newest(fd, n, &last, &slot);
 	/* who sampled before it and came to the lock after it: all that it saw is in there */
-	if (any && last.life[0] == s->life[0] && s->up_ns <= last.up_ns) {
+	if ((any && last.life[0] == s->life[0] && s->up_ns <= last.up_ns) || (f->go_on && !same_life(any ? &last : NULL, s))) {
 		unlock(fd);
 		return 0;
 	}
@@ -298,7 +306,7 @@ int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t 
 
 int usage_add(int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait)
 {
-	struct usage_file f = {.fd = -1};
+	struct usage_file f = USAGE_FILE_INIT;
 	int r = usage_add_to(&f, dir, name, uuid, s, wait);
 
 	own_fd(&f.fd);

@@ -77,11 +77,16 @@ void usage_text_io(const char *t, const struct usage_devs *d, struct usage_sampl
  * Adds a sample to the file `name` of the folder. Negative errno; -EAGAIN: somebody else is at it, and wait is false.
  */
 int usage_add(int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait);
-/* The same for who comes again: the open file, its fd -1 at first. */
+/*
+ * The same for who comes again: the open file, its fd -1 at first. With go_on it neither makes a file nor begins a life: a sample
+ * that does not follow one of the same life is not added, which is 0 too. That is for who has no hold on the zone, and may come when another has it.
+ */
 struct usage_file {
 	int fd;
+	bool go_on;
 	uint64_t pushed_ns; /* when it was sent on to the disk last, by up_ns */
 };
+#define USAGE_FILE_INIT ((struct usage_file){.fd = -1})
 int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait);
 
 /* ---- sampling: descriptors that stay open; -1 = not counted here ---- */

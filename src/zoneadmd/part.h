@@ -47,13 +47,17 @@ int worker_settings(void);
 /* Its text, "" if there is none. Room for SETTINGS_MAX + 1. */
 int worker_settings_read(char *text);
 
-/* spec_scan.c: key and value of each record of the spec, until one returns true. Negative errno without a spec. */
-int spec_scan(bool (*each)(const char *key, const char *value, void *arg), void *arg);
+/* spec_scan.c: key and value of each record of the spec in the zone's run directory, until one returns true. Negative errno without a spec. */
+int spec_scan(int run, bool (*each)(const char *key, const char *value, void *arg), void *arg);
 /*
- * Opens a file of the zone's own cgroup: of the v2 tree (there where its limits on memory and processes are, else above), of
+ * Opens a file of the cgroup of the zone with that run directory: of the v2 tree (there where its limits on memory and processes are, else above), of
  * its uppermost cgroup there (logins of any kind are in it), or of the first v1 hierarchy that has such a file. -ENOENT.
  */
 enum zone_tree { ZONE_V1, ZONE_V2, ZONE_TOP };
-int zone_cgroup_file(enum zone_tree tree, const char *file, int flags);
+int zone_cgroup_file(int run, enum zone_tree tree, const char *file, int flags);
+
+struct usage_src;
+/* part_usage.c: opens what counts for the zone with that run directory, all but devs. fsid: the pool's. Negative errno: it has no cgroup. */
+int usage_src_open(int run, const char *fsid, struct usage_src *out);
 
 #endif

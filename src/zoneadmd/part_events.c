@@ -111,7 +111,7 @@ static bool find_program(const char *key, const char *value, void *arg)
 static void program_find(void)
 {
 	if (!program.path[0] || !program.node[0])
-		spec_scan(find_program, &program);
+		spec_scan(FD_RUN, find_program, &program);
 }
 
 static void exec_command(const struct kind *k) __attribute__((noreturn));
@@ -269,12 +269,12 @@ void events_sample(void)
 /* v1: an eventfd that the kernel writes to when the zone is out of memory. */
 static void arm_oom_v1(struct watch *w)
 {
-	_fd_ int control = zone_cgroup_file(ZONE_V1, "cgroup.event_control", O_WRONLY);
+	_fd_ int control = zone_cgroup_file(FD_RUN, ZONE_V1, "cgroup.event_control", O_WRONLY);
 	char text[32];
 	int n;
 
 	/* the first hierarchy with that file is the one of memory: no other has it with an oom_control beside it */
-	w->file = zone_cgroup_file(ZONE_V1, "memory.oom_control", O_RDONLY);
+	w->file = zone_cgroup_file(FD_RUN, ZONE_V1, "memory.oom_control", O_RDONLY);
 	if (w->file < 0)
 		return;
 	w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -285,12 +285,12 @@ static void arm_oom_v1(struct watch *w)
 
 static void arm(struct watch *w, enum zone_tree tree, const char *file)
 {
-	w->bell = w->file = zone_cgroup_file(tree, file, O_RDONLY);
+	w->bell = w->file = zone_cgroup_file(FD_RUN, tree, file, O_RDONLY);
 }
 
 static int events_start(const struct worker *k)
 {
-	_fd_ int local = zone_cgroup_file(ZONE_V2, "pids.events.local", O_RDONLY);
+	_fd_ int local = zone_cgroup_file(FD_RUN, ZONE_V2, "pids.events.local", O_RDONLY);
 
 	log_dir = k->log_dir;
 	zone_uuid = k->uuid;

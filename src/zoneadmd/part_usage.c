@@ -2,7 +2,8 @@
 /*
  * Accounting: once a minute, and on the stroke of the hour, what the kernel has counted for the zone goes into its file
  * (zone/usage.h). Nothing is kept here: a worker that is killed loses no more than it had not sampled, and its successor
- * samples that. Of all workers of a node the one that holds a lock samples the host too.
+ * samples that. Of all workers of a node one leads, which samples the host too, and where the interval is short all zones:
+ * then the others wake seldom (usage_lead.h).
  *
  * What no kernel gives notice of is looked at on the way: a full quota, a zone that its cpu_cap has held back for long, refused
  * forks (on v1), and the pool's last percents.
@@ -25,28 +26,31 @@
 #include "zone/usage.h"
 #include "zoneadmd/event.h"
 #include "zoneadmd/part.h"
+#include "zoneadmd/usage_lead.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define SECOND     1000000000ULL
 #define FIRST_NS   (2 * SECOND) /* a zone's start is not the time for it */
 #define LOOK_NS    (2 * SECOND) /* the rest is not looked at more often, however often the zone is sampled */
+#define OWN_NS     (10 * SECOND) /* a worker does not wake more often for its own zone's sample: that is for the one that leads */
 #define REMIND_NS  (3600 * SECOND)
 
 static struct {
 	struct usage_src src;
 	struct usage_file file;
-	int dir, host, throttle; /* <state>/usage; the lock of who samples the host; v1's cpu.stat */
-	bool open, host_mine;
+	int dir, throttle; /* <state>/usage; v1's cpu.stat */
+	bool open;
 	char uuid[37], bootid[40], fsid[40], pool[64];
-	uint32_t id_base;
-	uint64_t every, due, looked;
+	uint64_t every, due, looked, hosted; /* hosted: when the host was sampled last */
+	uint64_t all_due; /* the next of all zones, 0 = that is not ours to do */
 	uint64_t start; /* of init, ticks since the host's boot */
 	/* what was found at the last sample */
 	uint64_t throttled_us, throttled_at, held_since, held_us, held_told, patience;
 	uint64_t data;
+	uint32_t range; /* of ids, the number of its quota group */
 	bool full;
 	int level;
-} u = {.src = {-1, -1, -1, -1, 0, {0, {{0}}}}, .file = {.fd = -1}, .dir = -1, .host = -1, .throttle = -1, .every = 60 * SECOND, .patience = 300 * SECOND, .level = -1};
+} u = {.src = {-1, -1, -1, -1, 0, {0, {{0}}}}, .file = {.fd = -1}, .dir = -1, .throttle = -1, .every = 60 * SECOND, .patience = 300 * SECOND, .level = -1};
 
 struct found {
 	char node[64];
@@ -81,7 +85,7 @@ static void fsid_of(const char *pool, char out[40])
 static int node_of(struct ctx *c, struct found *f)
 {
 	*f = (struct found){.id_base = 0};
-	if (spec_scan(look, f) < 0 || !f->node[0])
+	if (spec_scan(FD_RUN, look, f) < 0 || !f->node[0])
 		return -ENOENT;
 	return ctx_init(c, f->node, NULL);
 }
@@ -89,6 +93,10 @@ static int node_of(struct ctx *c, struct found *f)
 static void take_settings(const struct ctx *c)
 {
 	u.every = c->node.usage_s * SECOND;
+	if (u.every >= OWN_NS) {
+		lead_forget();
+		u.all_due = 0;
+	}
 	u.patience = c->node.throttled_s * SECOND;
 }
 
@@ -106,6 +114,20 @@ static int usage_settings(const char *text)
 	return 0;
 }
 
+int usage_src_open(int run, const char *fsid, struct usage_src *out)
+{
+	struct found f = {.id_base = 0};
+
+	if (spec_scan(run, look, &f) < 0 || (out->cpu = zone_cgroup_file(run, ZONE_TOP, "cpu.stat", O_RDONLY)) < 0)
+		return -ENOENT;
+	out->memory = zone_cgroup_file(run, ZONE_TOP, "memory.current", O_RDONLY);
+	if (out->memory < 0)
+		out->memory = zone_cgroup_file(run, ZONE_V1, "memory.usage_in_bytes", O_RDONLY);
+	out->io = zone_cgroup_file(run, ZONE_TOP, "io.stat", O_RDONLY);
+	out->data = usage_data_open(fsid, f.id_base);
+	return 0;
+}
+
 static void open_all(void)
 {
 	struct found f;
@@ -118,22 +140,17 @@ static void open_all(void)
 		return;
 	memcpy(u.bootid, c.bootid, sizeof u.bootid);
 	memcpy(u.pool, c.node.pool, sizeof u.pool);
-	u.id_base = f.id_base;
+	u.range = f.id_base >> 16;
 	take_settings(&c);
 	snprintf(path, sizeof path, "%s/usage", c.node.state);
 	mkdir(path, 0700);
 	u.dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	u.host = openat(u.dir, "host.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	lead_open(u.dir);
 	ctx_done(&c);
 	fsid_of(u.pool, u.fsid);
 	usage_devs_find(u.fsid, &u.src.devs);
-	u.src.cpu = zone_cgroup_file(ZONE_TOP, "cpu.stat", O_RDONLY);
-	u.src.memory = zone_cgroup_file(ZONE_TOP, "memory.current", O_RDONLY);
-	if (u.src.memory < 0)
-		u.src.memory = zone_cgroup_file(ZONE_V1, "memory.usage_in_bytes", O_RDONLY);
-	u.src.io = zone_cgroup_file(ZONE_TOP, "io.stat", O_RDONLY);
-	u.src.data = usage_data_open(u.fsid, u.id_base);
-	u.throttle = zone_cgroup_file(ZONE_V1, "cpu.stat", O_RDONLY);
+	usage_src_open(FD_RUN, u.fsid, &u.src);
+	u.throttle = zone_cgroup_file(FD_RUN, ZONE_V1, "cpu.stat", O_RDONLY);
 	if (file_read(FD_RUN, "zone", 4096, &text, NULL) == 0 && run_zone_parse(buf_str(&text), &z) == 0)
 		u.start = z.init.start;
 	u.open = true;
@@ -198,7 +215,7 @@ static void look_quota(uint64_t data)
 	if (data == USAGE_UNKNOWN || data == u.data)
 		return;
 	u.data = data;
-	snprintf(path, sizeof path, "/sys/fs/btrfs/%s/qgroups/1_%u/max_referenced", u.fsid, u.id_base >> 16);
+	snprintf(path, sizeof path, "/sys/fs/btrfs/%s/qgroups/1_%u/max_referenced", u.fsid, u.range);
 	limit = number_in(path);
 	if (!limit || limit == UINT64_MAX || data < limit / 100 * (u.full ? 95 : 99)) {
 		u.full = false;
@@ -243,18 +260,38 @@ static void look_pool(void)
 static void sample_host(void)
 {
 	static const uint8_t none[16];
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct usage_sample s;
 
-	if (u.host < 0 || (!u.host_mine && fcntl(u.host, F_OFD_SETLK, &l) < 0))
-		return;
-	u.host_mine = true;
 	if (usage_read_host(u.fsid, u.bootid, &s) == 0)
 		usage_add(u.dir, USAGE_HOST, none, &s, false);
 	look_pool();
 }
 
-static void sample(bool ending)
+/* What is for one worker of the node to do. */
+static void try_lead(uint64_t now)
+{
+	if (!lead_take())
+		return;
+	if (now - u.hosted >= LOOK_NS) {
+		u.hosted = now;
+		sample_host();
+	}
+	if (!u.all_due && u.every < OWN_NS)
+		u.all_due = now + u.every;
+}
+
+static void sample_all(uint64_t now)
+{
+	_fd_ int run = openat(FD_RUN, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct lead_node n = {u.dir, run, u.bootid, u.fsid};
+
+	if (run >= 0 && lead_sample(&n))
+		return; /* and at once on with it, when our zone has been served */
+	u.all_due = u.all_due + u.every > now ? u.all_due + u.every : now + u.every;
+	try_lead(now);
+}
+
+static void sample(uint64_t now, bool ending)
 {
 	struct usage_sample s;
 	uint8_t uuid[16];
@@ -270,15 +307,19 @@ static void sample(bool ending)
 	events_sample();
 	look_throttled(&s);
 	look_quota(s.gauge[UG_DATA]);
-	sample_host();
+	if (ending)
+		u.hosted = 0;
+	try_lead(now);
 }
 
 /* Hours begin with a sample, so that each has what is its own. */
 static void plan(uint64_t now)
 {
 	uint64_t hour = USAGE_HOUR * SECOND, left = hour - clock_wall_ns() % hour;
+	/* what is wanted more often is seen to by who leads, if there is one */
+	uint64_t every = u.every < OWN_NS && lead_known() ? OWN_NS : u.every;
 
-	u.due = now + (left < u.every ? left : u.every);
+	u.due = now + (left < every ? left : every);
 }
 
 static int usage_start(const struct worker *w)
@@ -290,18 +331,29 @@ static int usage_start(const struct worker *w)
 
 static uint64_t usage_due(void)
 {
-	return u.due;
+	return u.all_due && u.all_due < u.due ? u.all_due : u.due;
+}
+
+static int usage_poll(struct pollfd *p)
+{
+	*p = (struct pollfd){.fd = u.every < OWN_NS ? lead_fd() : -1, .events = POLLIN};
+	return 1;
 }
 
 static void usage_ready(const struct pollfd *p, int n, uint64_t now)
 {
-	(void)p;
-	(void)n;
+	if (n > 0 && p[0].revents) { /* who led has gone */
+		try_lead(now);
+		if (!lead_known())
+			u.due = now + u.every;
+	}
+	if (u.all_due && u.all_due <= now)
+		sample_all(now);
 	if (u.due > now)
 		return;
 	if (!u.open)
 		open_all();
-	sample(false);
+	sample(now, false);
 	plan(now);
 }
 
@@ -310,9 +362,9 @@ static void usage_end(void)
 {
 	if (!u.open)
 		open_all();
-	sample(true);
+	sample(clock_mono_ns(), true);
 }
 
 const struct part part_usage = {
-	.name = "usage", .start = usage_start, .ready = usage_ready, .due = usage_due, .settings = usage_settings, .end = usage_end,
+	.name = "usage", .start = usage_start, .poll = usage_poll, .ready = usage_ready, .due = usage_due, .settings = usage_settings, .end = usage_end,
 };

@@ -40,9 +40,9 @@ static bool take_line(char *line, bool (*each)(const char *, const char *, void 
 	return each(line, tab, arg);
 }
 
-int spec_scan(bool (*each)(const char *key, const char *value, void *arg), void *arg)
+int spec_scan(int run, bool (*each)(const char *key, const char *value, void *arg), void *arg)
 {
-	_fd_ int fd = openat(FD_RUN, "spec", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_fd_ int fd = openat(run, "spec", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char chunk[LINE], line[LINE + 1];
 	size_t len = 0;
 	bool over = false;
@@ -119,10 +119,10 @@ static bool look_v1(const char *key, const char *value, void *arg)
 	return p->fd >= 0;
 }
 
-int zone_cgroup_file(enum zone_tree tree, const char *file, int flags)
+int zone_cgroup_file(int run, enum zone_tree tree, const char *file, int flags)
 {
 	struct place p = {file, flags, -1, tree == ZONE_TOP};
 
-	spec_scan(tree == ZONE_V1 ? look_v1 : look_v2, &p);
+	spec_scan(run, tree == ZONE_V1 ? look_v1 : look_v2, &p);
 	return p.fd >= 0 ? p.fd : -ENOENT;
 }

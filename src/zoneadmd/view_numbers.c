@@ -37,7 +37,7 @@ static int find_reader(void)
 	struct ctx c;
 	int r;
 
-	spec_scan(find_node, node);
+	spec_scan(FD_RUN, find_node, node);
 	if (ctx_init(&c, *node ? node : NULL, NULL) < 0)
 		return -ENOENT;
 	r = cg_host_known(&c, &h, NULL);

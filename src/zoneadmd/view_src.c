@@ -121,7 +121,7 @@ int view_src_start(const char *uuid)
 	int r;
 
 	src.uuid = uuid;
-	r = spec_scan(record, (void *)(uintptr_t)uuid);
+	r = spec_scan(FD_RUN, record, (void *)(uintptr_t)uuid);
 
 	if (r < 0 || src.v2 < 0)
 		return r < 0 ? r : -ENOENT;

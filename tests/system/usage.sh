@@ -92,6 +92,35 @@ read -r a2 s2 <<<"$(usage "$m" | jq -r '.rows[0] | "\(.memory_byte_seconds) \(.s
 mib=$(awk -v a="$a" -v b="$a2" -v s="$s" -v t="$s2" 'BEGIN {printf "%d", (b - a) / (t - s) / 1048576}')
 check "100 MiB for a second are 100 MiB-seconds ($mib)" test "$mib" -ge 95 -a "$mib" -le 140
 
+# one worker samples all zones where samples are wanted each second; when it has gone another does
+lead() { cut -d' ' -f1 "$NODE_STATE/usage/host.lock"; }
+sampled() { # uuid: once more from now on
+	touch "$T_TMP/now"
+	await 4 test "$NODE_STATE/usage/$1" -nt "$T_TMP/now"
+}
+check "one of the workers leads" await 10 eval '[ "$(lead)" = "$(worker "$z")" ] || [ "$(lead)" = "$(worker "$m")" ]'
+old=$(lead)
+a=$m b=$z
+[ "$old" = "$(worker "$z")" ] && a=$z b=$m
+w=$(worker "$b")
+kill -STOP "$w"
+check "it samples the other's zone too" sampled "$b"
+check "and again" sampled "$b"
+burn "$b"
+kill -CONT "$w"
+kill -KILL "$old"
+check "when it was killed another leads" await 10 eval '[ "$(lead)" != "$old" ] && kill -0 "$(lead)"'
+check "which samples the one zone" sampled "$z"
+check "and the other" sampled "$m"
+mkzone n u3
+check "a zone that comes is sampled" await 20 test -s "$NODE_STATE/usage/$n"
+kill -STOP "$(worker "$n")"
+check "by who leads" sampled "$n"
+kill -CONT "$(worker "$n")"
+check "and goes" vmadm delete "$n"
+check_not "for good" sampled "$n"
+near "nothing was counted twice" "$(cpu "$b")" "$(kernel_cpu "$b")" 0.2
+
 # sums against the host
 eq "the first line is the host's" "$(usage | jq -r '.rows[0].zone')" "[total]"
 sums() { usage | jq -r '[(.rows[] | select(.zone == "[total]") | .cpu_seconds), ([.rows[] | select(.zone != "[total]") | .cpu_seconds // 0] | add)] | "\(.[0]) \(.[1])"'; }

@@ -117,6 +117,52 @@ static void overtaken(void **state)
 	rmdir(dir);
 }
 
+/* Who samples zones that are not its own: makes no file, and begins no life. */
+static void going_on(void **state)
+{
+	char dir[] = "/tmp/usage-test-XXXXXX";
+	struct usage_sample first = at(10 * S, 1000, 4096), next = at(20 * S, 2000, 4096), other = at(30 * S, 9000, 4096), third = at(40 * S, 9500, 4096);
+	struct usage_file f = USAGE_FILE_INIT;
+	struct usage_rec all[4];
+	struct usage_table t = {0};
+	ssize_t n;
+	int d, fd;
+
+	assert_non_null(mkdtemp(dir));
+	d = open(dir, O_RDONLY | O_DIRECTORY);
+	f.go_on = true;
+	other.life[1] = third.life[1] = 7;
+	assert_int_equal(usage_add_to(&f, d, "z", id, &first, false), 0);
+	assert_int_equal(faccessat(d, "z", F_OK, 0), -1);
+	assert_int_equal(usage_add(d, "z", id, &first, false), 0);
+	assert_int_equal(usage_add_to(&f, d, "z", id, &next, false), 0);
+	assert_int_equal(usage_add_to(&f, d, "z", id, &other, false), 0); /* a life that nobody has begun */
+	fd = openat(d, "z", O_RDONLY);
+	n = read(fd, all, sizeof all);
+	assert_int_equal(n, 2 * sizeof *all);
+	usage_rows(all, 2, 0, UINT64_MAX, &t);
+	assert_int_equal(t.row[0].used[UC_CPU_US], 2000);
+	usage_table_done(&t);
+	close(fd);
+	assert_int_equal(usage_add(d, "z", id, &other, false), 0);
+	assert_int_equal(usage_add_to(&f, d, "z", id, &third, false), 0);
+	fd = openat(d, "z", O_RDONLY);
+	n = read(fd, all, sizeof all);
+	usage_rows(all, (size_t)n / sizeof *all, 0, UINT64_MAX, &t);
+	assert_int_equal(t.row[0].used[UC_CPU_US], 2000 + 9500);
+	usage_table_done(&t);
+	close(fd);
+	/* folded away: it does not come back */
+	unlinkat(d, "z", 0);
+	third.up_ns += S;
+	third.wall_ns += S;
+	assert_int_equal(usage_add_to(&f, d, "z", id, &third, false), 0);
+	assert_int_equal(faccessat(d, "z", F_OK, 0), -1);
+	close(f.fd);
+	close(d);
+	rmdir(dir);
+}
+
 static void hours(void **state)
 {
 	struct usage_rec r[USAGE_GAP], last;
@@ -301,7 +347,7 @@ static void texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back),
-				       cmocka_unit_test(overtaken), cmocka_unit_test(used_again), cmocka_unit_test(files), cmocka_unit_test(texts), cmocka_unit_test(age)};
+				       cmocka_unit_test(overtaken), cmocka_unit_test(going_on), cmocka_unit_test(used_again), cmocka_unit_test(files), cmocka_unit_test(texts), cmocka_unit_test(age)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
