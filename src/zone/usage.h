@@ -100,7 +100,11 @@ struct usage_src {
 void usage_devs_find(const char *fsid, struct usage_devs *out);
 /* Opens what btrfs counts for the zone with that id range. */
 int usage_data_open(const char *fsid, uint32_t id_base);
-/* 0; -ENODEV: its cgroup has gone. bootid: the kernel's. */
+/*
+ * 0; -ENODEV: its cgroup has gone. bootid: the kernel's. idle_us: 1 and nothing else read if the zone's processor time is still
+ * that; USAGE_UNKNOWN = read all.
+ */
+int usage_read_unless(struct usage_src *src, const char *bootid, uint64_t idle_us, struct usage_sample *s);
 int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s);
 /* The host as a whole. fsid: the pool's, "" = none. */
 int usage_read_host(const char *fsid, const char *bootid, struct usage_sample *s);

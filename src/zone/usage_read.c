@@ -124,6 +124,11 @@ static void now(const char *bootid, struct usage_sample *s)
 
 int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s)
 {
+	return usage_read_unless(src, bootid, USAGE_UNKNOWN, s);
+}
+
+int usage_read_unless(struct usage_src *src, const char *bootid, uint64_t idle_us, struct usage_sample *s)
+{
 	char t[4096];
 	struct stat st;
 	ssize_t n;
@@ -133,6 +138,8 @@ int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s
 	if (n < 0)
 		return (int)n;
 	usage_text_cpu(t, s);
+	if (idle_us != USAGE_UNKNOWN && s->counter[UC_CPU_US] == idle_us)
+		return 1;
 	/* no other file of this boot has had that number, and none will: a zone's next cgroup is another life */
 	if (!src->ino && fstat(src->cpu, &st) < 0)
 		return -errno;

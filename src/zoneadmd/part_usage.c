@@ -32,7 +32,7 @@
 #define SECOND     1000000000ULL
 #define FIRST_NS   (2 * SECOND) /* a zone's start is not the time for it */
 #define LOOK_NS    (2 * SECOND) /* the rest is not looked at more often, however often the zone is sampled */
-#define OWN_NS     (10 * SECOND) /* a worker does not wake more often for its own zone's sample: that is for the one that leads */
+#define OWN_NS     (15 * SECOND) /* a worker does not wake more often for its own zone's sample: that is for the one that leads */
 #define REMIND_NS  (3600 * SECOND)
 
 static struct {

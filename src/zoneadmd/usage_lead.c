@@ -109,6 +109,7 @@ struct one {
 	char uuid[37];
 	uint8_t id[16];
 	bool here, held; /* held: its descriptors stay open */
+	uint64_t cpu_us; /* what was added last */
 	struct usage_src src;
 	struct usage_file file;
 };
@@ -125,6 +126,7 @@ static void one_close(struct one *z)
 {
 	usage_src_done(&z->src);
 	z->src.ino = 0;
+	z->cpu_us = USAGE_UNKNOWN;
 	own_fd(&z->file.fd);
 }
 
@@ -167,6 +169,7 @@ static void add(const char *uuid)
 	usage_uuid(uuid, z->id);
 	z->src = USAGE_SRC_INIT;
 	z->file = USAGE_FILE_INIT;
+	z->cpu_us = USAGE_UNKNOWN;
 	/* its own worker begins its file, and each of its lives */
 	z->file.go_on = true;
 	z->here = true;
@@ -230,6 +233,7 @@ static void round_begin(const struct lead_node *n)
 static void sample_one(const struct lead_node *n, struct one *z)
 {
 	struct usage_sample s;
+	int r;
 
 	if (z->src.cpu < 0) {
 		_fd_ int run = openat(n->run, z->uuid, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -238,10 +242,12 @@ static void sample_one(const struct lead_node *n, struct one *z)
 			return;
 	}
 	z->src.devs = all.devs;
-	if (usage_read(&z->src, n->bootid, &s) < 0)
+	/* one that did not run has used nothing; how long its memory was there is added with the next sample, its own worker's at the latest */
+	r = usage_read_unless(&z->src, n->bootid, z->cpu_us, &s);
+	if (r < 0)
 		one_close(z); /* its cgroup has gone; it may have another by now */
-	else
-		usage_add_to(&z->file, n->dir, z->uuid, z->id, &s, false);
+	else if (r == 0 && usage_add_to(&z->file, n->dir, z->uuid, z->id, &s, false) == 0)
+		z->cpu_us = s.counter[UC_CPU_US];
 	if (!z->held)
 		one_close(z);
 }

@@ -94,8 +94,9 @@ check "100 MiB for a second are 100 MiB-seconds ($mib)" test "$mib" -ge 95 -a "$
 
 # one worker samples all zones where samples are wanted each second; when it has gone another does
 lead() { cut -d' ' -f1 "$NODE_STATE/usage/host.lock"; }
-sampled() { # uuid: once more from now on
+sampled() { # uuid: what it uses from now on; one that uses nothing is not written
 	touch "$T_TMP/now"
+	timeout 4 zlogin "$1" true
 	await 4 test "$NODE_STATE/usage/$1" -nt "$T_TMP/now"
 }
 check "one of the workers leads" await 10 eval '[ "$(lead)" = "$(worker "$z")" ] || [ "$(lead)" = "$(worker "$m")" ]'
