@@ -15,7 +15,7 @@ kernel_cpu() { awk '$1 == "usage_usec" {print $2 / 1e6}' "$(cgdir "$1" v2)/cpu.s
 worker() { cut -d' ' -f1 "$NODE_RUN/$1/worker"; }
 # (where the machine is emulated, what others take from it is charged to whoever runs: a login that has ended, say)
 near() { awk -v a="$2" -v b="$3" -v d="$4" -v t="${T_SLOW:+3}" 'BEGIN {d *= t ? t : 1; exit !(a - b <= d && b - a <= d)}' && ok "$1 ($2, $3)" || not_ok "$1" "$2 is not within $4 of $3"; }
-burn() { zlogin "$1" 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'; }
+burn() { zlogin "$1" 'i=0; while [ $i -lt '$((300000 / ${T_SLOW:-1}))' ]; do i=$((i+1)); done'; }
 
 mkzone z u1 '"max_physical_memory":256'
 check "a worker makes the zone's file" await 20 test -s "$NODE_STATE/usage/$z"
