@@ -134,7 +134,10 @@ burn "$m"
 before1=$(host_cpu)
 read -r t1 x1 <<<"$(sums)"
 after1=$(host_cpu)
-near "zones and [system] are [total]" "$(awk -v a="$x0" -v b="$x1" 'BEGIN {print b - a}')" "$(awk -v a="$t0" -v b="$t1" 'BEGIN {print b - a}')" 0.02
+# (where the machine is emulated, ticks are lost while others have the processors: the host then counts less than its zones,
+# and [system] is never less than nothing)
+total=$(awk -v a="$t0" -v b="$t1" 'BEGIN {print b - a}')
+near "zones and [system] are [total]" "$(awk -v a="$x0" -v b="$x1" 'BEGIN {print b - a}')" "$total" "$(awk -v t="$total" -v s="${T_SLOW:-}" 'BEGIN {print s ? t / 12 : 0.02}')"
 # read before and after each, it can't be less than between the inner two, nor more than between the outer two
 check "[total] is the host's counter" awk -v a="$t0" -v b="$t1" -v lo="$before1 $after" -v hi="$after1 $before" \
 	'BEGIN {split(lo, l); split(hi, h); t = b - a; print t, l[1] - l[2], h[1] - h[2]; exit !(t >= l[1] - l[2] - 0.05 && t <= h[1] - h[2] + 0.05)}'
