@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MPL-2.0
 """128 zones on one CPU, each serving HTTP on its own loopback, against 128 plain processes on that CPU.
 
-    bench/http.py [N] [SECONDS] [ROUNDS]
+    bench/http.py [N] [SECONDS] [ROUNDS] [SETS]
 
-One client, on another CPU, holds a connection into each and asks on all of them at once, so that the servers' CPU is
+The same row, made anew, differs by more than its rounds do. So zones and processes are made SETS times; a ratio is the median over the rounds of one set, and what is told is the
+median and the span of the sets' ratios. One client, on another CPU, holds a connection into each and asks on all of them at once, so that the servers' CPU is
 what they wait for. Rounds are short and alternate. The plain processes listen on the host's loopback, with a port each,
 and stand in one cgroup of the node's weight, as all zones do: what else the machine does takes as much from either.
 
@@ -22,7 +23,8 @@ import lib
 
 N = int(sys.argv[1]) if len(sys.argv) > 1 else 128
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 1
-ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 25
+ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
+SETS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
 PORT = 20000
 
 
@@ -145,14 +147,14 @@ def rows():
     return res
 
 
-def zones(image):
-    made = []
+def zones(image, made):
+    """A running zone for each server; their uuids are added to made."""
     for _ in range(N):
         u = lib.uuid()
         payload = {"brand": "lx", "image_uuid": image, "uuid": u, "init_name": "/bench/http", "max_physical_memory": 64}
+        made.append(u)
         subprocess.run(pin(SERVERS) + ["vmadm", "create"], input=lib.json.dumps(payload).encode(), check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        made.append(u)
     lines = []
     node = glob.glob("%s/**/cloister-%s" % (V2, lib.NODE), recursive=True)[0]
     for u in made:
@@ -162,22 +164,19 @@ def zones(image):
     return lines
 
 
-def main(tmp):
-    image = lib.debian(tmp)
-    programs = {"http": os.path.join(tmp, "add/bench/http"), "many": lib.build_c("many")}
-    lines = {}
-    in_zones = zones(image)
-    made = []
+def one_set(image, programs):
+    """All rows' servers, made for it and ended: {row: ([requests/s], [median], [p99], [CPU us], [idle %])}."""
+    lines, made, uuids = {}, [], []
     first = "/sys/fs/cgroup/cpu" if os.path.isdir("/sys/fs/cgroup/cpu") else V2
     client = Groups("client", [first])
     try:
+        in_zones = zones(image, uuids)
         made.append(Made("plain", 0, programs, [], [first], True))
-        lines["plain processes"] = made[0].lines
+        lines[PLAIN] = made[0].lines
         for i, (name, features, tops) in enumerate(rows()):
             made.append(Made(str(i), i + 1, programs, features, tops, False))
             lines[name] = made[-1].lines
         lines["zones"] = in_zones
-        hand = list(lines)[-2]
         client.make(client.base[0][1] + "/one")
         res = {k: ([], [], [], [], []) for k in lines}
         for i in range(ROUNDS + 1):
@@ -194,19 +193,43 @@ def main(tmp):
         for m in made:
             m.close()
         client.close()
+        for u in uuids:
+            lib.quiet("vmadm", "delete", u)
+    return res
 
-    def ratio(a, b, what):
-        return statistics.median(x / y for x, y in zip(res[a][what], res[b][what]))
-    plain = "plain processes"
-    print("\n%d HTTP servers on one CPU, clients on another; each row has what those above it have (medians of %d rounds)" % (N, ROUNDS))
-    print("  %-20s %10s %10s %10s %10s %8s   %s" % ("", "requests/s", "median ms", "p99 ms", "CPU us", "idle %", "of plain's: requests, CPU"))
-    for k, v in res.items():
-        m = [statistics.median(x) for x in v]
-        print("  %-20s %10.0f %10.2f %10.2f %10.3f %8.1f   %.3f  %.3f" % (k, *m, ratio(k, plain, 0), ratio(k, plain, 3)))
-    bars = [lib.bar("throughput: plain / zones", ratio(plain, "zones", 0), 1.05), lib.bar("p99: zones / plain", ratio("zones", plain, 2), 1.05),
-            lib.bar("throughput: the same made by hand / zones", ratio(hand, "zones", 0), 1.05)]
-    lib.report("http", {"rates": {k: v[0] for k, v in res.items()}, "p99_ms": {k: v[2] for k, v in res.items()},
-                        "cpu_us": {k: v[3] for k, v in res.items()}, "bars": bars})
+
+PLAIN = "plain processes"
+
+
+def main(tmp):
+    image = lib.debian(tmp)
+    programs = {"http": os.path.join(tmp, "add/bench/http"), "many": lib.build_c("many")}
+    sets = [one_set(image, programs) for _ in range(SETS)]
+    names = list(sets[0])
+    hand = names[-2]
+
+    def ratios(a, b, what):
+        """One of each set."""
+        return [statistics.median(x / y for x, y in zip(s[a][what], s[b][what])) for s in sets]
+
+    def told(a, b, what):
+        r = ratios(a, b, what)
+        return "%.3f (%.3f-%.3f)" % (statistics.median(r), min(r), max(r))
+
+    print("\n%d HTTP servers on one CPU, clients on another; each row has what those above it have" % N)
+    print("medians of %d sets of processes with %d rounds each; ratios: the median of the sets' (least-most)" % (SETS, ROUNDS))
+    print("  %-20s %10s %10s %10s %8s %7s   %-22s %s" %
+          ("", "requests/s", "median ms", "p99 ms", "CPU us", "idle %", "requests, of plain's", "CPU, of plain's"))
+    for k in names:
+        m = [statistics.median(statistics.median(s[k][i]) for s in sets) for i in range(5)]
+        print("  %-20s %10.0f %10.2f %10.2f %8.3f %7.1f   %-22s %s" % (k, *m, told(k, PLAIN, 0), told(k, PLAIN, 3)))
+    bars = []
+    for what, a, b, i, limit in (("throughput: plain / zones", PLAIN, "zones", 0, 1.05), ("p99: zones / plain", "zones", PLAIN, 2, 1.05),
+                                 ("throughput: the same made by hand / zones", hand, "zones", 0, 1.05)):
+        r = ratios(a, b, i)
+        bars.append(dict(lib.bar("%s (%.2f-%.2f)" % (what, min(r), max(r)), statistics.median(r), limit), of_sets=r))
+    lib.report("http", {"rates": {k: [s[k][0] for s in sets] for k in names}, "p99_ms": {k: [s[k][2] for s in sets] for k in names},
+                        "cpu_us": {k: [s[k][3] for s in sets] for k in names}, "bars": bars})
 
 
 lib.run(main)

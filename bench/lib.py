@@ -20,6 +20,7 @@ BUILD = os.environ.get("CLOISTER_BUILD", os.path.join(SRC, "build"))
 NODE = os.environ.get("CLOISTER_NODE", "bench")
 POOL = "/zones-" + NODE
 RUN = "/run/cloister-" + NODE
+TMP = "/var/tmp/bench-%s." % NODE
 
 
 def environment():
@@ -42,6 +43,8 @@ def clean():
     lib = os.path.join(SRC, "tests/system/lib.sh")
     subprocess.run(["bash", "-c", '. "$1"; node_clean "$2"', "clean", lib, NODE], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
+    for left in glob.glob(TMP + "*"):  # of one that was killed
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def node(size=os.environ.get("POOL_SIZE", "8G")):
@@ -189,7 +192,7 @@ def run(main):
         signal.signal(s, stop)
     try:
         node()
-        with tempfile.TemporaryDirectory(dir="/var/tmp") as tmp:
+        with tempfile.TemporaryDirectory(prefix=os.path.basename(TMP), dir=os.path.dirname(TMP)) as tmp:
             main(tmp)
     finally:
         for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a zone with all limits set costs: CPU microseconds of one operation, its own and its children's, least of some runs.
+ * What runs in a zone, and in what is compared with it, while a limit is measured; also what all limits together cost: CPU
+ * microseconds of one operation, its own and its children's, least of some runs.
  *
  *	limits cpu | fork | pipe | files DIR      one figure
- *	limits hog SECONDS                        busy
- *	limits hold MIB                           touches so much memory, over and over; prints "up" when it has it
+ *	limits all DIR                            these four
+ *	limits hog SECONDS [N [CPU]]              N busy processes, on that CPU
+ *	limits hold MIB [FILE]                    touches so much memory, over and over; prints "up" when it has it. With FILE
+ *	                                          a second one fills the page cache from it until the first has ended
+ *	limits rest SECONDS WORD...               sleeps, and then does that
+ *	limits held WORD...                       stops itself; when it is continued it does that
  *	limits write FILE MIB direct|fsync|buffered    seconds until it is on the device; random bytes
+ *	limits init TOKEN WORD...                 as the first process: runs limits WORD..., what it prints and "status N" (a
+ *	                                          shell's) go to /var/tmp/TOKEN, and stays until it is killed
  */
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define RUNS 9
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double cpu_us(void)
 {
@@ -112,6 +115,33 @@ static int files(const char *dir)
 	return 500;
 }
 
+/* A child that ends with us, however we do. */
+static pid_t child(void)
+{
+	pid_t p = fork();
+
+	if (p == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return p;
+}
+
+static int hog(double seconds, int n, int on)
+{
+	cpu_set_t set;
+	double end;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)on, &set);
+	if (on >= 0 && sched_setaffinity(0, sizeof set, &set) < 0)
+		return 1;
+	while (n > 1 && child() != 0)
+		n--;
+	for (end = now() + seconds; now() < end;)
+		for (volatile int i = 0; i < 1000000; i++)
+			;
+	return 0;
+}
+
 static int hold(size_t mib)
 {
 	size_t n = mib << 20;
@@ -125,58 +155,105 @@ static int hold(size_t mib)
 	}
 }
 
+/* how: direct, fsync (as it goes), buffered (fsync at the end), or none of these: not waited for. */
 static int writes(const char *file, size_t mib, const char *how)
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | (*how == 'd' ? O_DIRECT : 0), 0644);
-	uint64_t *p = aligned_alloc(4096, 1 << 20), x = 88172645463325252ULL;
-	double t = now();
+	static uint64_t block[(1 << 20) / sizeof(uint64_t)] __attribute__((aligned(4096)));
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | (*how == 'd' ? O_DIRECT : 0), 0644), bad = fd < 0;
+	uint64_t x = 88172645463325252ULL;
 
-	for (size_t k = 0; fd >= 0 && k < mib; k++) {
-		for (size_t i = 0; i < (1 << 20) / sizeof x; i++) {
+	for (size_t k = 1; !bad && k <= mib; k++) {
+		for (size_t i = 0; i < sizeof block / sizeof x; i++) {
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-			p[i] = x;
+			block[i] = x;
 		}
-		if (write(fd, p, 1 << 20) != 1 << 20)
-			return 1;
+		bad = write(fd, block, sizeof block) != sizeof block;
 		/* at a steady rate, not 100 MiB at once at the end */
-		if (*how == 'f' && k % 10 == 9 && fsync(fd) < 0)
-			return 1;
+		if (!bad && ((*how == 'f' && k % 10 == 0) || (*how == 'b' && k == mib)))
+			bad = fsync(fd) < 0;
 	}
-	if (fd < 0)
-		return 1;
-	printf("%.3f\n", now() - t);
-	return 0;
+	if (bad)
+		perror(file);
+	if (fd >= 0)
+		close(fd);
+	return bad;
 }
 
-int main(int argc, char **argv)
+static int one(const char *name, const char *dir)
 {
 	static const struct {
 		const char *name;
 		int (*run)(const char *);
 	} kinds[] = {{"cpu", cpu}, {"fork", forks}, {"pipe", pipes}, {"files", files}};
-	double best = 1e18, end;
+	int known = 0;
 
-	if (argc > 2 && !strcmp(argv[1], "hog")) {
-		for (end = now() + atof(argv[2]); now() < end;)
-			for (volatile int i = 0; i < 1000000; i++)
-				;
-		return 0;
-	}
-	if (argc > 2 && !strcmp(argv[1], "hold"))
-		return hold((size_t)atoi(argv[2]));
-	if (argc > 4 && !strcmp(argv[1], "write"))
-		return writes(argv[2], (size_t)atoi(argv[3]), argv[4]);
-	for (size_t k = 0; argc > 1 && k < sizeof kinds / sizeof *kinds; k++) {
-		if (strcmp(argv[1], kinds[k].name) != 0)
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		double best = 1e18;
+
+		if (strcmp(name, kinds[k].name) != 0 && strcmp(name, "all") != 0)
 			continue;
 		for (int i = 0; i < RUNS; i++) {
-			double t = cpu_us(), one;
-			int n = kinds[k].run(argc > 2 ? argv[2] : "/tmp");
+			double t = cpu_us(), us;
+			int n = kinds[k].run(dir);
 
-			one = (cpu_us() - t) / n;
-			best = one < best ? one : best;
+			us = (cpu_us() - t) / n;
+			best = us < best ? us : best;
 		}
 		printf("%.4f\n", best);
+		known = 1;
 	}
-	return 0;
+	return known ? 0 : 2;
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[0], "hog"))
+		return hog(atof(argv[1]), argc > 2 ? atoi(argv[2]) : 1, argc > 3 ? atoi(argv[3]) : -1);
+	if (argc > 2 && !strcmp(argv[0], "hold") && child() == 0)
+		for (;;)
+			if (writes(argv[2], 300, "") != 0)
+				_exit(1);
+	if (argc > 1 && !strcmp(argv[0], "hold"))
+		return hold((size_t)atoi(argv[1]));
+	if (argc > 3 && !strcmp(argv[0], "write")) {
+		double t = now();
+
+		if (writes(argv[1], (size_t)atoi(argv[2]), argv[3]) != 0)
+			return 1;
+		printf("%.3f\n", now() - t);
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[0], "held") && raise(SIGSTOP) == 0)
+		return run(argc - 1, argv + 1);
+	if (argc > 2 && !strcmp(argv[0], "rest") && usleep((useconds_t)(atof(argv[1]) * 1e6)) == 0)
+		return run(argc - 2, argv + 2);
+	return argc > 0 ? one(argv[0], argc > 1 ? argv[1] : "/tmp") : 2;
+}
+
+static int init(const char *token, int argc, char **argv)
+{
+	char path[256];
+	int status, fd;
+	pid_t p;
+
+	snprintf(path, sizeof path, "/var/tmp/%s", token);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+	if (fd < 0 || (p = fork()) < 0)
+		return 1;
+	if (p == 0) {
+		dup2(fd, 1);
+		exit(run(argc, argv));
+	}
+	while (waitpid(p, &status, 0) != p)
+		;
+	dprintf(fd, "status %d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 3 && !strcmp(argv[1], "init"))
+		return init(argv[2], argc - 3, argv + 3);
+	return run(argc - 1, argv + 1);
 }

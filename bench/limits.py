@@ -1,137 +1,98 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""How well limits hold, and what they cost: bench/limits.py [ROUNDS] [caps|shares|burst|memory|io|dedicated|overhead|watching…]
+"""How well limits hold, and what they cost, in zones and in the peers: bench/limits.py [--quick] [PART…]
 
-The node's cgroup gets a large weight for the while, so that what else runs on the machine takes little of what a limit
-allows. Deviations are in percent of what was set. CPU time of operations is compared with the host's by turns, minima.
+    caps shares burst memory io dedicated overhead watching      (all of them; a beginning of a name will do)
+
+Every row is measured the same way for all (box.py): one after the other, in the same run, each by itself. Bars are on
+zones. Deviations are in percent of what was set; CPU time of operations is compared with the host's by turns, minima.
+The cgroup above zones, and the one above peers, gets a large weight for the while, so that what else runs on the machine
+takes little of what a limit allows. What a peer can't be asked for stands there with what it said.
 """
-import glob
 import os
 import statistics
-import subprocess
 import sys
 import time
 
+import dedicated
 import lib
+import peers
+from box import Box, Cannot, V1, rate, read
+from zones import Zones, quota
 
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 5
-PARTS = [a for a in sys.argv[1:] if not a.isdigit()]
+QUICK = "--quick" in sys.argv
+PARTS = [a for a in sys.argv[1:] if a != "--quick"]
+SECONDS, ROUNDS, TRIES, MIB = (8, 3, 1, 80) if QUICK else (10, 5, 3, 150)
 CPUS = os.cpu_count()
-BARS, FIG = [], {}
-
-
-def mounts():
-    v1, v2 = {}, None
-    for line in open("/proc/self/mountinfo"):
-        left, right = line.split(" - ")
-        kind, _, options = right.split()[:3]
-        if kind == "cgroup2":
-            v2 = v2 or left.split()[4]
-        elif kind == "cgroup":
-            for o in options.split(","):
-                v1.setdefault(o, left.split()[4])
-    return v1, v2
-
-
-V1, V2 = mounts()
-
-
-def group(u, ctl=None):
-    top = V1.get(ctl, V2)
-    found = glob.glob("%s/cloister-%s/%s" % (top, lib.NODE, u)) + glob.glob("%s/*/*/cloister-%s/%s" % (top, lib.NODE, u))
-    d = found[0]
-    return d + "/all" if ctl == "memory" and os.path.exists(d + "/all/memory.max") else d
-
-
-def read(*path):
-    with open(os.path.join(*path)) as f:
-        return f.read()
-
-
-def used(u):
-    return int(read(group(u), "cpu.stat").split()[1]) / 1e6
-
-
-def quota(u):
-    d = group(u, "cpu")
-    q, p = read(d, "cpu.max").split() if "cpu" not in V1 else (read(d, "cpu.cfs_quota_us").strip(), read(d, "cpu.cfs_period_us"))
-    return -1 if q in ("max", "-1") else int(q) * 100 / int(p)
-
-
-def update(u, **kw):
-    t = time.perf_counter()
-    p = subprocess.run(["vmadm", "update", u] + ["%s=%s" % x for x in kw.items()], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    return time.perf_counter() - t, p.returncode
-
-
-def start(u, command):
-    return subprocess.Popen(["zlogin", u, command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-
-def end(u, *ps):
-    subprocess.run(["zlogin", "-S", u, "kill -9 -1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for p in ps:
-        p.wait()
-
-
-def rate(us, seconds):
-    """Percent of a processor that each zone used."""
-    a, t = [used(u) for u in us], time.monotonic()
-    time.sleep(seconds)
-    b, dt = [used(u) for u in us], time.monotonic() - t
-    return [(y - x) * 100 / dt for x, y in zip(a, b)]
-
-
-def off(got, want):
-    return abs(got / want - 1) * 100
+BARS, FIG, CELLS, ABSENT = [], {}, {}, {}
+M = 1 << 20
 
 
 def bar(what, value, limit, unit=" %"):
     BARS.append(lib.bar(what, value, limit, unit))
 
 
-def zone(prog, **limits):
-    u = lib.create(brand="joyent-minimal", **{"max_physical_memory": 512, "quota": 4, **limits})
-    with open(prog, "rb") as f:
-        subprocess.run(["zlogin", u, "cat >/root/limits; chmod +x /root/limits"], stdin=f, check=True)
-    return u
+def off(got, want):
+    return abs(got / want - 1) * 100
 
 
-def heavy(u):
-    d = os.path.dirname(group(u, "cpu"))
-    for f, v in (("cpu.shares", "262144"), ("cpu.weight", "10000")):
-        if os.path.exists(os.path.join(d, f)):
-            with open(os.path.join(d, f), "w") as out:
-                out.write(v)
+def cell(row, party, value, word="", note=""):
+    """One figure of one contender, with a word for what became of it; a Cannot is kept with its reason."""
+    if isinstance(value, Cannot):
+        value, word, note = None, "cannot", str(value)
+    CELLS.setdefault(row, {})[party] = {k: v for k, v in (("value", value), ("word", word), ("note", note)) if v not in ("", None)}
 
 
-def caps(u):
-    for cap in (10, 25, 50, 150):
-        if cap > CPUS * 100:
-            continue
-        update(u, cpu_cap=cap)
-        ps = [start(u, "/root/limits hog 60") for _ in range(2)]
+def together(party, boxes, seconds):
+    """boxes: (words, limits) each; what each had, in percent of a processor. They end."""
+    made = []
+    try:
+        for words, limits in boxes:
+            made.append(party.start("held", *words, **limits))
+        for b in made:
+            b.go()
         time.sleep(1)
-        got = rate([u], 10)[0]
-        end(u, *ps)
-        bar("cap of %d %%, over 10 s (got %.2f)" % (cap, got), off(got, cap), 2)
-    update(u, cpu_cap=0)
+        return rate(made, seconds)
+    finally:
+        party.stop(*made)
 
 
-def shares(zs):
-    for what, weights, pin in (("1:2:4 on one CPU", (100, 200, 400), "taskset -c 0 "), ("1:2:4 on %d" % CPUS, (100, 200, 400), ""),
-                               ("1:100 on one CPU", (10, 1000), "taskset -c 0 ")):
-        us, ps = zs[:len(weights)], []
-        for u, w in zip(us, weights):
-            update(u, cpu_shares=w)
-            ps.append([start(u, pin + "/root/limits hog 60") for _ in range(1 if pin else CPUS)])
-        time.sleep(1)
-        got = rate(us, 15)
-        for u, p in zip(us, ps):
-            end(u, *p)
-        worst = max(off(g / sum(got), w / sum(weights)) for g, w in zip(got, weights))
-        bar("shares %s (got %s)" % (what, ":".join("%.2f" % (g / got[0]) for g in got)), worst, 5)
+def caps(party):
+    for some in ((10, 25, 50), (150,)):
+        some = [c for c in some if c < CPUS * 100]
+        rows = ["cap of %d %%, over %d s: off by %%" % (c, SECONDS) for c in some]
+        try:
+            got = together(party, [(("hog", 120, 2), {"cap": c}) for c in some], SECONDS)
+        except Cannot as e:
+            got = [e] * len(some)
+        for row, c, g in zip(rows, some, got):
+            cell(row, party.name, g if isinstance(g, Cannot) else off(g, c))
+            if party.name == "cloister":
+                bar("cap of %d %%, over %d s (got %.2f)" % (c, SECONDS, g), off(g, c), 2)
+
+
+def shares(party):
+    def one(weights, words):
+        return [(words, {"shares": w}) for w in weights]
+    few, wide = (100, 200, 400), (10, 1000)
+    # on two processors the two that are pinned run at the same time
+    runs = [[("1:2:4 on one CPU", few, ("hog", 120, 1, 0))], [("1:100 on one CPU", wide, ("hog", 120, 1, 1 % CPUS))]]
+    runs = [runs[0] + runs[1]] if CPUS > 1 else runs
+    for run in runs + ([[("1:2:4 on %d" % CPUS, few, ("hog", 120, CPUS))]] if CPUS > 1 else []):
+        try:
+            got = together(party, [b for _, weights, words in run for b in one(weights, words)], SECONDS)
+        except Cannot as e:
+            got = [e] * 5
+        for what, weights, _ in run:
+            mine, got = got[:len(weights)], got[len(weights):]
+            row = "shares %s: off by %%" % what
+            if isinstance(mine[0], Cannot):
+                cell(row, party.name, mine[0])
+                continue
+            worst = max(off(g / sum(mine), w / sum(weights)) for g, w in zip(mine, weights))
+            cell(row, party.name, worst)
+            if party.name == "cloister":
+                bar("shares %s (got %s)" % (what, ":".join("%.2f" % (g / mine[0]) for g in mine)), worst, 5)
 
 
 def until(f, limit=60):
@@ -143,90 +104,116 @@ def until(f, limit=60):
     return time.monotonic()
 
 
-def burst(u):
-    clamped, level, back = [], [], []
-    update(u, cpu_cap=100, cpu_baseline=25, cpu_burst_time=5)
+def bursts(party):
+    """Zones alone: baseline 25, cap 100, 5 s."""
+    u, clamped, level, back = party.zone(), [], [], []
+    party.update(u, {"cpu_cap": 100, "cpu_baseline": 25, "cpu_burst_time": 5})
     for _ in range(3):
         time.sleep(7)
-        was = used(u)
-        p = start(u, "/root/limits hog 60")
-        t = until(lambda: used(u) > was + 0.05)
-        clamped.append(until(lambda: quota(u) == 25) - t + 0.05)
-        level.append(rate([u], 10)[0])
-        subprocess.run(["zlogin", "-S", u, "kill -9 -1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        p.wait()
+        b = Box(("hog", 60))
+        party.run(u, b)
+        t = time.monotonic() - b.used()
+        clamped.append(until(lambda: quota(u) == 25) - t)
+        level.append(rate([b], 10)[0])
+        party.end(b)
         t = time.monotonic()
         back.append(until(lambda: quota(u) == 100) - t)
-    update(u, cpu_cap=0, cpu_baseline=0, cpu_burst_time="")
+    party.give(u)
     FIG["burst"] = {"clamped_s": clamped, "level": level, "back_s": back}
     bar("burst: 5 s until clamped (%.2f s)" % statistics.median(clamped), off(statistics.median(clamped), 5), 5)
     bar("burst: 25 %% after (%.2f)" % statistics.median(level), off(statistics.median(level), 25), 5)
     bar("burst: 5 s to earn back (%.2f s)" % statistics.median(back), off(statistics.median(back), 5), 5)
 
 
-def memory(u):
-    d = group(u, "memory")
-    peak = "memory.peak" if os.path.exists(d + "/memory.peak") else "memory.max_usage_in_bytes"
-    update(u, max_physical_memory=256, max_swap=256)
-    subprocess.run(["zlogin", u, "/root/limits hold 400"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    top = int(read(d, peak)) / (1 << 20) if os.path.exists(os.path.join(d, peak)) else float("nan")
-    bar("memory cap of 256 MiB: most that it had", top, 256, " MiB")
-    for what, held in (("page cache, 100 MiB held", 100), ("400 MiB held", 400)):
-        update(u, max_physical_memory=512, max_swap=512)
-        ps = [start(u, "/root/limits hold %d" % held)]
-        ps[0].stdout.readline()
-        ps.append(start(u, "while :; do /root/limits write /var/tmp/c 300 buffered; done"))
+def burst(party):
+    if party.name == "cloister":
+        bursts(party)
+    row, b = "burst of 5 s above 25 %: CPU s above it in 7 s", None
+    try:
+        b = party.start("rest", 6, "hog", 60, cap=25, burst=5)
+        until(lambda: b.used() > 0.01)
+        had = rate([b], 7)[0]
+        cell(row, party.name, (had - 25) / 100 * 7, note="" if party.name == "cloister" else b.bursts())
+    except Cannot as e:
+        cell(row, party.name, e)
+    finally:
+        party.stop(*([b] if b else []))
+
+
+def shrink(party, held):
+    """512 to 256 MiB while a program holds memory and the page cache is busy: seconds, what became of it, what was said."""
+    b = party.start("hold", held, "/var/tmp/c", memory=512 * M)
+    try:
+        b.until("up")
         time.sleep(3)
-        s, rc = update(u, max_physical_memory=256, max_swap=256)
-        end(u, *ps)
-        bar("512 to 256 MiB under load, %s: %s in" % (what, "refused" if rc else "done"), s, 5, " s")
-    update(u, max_physical_memory=512, max_swap=512)
-
-
-def io(u):
-    update(u, io_write_bps=10 << 20)
-    for how in ("direct", "fsync") + (() if "blkio" in V1 else ("buffered",)):
-        s = float(lib.sh("zlogin", u, "/root/limits write /var/tmp/f 150 %s%s" % (how, "; sync" if how == "buffered" else "")))
-        bar("I/O ceiling of 10 MiB/s, %s (got %.2f)" % (how, 150 / s), off(150 / s, 10), 5)
-    if "blkio" in V1:
-        print("  %-58s cannot: cgroup v1 charges what is written back later to nobody" % "I/O ceiling, buffered")
-    update(u, io_write_bps=0)
-
-
-def run_ns(cpu):
-    """What ran on a processor; of a task that runs now, up to when it began."""
-    return next(int(x.split()[7]) for x in read("/proc/schedstat").splitlines() if x.startswith("cpu%d " % cpu))
-
-
-def bound_ns(cpu):
-    """What the kernel's own threads of this processor ran."""
-    ns = 0
-    for d in glob.glob("/proc/[0-9]*"):
+        t, said = time.perf_counter(), ""
         try:
-            if not read(d, "maps") and "\nCpus_allowed_list:\t%d\n" % cpu in read(d, "status"):
-                ns += int(read(d, "schedstat").split()[0])
-        except OSError:
-            pass
-    return ns
+            party.change(b, memory=256 * M)
+        except Cannot as e:
+            said = str(e)
+        s = time.perf_counter() - t
+        time.sleep(1)
+        killed, limit = any(l.startswith("status") for l in b.lines()), b.memory()[0]
+    finally:
+        party.stop(b)
+    word = "killed" if killed else "refused" if said and limit > 256 else "failed" if said else "ignored" if limit > 256 else "done"
+    return s, word, said
 
 
-def dedicated(u, prog):
-    if not os.path.exists(os.path.join(group(u), "cpuset.cpus.exclusive")) or not os.path.exists("/proc/schedstat") or CPUS < 2:
+def memory(party):
+    row = "memory cap of 256 MiB: most that it had, MiB"
+    try:
+        b = party.start("hold", 400, memory=256 * M)
+        try:
+            b.until("status")
+            most = b.memory()[1]
+        finally:
+            party.stop(b)
+        cell(row, party.name, most)
+        if party.name == "cloister":
+            bar("memory cap of 256 MiB: most that it had", most, 256, " MiB")
+    except Cannot as e:
+        cell(row, party.name, e)
+    for what, held in (("100 MiB held, page cache", 100), ("400 MiB held", 400)):
+        row = "512 to 256 MiB under load, %s: s" % what
+        try:
+            got = sorted(shrink(party, held) for _ in range(TRIES))
+            s, word, note = got[len(got) // 2]
+            cell(row, party.name, s, word, note)
+            if party.name == "cloister":
+                if word not in ("done", "refused"):
+                    sys.exit("%s: %s: %s" % (row, word, note))
+                bar("512 to 256 MiB under load, %s: %s in" % (what, word), s, 5, " s")
+        except Cannot as e:
+            cell(row, party.name, e)
+
+
+def io(party):
+    for how in ("direct", "fsync") + (() if "blkio" in V1 else ("buffered",)):
+        row = "I/O ceiling of 10 MiB/s, %s: MiB/s" % how
+        try:
+            b = party.start("write", "/var/tmp/f", MIB, how, write_bps=10 * M)
+            try:
+                got = MIB / b.result(120)[0]
+            finally:
+                party.stop(b)
+            cell(row, party.name, got)
+            if party.name == "cloister":
+                bar("I/O ceiling of 10 MiB/s, %s (got %.2f)" % (how, got), off(got, 10), 5)
+        except Cannot as e:
+            cell(row, party.name, e)
+    if "blkio" in V1 and party.name == "cloister":
+        print("  %-58s cannot: cgroup v1 charges what is written back later to nobody" % "I/O ceiling, buffered")
+
+
+def own_processor(zones, prog):
+    f = FIG["dedicated"] = dedicated.measure(zones, prog)
+    if not f:
         print("  %-58s cannot: two processors, cpuset.cpus.exclusive and /proc/schedstat" % "foreign run time on a dedicated processor")
         return
-    update(u, dedicated_cpus=1)
-    cpu = int(read(group(u), "cpuset.cpus.effective"))
-    a = run_ns(cpu), used(u) * 1e9, bound_ns(cpu)
-    hogs = [start(u, "/root/limits hog 20")] + [subprocess.Popen([prog, "hog", "20"]) for _ in range(CPUS)]
-    for p in hogs:
-        p.wait()
-    time.sleep(1)
-    b = run_ns(cpu), used(u) * 1e9, bound_ns(cpu)
-    update(u, dedicated_cpus=0)
-    all_ns, zone_ns, own_ns = (y - x for x, y in zip(a, b))
-    FIG["dedicated"] = {"all_ns": all_ns, "zone_ns": zone_ns, "bound_kthreads_ns": own_ns}
-    bar("foreign run time on a dedicated processor, %.1f s busy" % (all_ns / 1e9), abs(all_ns - zone_ns - own_ns) * 100 / all_ns, 0.1)
-    bar("with the kernel's own threads of that processor", abs(all_ns - zone_ns) * 100 / all_ns, 1)
+    bar("foreign run time on a dedicated processor, %.1f s busy" % (f["all_ns"] / 1e9),
+        abs(f["all_ns"] - f["zone_ns"] - f["bound_kthreads_ns"]) * 100 / f["all_ns"], 0.1)
+    bar("with the kernel's own threads of that processor", abs(f["all_ns"] - f["zone_ns"]) * 100 / f["all_ns"], 1)
 
 
 def watching():
@@ -244,50 +231,111 @@ def watching():
     bar("workers of 1,000 idle zones with a baseline, a second (as %d)" % n, ms, 20, " ms")
 
 
-def overhead(prog):
-    u = zone(prog, cpu_cap=CPUS * 100, cpu_baseline=CPUS * 50, cpu_burst_time=100000, cpu_shares=1000, max_lwps=1000,
-             io_write_bps=10 << 30, io_read_bps=10 << 30, io_write_iops=1000000, io_read_iops=1000000, image_sharing="private")
+WHOLE = {"cap": CPUS * 100, "shares": 1000, "memory": 512 * M, "pids": 1000, "write_bps": 10 << 30}
+
+
+def overhead(parties, prog):
+    """All by turns, the host among them; with all the limits that one has."""
     host = lib.POOL + "/bench-host"
     lib.sh("btrfs", "subvolume", "create", host)
-    heavy(u)
-    for what, limit in (("cpu", 1), ("fork", 5), ("pipe", 5), ("files", 5)):
-        z, h = [], []
-        for i in range(ROUNDS + 1):
-            for turn in (0, 1) if i % 2 else (1, 0):
-                if turn:
-                    z.append(float(lib.sh("zlogin", u, "/root/limits %s /var/tmp" % what)))
-                else:
-                    h.append(float(lib.sh(prog, what, host)))
-        FIG[what] = {"zone_us": z, "host_us": h}
-        bar("%s: CPU time of one in a zone with all limits, over the host's" % what, (min(z) / min(h) - 1) * 100, limit)
+    kinds, limits = ("cpu", "fork", "pipe", "files"), {}
+
+    def turn(p, least):
+        b = p.start("all", "/var/tmp", **least)
+        try:
+            return b.result(120)
+        finally:
+            p.stop(b)
+
+    for p in parties:
+        notes = []
+        for least in (WHOLE, {k: v for k, v in WHOLE.items() if k != "write_bps"}, {}):
+            try:
+                turn(p, least)
+                limits[p] = least
+                break
+            except Cannot as e:
+                notes.append(str(e))
+        for k in kinds:
+            cell("%s: CPU time over the host's, %%" % k, p.name, Cannot(notes[-1]) if p not in limits else 0,
+                 note="" if not notes else "without %s: %s" % ("a ceiling" if least else "limits", notes[0]))
+    took = {p.name: [] for p in limits}
+    took["host"] = []
+    turns = [("host", lambda: [float(x) for x in lib.sh(prog, "all", host).split()])]
+    turns += [(p.name, lambda p=p: turn(p, limits[p])) for p in limits]
+    for i in range(ROUNDS):
+        for name, f in turns if i % 2 else reversed(turns):
+            took[name].append(f())
+    FIG["overhead_us"] = {name: dict(zip(kinds, zip(*v))) for name, v in took.items()}
+    for i, k in enumerate(kinds):
+        for name, v in took.items():
+            if name == "host":
+                continue
+            over = (min(x[i] for x in v) / min(x[i] for x in took["host"]) - 1) * 100
+            CELLS["%s: CPU time over the host's, %%" % k][name]["value"] = over
+            if name == "cloister":
+                bar("%s: CPU time of one in a zone with all limits, over the host's" % k, over, 1 if k == "cpu" else 5)
 
 
-PEERS = (("", "cloister", "lxd", "podman/crun", "nspawn"),
-         ("cap, percent of a CPU", "cpu_cap", "limits.cpu.allowance", "--cpus", "CPUQuota="),
-         ("shares", "cpu_shares", "limits.cpu.priority, 0-10", "--cpu-shares", "CPUWeight="),
-         ("bursts of seconds", "cpu_baseline", "cannot", "cannot", "cannot"),
-         ("exclusive processors", "dedicated_cpus (v2)", "cannot (pins)", "cannot (pins)", "cannot (pins)"),
-         ("memory, live shrink refused if not had", "max_physical_memory", "no: kills", "no: kills", "no: kills"),
-         ("ceilings on I/O of the root", "io_*", "limits.read, .write", "--device-*-bps", "IO*BandwidthMax="))
+def beside(names):
+    print("\n  %-56s" % "the same in the peers" + "".join("%13s" % n for n in names))
+    notes = {}
+    for row, cells in CELLS.items():
+        text = ""
+        for n in names:
+            c = cells.get(n, {})
+            text += "%13s" % (" ".join(filter(None, ("%.2f" % c["value"] if "value" in c else "", c.get("word", "")))) or "-")
+            if c.get("note"):
+                notes.setdefault((n, c["note"]), []).append(row.split(":")[0])
+        print("  %-56s%s" % (row, text))
+    for (n, note), rows in notes.items():
+        print("  %s, %s: %s" % (n, rows[0] + (" and %d more" % (len(rows) - 1) if len(rows) > 1 else ""), note))
+    for n, why in ABSENT.items():
+        print("  %s is left out: %s" % (n, why))
+
+
+def first():
+    """What measures is not kept from a processor by what it measures, whose cgroups weigh so much; what it starts is not so."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError as e:
+        print("no real-time priority for what measures: %s" % e)
 
 
 def main(tmp):
+    first()
     prog = lib.build_c("limits", "-static")
-    zs = [zone(prog) for _ in range(3)]
-    heavy(zs[0])
     print("load %s" % read("/proc/loadavg").strip())
-    for name, part in (("caps", lambda: caps(zs[0])), ("shares", lambda: shares(zs)), ("burst", lambda: burst(zs[0])),
-                       ("memory", lambda: memory(zs[1])), ("io", lambda: io(zs[2])), ("dedicated", lambda: dedicated(zs[1], prog)),
-                       ("overhead", lambda: overhead(prog)),
-                       ("watching", watching)):
-        if not PARTS or name in PARTS:
-            part()
-    print("\nwhat can be asked for, by documentation (not measured here)")
-    for row in PEERS:
-        print("  %-40s %-22s %-26s %-18s %s" % row)
+    wanted = [n for n in ("caps", "shares", "burst", "memory", "io", "dedicated", "overhead", "watching")
+              if not PARTS or any(n.startswith(p) for p in PARTS)]
+    if not wanted:
+        sys.exit("no such part: " + " ".join(PARTS))
+    parties = [Zones(prog)]
+    try:
+        if set(wanted) - {"watching", "dedicated"}:
+            found, absent = peers.all_of(prog)
+            parties += found
+            ABSENT.update(absent)
+        for name in wanted:
+            if name == "watching":
+                watching()
+            elif name == "dedicated":
+                own_processor(parties[0], prog)
+            elif name == "overhead":
+                overhead(parties, prog)
+            else:
+                for p in parties:
+                    globals()[name](p)
+        if CELLS:
+            beside([p.name for p in parties])
+    finally:
+        for p in parties:
+            p.close()
+        peers.clean()
     print("load %s" % read("/proc/loadavg").strip())
-    lib.report("limits", {"figures": FIG, "bars": BARS})
+    lib.report("limits", {"figures": FIG, "rows": CELLS, "left_out": ABSENT, "bars": BARS})
 
 
 if __name__ == "__main__":
+    peers.clean()
     lib.run(main)

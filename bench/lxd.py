@@ -12,6 +12,7 @@ import time
 import lib
 
 NAME = "cloister-bench"
+LIMITS = {"limits.memory": "256MiB", "limits.processes": "2000", "limits.cpu.allowance": "100ms/100ms"}
 
 
 def cgroups():
@@ -22,8 +23,9 @@ BEFORE = cgroups()
 
 
 class Lxd:
-    def __init__(self, tmp, tree, init):
-        """tree: the root filesystem to launch. Raises RuntimeError that says why it can't be."""
+    def __init__(self, tmp, tree, init, profile=LIMITS):
+        """tree: the root filesystem to launch; profile: settings of all that are launched. Raises RuntimeError that says
+        why it can't be."""
         for p in ("lxd", "lxc", "rsync", "unsquashfs"):
             if not lib.have(p):
                 raise RuntimeError("%s is not installed" % p)
@@ -31,14 +33,14 @@ class Lxd:
         os.makedirs(self.dir)
         os.chmod(tmp, 0o711)  # the root of its container, which has no rights here, goes through
         self.env = dict(os.environ, LXD_DIR=self.dir, HOME=tmp)
-        # its lxc-monitors are no children of its: the process namespace ends them
+        # its lxc-monitors are no children of its: the process namespace ends them, and it ends with us, however we do
         self.proc = subprocess.Popen(
-            ["unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "sh", "-c",
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "sh", "-c",
              "ip link set lo up; exec lxd --group root --logfile %s/log" % self.dir],
             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             self.settle()
-            self.fill(tmp, tree, init)
+            self.fill(tmp, tree, init, profile)
         except BaseException:
             self.stop()
             raise
@@ -64,12 +66,11 @@ class Lxd:
         except OSError:
             return "it has not even begun its log"
 
-    def fill(self, tmp, tree, init):
+    def fill(self, tmp, tree, init, profile):
         pool = lib.POOL + "/bench-lxd"
         self.lxc("storage", "create", "default", "btrfs", "source=" + pool)
         self.lxc("profile", "device", "add", "default", "root", "disk", "path=/", "pool=default")
-        for k, v in (("limits.memory", "256MiB"), ("limits.processes", "2000"), ("limits.cpu.allowance", "100ms/100ms"),
-                     ("raw.lxc", "lxc.init.cmd=" + init)):
+        for k, v in {**profile, "raw.lxc": "lxc.init.cmd=" + init}.items():
             self.lxc("profile", "set", "default", k, v)
         meta, root = os.path.join(tmp, "meta.tar"), os.path.join(tmp, "lxdroot.tar")
         with open(os.path.join(tmp, "metadata.yaml"), "w") as f:

@@ -3,16 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
+#include "timing.h"
 
 static int order(const void *a, const void *b)
 {
@@ -41,7 +34,7 @@ int main(int argc, char **argv)
 			perror(argv[1]);
 			return 1;
 		}
-		us[i] = now() - t;
+		us[i] = (now() - t) * 1e6;
 	}
 	qsort(us, (size_t)n, sizeof *us, order);
 	printf("%.2f %.2f\n", us[n / 2], us[n * 99 / 100]);
