@@ -23,6 +23,7 @@
 #include "node/lock.h"
 #include "node/provision.h"
 #include "node/subid.h"
+#include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -260,6 +261,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 		r = intent_set(c, v.uuid, "create", e);
 	if (r < 0)
 		return not_begun(&v, noted, r);
+	usage_vm_new(c, v.uuid);
 	r = steps_run(c, what, create_steps, ARRAY_LEN(create_steps), &o, e);
 	vm_ahead_drop(&v, NULL);
 	intent_clear(c, v.uuid);

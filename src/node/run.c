@@ -11,6 +11,7 @@
 #include "node/exit.h"
 #include "node/io.h"
 #include "node/tables.h"
+#include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 #include "zone/limits.h"
@@ -146,6 +147,7 @@ int vm_begin_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	usage_vm_stopped(v);
 	r = v->ahead.go >= 0 ? 0 : vm_find_cg(v, e);
 	if (r < 0)
 		return r;

@@ -12,6 +12,7 @@
 #include "node/lock.h"
 #include "node/snapshot.h"
 #include "node/stop.h"
+#include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -26,6 +27,8 @@ static int open_snap(struct ctx *c, const char *word, const char *name, bool mus
 		r = vm_need_store(v, e);
 	if (r < 0)
 		return r;
+	if (!v->run.running)
+		usage_vm_stopped(v);
 	*snap = xprintf("%s/snap/%s", v->uuid, name);
 	if (must && !store_exists(v->store, *snap))
 		return err_set(e, ENOENT, "VM %s has no snapshot \"%s\"", v->uuid, name);
@@ -262,6 +265,8 @@ int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struc
 	if (r < 0)
 		return r;
 	v.have_image = true;
+	if (!v.run.running)
+		usage_vm_stopped(&v);
 	x.rec = rec;
 	x.was_running = v.run.running;
 	what = xprintf("reprovision %s", v.uuid);

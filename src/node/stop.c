@@ -19,6 +19,7 @@
 #include "node/lock.h"
 #include "node/provision.h"
 #include "node/stop.h"
+#include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -320,6 +321,8 @@ int vm_delete(struct ctx *c, const char *word, struct err *e)
 		err_set(e, EPERM, "VM %s has indestructible_zoneroot set", v.uuid);
 		return err_hint(e, "Clear it first: vmadm update %s indestructible_zoneroot=false", v.uuid);
 	}
+	if (!v.run.running)
+		usage_vm_stopped(&v);
 	r = intent_set(c, v.uuid, "delete", e);
 	if (r == 0)
 		r = vm_delete_finish(&v, e);

@@ -7,11 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/cgroup.h"
+#include "model/vm.h"
+#include "node/vm.h"
 #include "state/state.h"
 #include "zone/usage_now.h"
 #include "zone/zone.h"
@@ -240,6 +244,34 @@ static int sample_one(const char *uuid, const struct zone_run *run, void *arg)
 	return 0;
 }
 
+/* Whose cgroup there is has just been sampled, or will be by who takes it down: it is either that or this. */
+static int sample_stopped(const struct vm_row *row, void *arg)
+{
+	struct now *n = arg;
+	_free_ char *cgroup = xprintf("%s/%s/%s", n->h.v2, n->h.root, row->uuid);
+
+	if (access(cgroup, F_OK) < 0)
+		usage_stopped_now(n->c, row->uuid, row->id_base, (uint64_t)row->create_ns);
+	return 0;
+}
+
+void usage_vm_stopped(const struct vm *v)
+{
+	uint64_t made = 0;
+
+	clock_parse_iso(vm_str(v->rec, "create_timestamp") ?: "", &made);
+	usage_stopped_now(v->c, v->uuid, v->id_base, made);
+}
+
+void usage_vm_new(const struct ctx *c, const char *uuid)
+{
+	_free_ char *file = xprintf("%s/" USAGE_DIR "/%s", c->node.state, uuid);
+	struct err e = ERR_INIT;
+
+	if (access(file, F_OK) == 0 && usage_retire(c, uuid, &e) < 0)
+		ctx_log(c, LOG_WARN, "%s", e.msg);
+}
+
 static int fold_one(const char *uuid, void *arg, struct err *e)
 {
 	struct now *n = arg;
@@ -267,6 +299,8 @@ int usage_now(const struct ctx *c, struct err *e)
 	r = cg_host_find(c, &n.h, e);
 	if (r == 0)
 		r = zone_each(c, sample_one, &n, e);
+	if (r == 0)
+		r = state_vm_each(st, 0, sample_stopped, &n, e);
 	if (r < 0)
 		return r;
 	usage_host_now(c);

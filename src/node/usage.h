@@ -22,8 +22,16 @@ struct usage_table {
 	size_t n, cap;
 };
 
-/* Takes a sample of all zones that run and of the host; folds the files of VMs that are no more into one. */
+/* Takes a sample of all VMs, running or not, and of the host; folds the files of VMs that are no more into one. */
 int usage_now(const struct ctx *c, struct err *e);
+struct vm;
+/*
+ * A VM under the hands of an operation, which does not run: its dataset until now. To be called before it is started, or its
+ * dataset changed or destroyed.
+ */
+void usage_vm_stopped(const struct vm *v);
+/* A VM is about to be made: what one of that uuid had used before it is folded, and the time between the two is nobody's. */
+void usage_vm_new(const struct ctx *c, const char *uuid);
 struct state;
 int usage_fold(const struct ctx *c, struct state *st, struct err *e);
 /* All rows of hours in [from, to). */

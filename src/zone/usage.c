@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +13,9 @@
 #include "base/str.h"
 
 #define MAGIC 0x31757343u /* "Csu1" */
+#define HOUR_MS (USAGE_HOUR * 1000ULL)
 #define LATER_NS 20000000000ULL /* how long a record may wait in the page cache until it is pushed on */
+#define STOPPED_KNOWN (1u << UC_CPU_US | 1u << (16 + UG_MEMORY))
 
 static uint32_t checksum(const struct usage_rec *r)
 {
@@ -35,28 +38,51 @@ bool usage_valid(const struct usage_rec *r)
 	return r->magic == MAGIC && r->sum_of_all == checksum(r);
 }
 
-static uint64_t part(uint64_t whole, uint64_t n, uint64_t of)
+/* A stretch of time, in milliseconds of 1970. */
+struct span {
+	uint64_t from, to;
+};
+
+/* What of a whole that came evenly in that time had come at t. */
+static unsigned __int128 come(unsigned __int128 whole, struct span s, uint64_t t)
 {
-	return of ? (uint64_t)((unsigned __int128)whole * n / of) : whole;
+	return t >= s.to ? whole : t <= s.from ? 0 : whole * (t - s.from) / (s.to - s.from);
 }
 
 /* Since the record before: what was used, and for how long. */
 struct step {
-	uint64_t used[UC_COUNT], area[UG_COUNT], ms;
+	uint64_t used[UC_COUNT], ms;
+	unsigned __int128 area[UG_COUNT];
+	uint64_t there_ms; /* the dataset was there: also while the zone was stopped, or the host off */
 	uint32_t known;
 };
 
 static bool same_life(const struct usage_rec *last, const struct usage_sample *s)
 {
-	return last && last->life[0] == s->life[0] && last->life[1] == s->life[1];
+	return last && last->life[0] == s->life[0] && (last->life[1] == s->life[1] || s->stopped);
+}
+
+static uint64_t there_ms(const struct usage_rec *last, const struct usage_sample *s)
+{
+	uint64_t ms;
+
+	if (!last)
+		return s->from_now ? 0 : s->age_ms;
+	if (last->life[0] == s->life[0] && last->up_ns)
+		return s->up_ns > last->up_ns ? (s->up_ns - last->up_ns) / 1000000 : 0;
+	/* a clock that is years ahead at boot makes no bill of years */
+	ms = s->wall_ns > last->wall_ns ? (s->wall_ns - last->wall_ns) / 1000000 : 0;
+	return ms < USAGE_GAP_MAX * HOUR_MS ? ms : USAGE_GAP_MAX * HOUR_MS;
 }
 
 static void step_make(const struct usage_rec *last, const struct usage_sample *s, struct step *st)
 {
 	bool same = same_life(last, s);
 
-	st->known = 0;
-	st->ms = s->from_now && !last ? 0 : !same ? s->age_ms : s->up_ns > last->up_ns ? (s->up_ns - last->up_ns) / 1000000 : 0;
+	/* of what is not sampled while it is stopped, all is known: it is 0 */
+	st->known = s->stopped ? STOPPED_KNOWN | (last ? last->known : 0) : 0;
+	st->there_ms = there_ms(last, s);
+	st->ms = s->stopped || (s->from_now && !last) ? 0 : !same ? s->age_ms : s->up_ns > last->up_ns ? (s->up_ns - last->up_ns) / 1000000 : 0;
 	for (int i = 0; i < UC_COUNT; i++) {
 		uint64_t from = same && last->raw[i] != USAGE_UNKNOWN ? last->raw[i] : 0, now = s->counter[i];
 
@@ -64,38 +90,71 @@ static void step_make(const struct usage_rec *last, const struct usage_sample *s
 		st->known |= now != USAGE_UNKNOWN ? 1u << i : 0;
 	}
 	for (int i = 0; i < UG_COUNT; i++) {
-		uint64_t now = s->gauge[i], was = same ? last->gauge[i] : now;
+		uint64_t now = s->gauge[i], was = last && (same || i == UG_DATA) ? last->gauge[i] : now;
 
 		if (now == USAGE_UNKNOWN)
 			now = was;
-		if (was == USAGE_UNKNOWN)
+		/* what is stopped does not change: it is as it was found now, and had not been written out when it was sampled last */
+		if (was == USAGE_UNKNOWN || s->stopped || !same)
 			was = now;
 		st->known |= now != USAGE_UNKNOWN ? 1u << (16 + i) : 0;
-		st->area[i] = now != USAGE_UNKNOWN ? (now / 2048 + was / 2048) * st->ms : 0;
+		st->area[i] = now != USAGE_UNKNOWN ? (unsigned __int128)(now / 2048 + was / 2048) * (i == UG_DATA ? st->there_ms : st->ms) : 0;
 	}
+}
+
+static struct span span_of(const struct usage_rec *last, const struct usage_sample *s, uint64_t ms)
+{
+	struct span sp = {.to = s->wall_ns / 1000000};
+	uint64_t was = last ? last->wall_ns / 1000000 : 0;
+
+	sp.from = sp.to > ms ? sp.to - ms : 0;
+	/* where the sample before was, and not a hair beside it: the two clocks differ in speed */
+	if (last && (was > sp.from ? was - sp.from : sp.from - was) < 1000 && was <= sp.to)
+		sp.from = was;
+	return sp;
+}
+
+/* What the next sample goes on from, had this one been taken at ms `to`. */
+static void state_of(struct usage_rec *r, const struct usage_rec *last, const struct usage_sample *s, const struct step *st, struct span ran,
+		     uint64_t to)
+{
+	uint64_t back = (s->wall_ns / 1000000 - to) * 1000000;
+	bool same = same_life(last, s);
+
+	memcpy(r->life, s->stopped && same ? last->life : s->life, sizeof r->life);
+	r->wall_ns = s->wall_ns - back;
+	r->up_ns = s->up_ns > back ? s->up_ns - back : 0;
+	/* never back, and never unknown again: what was counted would be counted once more */
+	for (int i = 0; i < UC_COUNT; i++) {
+		uint64_t have = same ? last->raw[i] : USAGE_UNKNOWN, c = s->counter[i];
+
+		r->raw[i] = c == USAGE_UNKNOWN || (have != USAGE_UNKNOWN && c < have) ? have : c - (st->used[i] - (uint64_t)come(st->used[i], ran, to));
+	}
+	for (int i = 0; i < UG_COUNT; i++)
+		r->gauge[i] = s->gauge[i] == USAGE_UNKNOWN && last && (same || i == UG_DATA) ? last->gauge[i] : s->gauge[i];
 }
 
 unsigned usage_advance(const struct usage_rec *last, const uint8_t uuid[16], const struct usage_sample *s, struct usage_rec *out, unsigned max)
 {
-	uint64_t end = s->wall_ns / 1000000, hour_ms = USAGE_HOUR * 1000ULL, begin, first_hour, at, done = 0;
-	uint64_t seq = last ? last->seq : 0;
-	bool same = same_life(last, s);
+	uint64_t seq = last ? last->seq : s->wall_ns / 1000, at = 0, first, now;
+	struct usage_rec before;
+	struct span ran, there;
 	struct step st;
 	unsigned n = 0;
 
+	if (last)
+		before = *last; /* it may be in out */
+	last = last ? &before : NULL;
 	step_make(last, s, &st);
-	begin = end > st.ms ? end - st.ms : 0;
-	/* where the sample before was, and not a hair beside it: the two clocks differ in speed */
-	if (last && (last->wall_ns / 1000000 > begin ? last->wall_ns / 1000000 - begin : begin - last->wall_ns / 1000000) < 1000 &&
-	    last->wall_ns / 1000000 <= end)
-		begin = last->wall_ns / 1000000;
-	first_hour = end / hour_ms;
-	for (unsigned back = 1; back < max && first_hour > begin / hour_ms; back++)
-		first_hour--;
-	at = begin;
-	for (uint64_t h = first_hour; h <= end / hour_ms; h++) {
+	ran = span_of(last, s, st.ms);
+	there = span_of(last, s, st.there_ms);
+	now = ran.to / HOUR_MS;
+	first = (there.from < ran.from ? there.from : ran.from) / HOUR_MS;
+	if (now - first >= max)
+		first = now - max + 1;
+	for (uint64_t h = first; h <= now; h++) {
 		struct usage_rec *r = &out[n];
-		uint64_t to = h == end / hour_ms ? end : (h + 1) * hour_ms, upto = to - begin, all = end - begin;
+		uint64_t to = h == now ? ran.to : (h + 1) * HOUR_MS;
 
 		/* a sample on the stroke of the hour has nothing for the next one, unless it is all there is */
 		if (to == at && n > 0)
@@ -108,24 +167,17 @@ unsigned usage_advance(const struct usage_rec *last, const uint8_t uuid[16], con
 		}
 		r->seq = ++seq;
 		for (int i = 0; i < UC_COUNT; i++)
-			r->used[i] += part(st.used[i], upto, all) - (n ? part(st.used[i], done, all) : 0);
-		for (int i = 0; i < UG_COUNT; i++)
-			r->area[i] += part(st.area[i], upto, all) - (n ? part(st.area[i], done, all) : 0);
-		r->ms += upto - done;
-		r->known |= st.known;
-		memcpy(r->life, s->life, sizeof r->life);
-		/* As if it had been sampled then: should the rows behind it be lost, their use is not. */
-		r->wall_ns = s->wall_ns - (end - to) * 1000000;
-		r->up_ns = s->up_ns > (end - to) * 1000000 ? s->up_ns - (end - to) * 1000000 : 0;
-		/* never back, and never unknown again: what was counted would be counted once more */
-		for (int i = 0; i < UC_COUNT; i++) {
-			uint64_t have = same ? last->raw[i] : USAGE_UNKNOWN, c = s->counter[i];
+			r->used[i] += (uint64_t)(come(st.used[i], ran, to) - (n ? come(st.used[i], ran, at) : 0));
+		for (int i = 0; i < UG_COUNT; i++) {
+			struct span sp = i == UG_DATA ? there : ran;
 
-			r->raw[i] = c == USAGE_UNKNOWN || (have != USAGE_UNKNOWN && c < have) ? have : c - (st.used[i] - part(st.used[i], upto, all));
+			r->area[i] += (uint64_t)(come(st.area[i], sp, to) - (n ? come(st.area[i], sp, at) : 0));
 		}
-		memcpy(r->gauge, s->gauge, sizeof r->gauge);
+		r->ms += (uint64_t)(come(st.ms, ran, to) - (n ? come(st.ms, ran, at) : 0));
+		r->known |= st.known;
+		/* As if it had been sampled then: should the rows behind it be lost, their use is not. */
+		state_of(r, last, s, &st, ran, to);
 		usage_seal(r);
-		done = upto;
 		at = to;
 		n++;
 	}
@@ -265,9 +317,43 @@ static int kept_locked(struct usage_file *f, int dir, const char *name, bool wai
 	return f->fd < 0 ? f->fd : 0;
 }
 
+/* Rows enough for the hours since the last record: a worker's need no memory, those of a VM that was stopped for months do. */
+static struct usage_rec *rows_for(const struct usage_rec *last, const struct usage_sample *s, struct usage_rec *own, unsigned *max)
+{
+	uint64_t since = last ? last->wall_ns : s->wall_ns - s->age_ms * 1000000;
+	uint64_t hours = s->wall_ns > since ? (s->wall_ns - since) / (HOUR_MS * 1000000) + 2 : 1;
+	struct usage_rec *r = NULL;
+
+	*max = USAGE_GAP;
+	if (hours > USAGE_GAP) {
+		hours = hours < USAGE_GAP_MAX ? hours : USAGE_GAP_MAX;
+		r = calloc(hours, sizeof *r);
+	}
+	if (r)
+		*max = (unsigned)hours;
+	return r ? r : own;
+}
+
+/* Adds them where they belong; last: the newest there is, at slot. n: slots of the file. */
+static int add_rows(int fd, const struct usage_rec *last, off_t slot, const struct usage_rec *r, unsigned rows, off_t *n)
+{
+	uint64_t first = last ? last->first : 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < rows && rc == 0; i++) {
+		off_t at = (!last && i == 0) || r[i].first != first ? *n : place(fd, *n, slot, first);
+
+		rc = put(fd, &r[i], at);
+		*n = at == *n ? *n + 1 : *n;
+		slot = at;
+		first = r[i].first;
+	}
+	return rc;
+}
+
 int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t uuid[16], const struct usage_sample *s, bool wait)
 {
-	struct usage_rec last, r[USAGE_GAP];
+	struct usage_rec last, own[USAGE_GAP], *r;
 	struct stat st;
 	off_t n, slot = 0;
 	unsigned rows;
@@ -283,18 +369,14 @@ int usage_add_to(struct usage_file *f, int dir, const char *name, const uint8_t 
 		unlock(fd);
 		return 0;
 	}
-	rows = usage_advance(any ? &last : NULL, uuid, s, r, USAGE_GAP);
-	for (unsigned i = 0; i < rows && rc == 0; i++) {
-		off_t at = !any ? n : r[i].first == last.first ? place(fd, n, slot, last.first) : n;
-
-		rc = put(fd, &r[i], at);
-		n = at == n ? n + 1 : n;
-		slot = at;
-		last = r[i];
-		any = true;
-	}
+	r = rows_for(any ? &last : NULL, s, own, &rows);
+	rows = usage_advance(any ? &last : NULL, uuid, s, r, rows);
+	rc = add_rows(fd, any ? &last : NULL, slot, r, rows, &n);
+	last = r[rows - 1];
+	if (r != own)
+		free(r);
 	/* On to the disk, without waiting: a power cut shall cost an interval and not half a minute of the page cache's. */
-	if (rc == 0 && (!f->pushed_ns || s->up_ns - f->pushed_ns >= LATER_NS)) {
+	if (rc == 0 && !s->stopped && (!f->pushed_ns || s->up_ns - f->pushed_ns >= LATER_NS)) {
 		f->pushed_ns = s->up_ns;
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	}

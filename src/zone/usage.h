@@ -9,7 +9,8 @@
  * worker, its successor or a command, adds the difference and nothing else. The hour's two newest records take turns in two
  * slots, so that one that was torn by a power cut leaves the other; of the records of one row (`first`) the one with the
  * highest number counts. Nothing is ever counted twice, because counters belong to a life (a boot of the host, a cgroup) and
- * only differences within it are added.
+ * only differences within it are added. A dataset is there whether its zone runs or not: its bytes are counted from record to
+ * record whatever lies between, a stop, or a night without power.
  *
  * Libc only: the worker of each zone links it.
  */
@@ -33,6 +34,7 @@ struct usage_sample {
 	uint64_t life[2];  /* whose counters these are */
 	uint64_t age_ms;   /* since they began at 0 */
 	bool from_now;     /* what they were before the first record of all is not ours to count */
+	bool stopped;      /* the zone does not run: its dataset is all there is; age_ms: that of the VM, if this is its first record */
 	uint64_t wall_ns, up_ns; /* now: of 1970, of the host's boot (CLOCK_BOOTTIME) */
 	uint64_t counter[UC_COUNT], gauge[UG_COUNT]; /* or USAGE_UNKNOWN */
 };
@@ -40,7 +42,7 @@ struct usage_sample {
 struct usage_rec {
 	uint32_t magic, sum_of_all;
 	uint8_t uuid[16];
-	uint64_t first, seq; /* the row's first sample, and this one */
+	uint64_t first, seq; /* the row's first sample, and this one. A file's first is the µs of 1970: no uuid has a number twice */
 	uint64_t hour;       /* when it began, in seconds of 1970 */
 	uint64_t life[2], wall_ns, up_ns;
 	uint64_t raw[UC_COUNT], gauge[UG_COUNT]; /* as the sample saw them */
@@ -72,7 +74,8 @@ void usage_text_cpu(const char *t, struct usage_sample *s);
 void usage_text_io(const char *t, const struct usage_devs *d, struct usage_sample *s);
 
 /* ---- files ---- */
-#define USAGE_GAP 64 /* rows at most of one sample: what is older is in the first */
+#define USAGE_GAP     64   /* rows of one sample that take no memory */
+#define USAGE_GAP_MAX 8784 /* rows at most: a year; what is older is in the first */
 /*
  * Adds a sample to the file `name` of the folder. Negative errno; -EAGAIN: somebody else is at it, and wait is false.
  */
@@ -108,6 +111,8 @@ int usage_read_unless(struct usage_src *src, const char *bootid, uint64_t idle_u
 int usage_read(struct usage_src *src, const char *bootid, struct usage_sample *s);
 /* The host as a whole. fsid: the pool's, "" = none. */
 int usage_read_host(const char *fsid, const char *bootid, struct usage_sample *s);
+/* Of a zone that does not run: what its dataset has, by usage_data_open()'s descriptor. -ENODATA: that can't be read. */
+int usage_read_stopped(int data, const char *bootid, struct usage_sample *s);
 void usage_src_done(struct usage_src *src);
 
 #endif

@@ -71,6 +71,28 @@ void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uu
 		ctx_log(c, LOG_WARN, "usage of VM %s: %s", uuid, strerror(-r));
 }
 
+void usage_stopped_now(const struct ctx *c, const char *uuid, uint32_t id_base, uint64_t created_ns)
+{
+	_fd_ int dir = -1, data = -1;
+	struct usage_sample s;
+	struct btrfs_fs fs;
+	uint8_t id[16];
+	int r;
+
+	pool_fsid(c, &fs);
+	data = usage_data_open(fs.fsid, id_base);
+	/* no pool, or nothing on it yet: whoever finds it there counts this time too */
+	if (data < 0 || usage_read_stopped(data, c->bootid, &s) < 0)
+		return;
+	s.age_ms = created_ns && s.wall_ns > created_ns ? (s.wall_ns - created_ns) / 1000000 : 0;
+	usage_uuid(uuid, id);
+	r = dir = dir_open(c);
+	if (r >= 0)
+		r = usage_add(dir, uuid, id, &s, true);
+	if (r < 0)
+		ctx_log(c, LOG_WARN, "usage of VM %s: %s", uuid, strerror(-r));
+}
+
 void usage_host_now(const struct ctx *c)
 {
 	static const uint8_t none[16];

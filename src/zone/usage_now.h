@@ -14,6 +14,11 @@
  * written is said in the log.
  */
 void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t init_start);
+/*
+ * The same of a VM that does not run: the room that its dataset takes. Call it before what starts it, or changes or ends its
+ * dataset: what it finds is taken for the whole time since the last record. created_ns: when the VM was made.
+ */
+void usage_stopped_now(const struct ctx *c, const char *uuid, uint32_t id_base, uint64_t created_ns);
 void usage_host_now(const struct ctx *c);
 /*
  * The files of a VM that was deleted: their records join those of all that were, and they go. `cloister boot` and `cloister usage`

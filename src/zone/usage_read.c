@@ -153,6 +153,14 @@ int usage_read_unless(struct usage_src *src, const char *bootid, uint64_t idle_u
 	return 0;
 }
 
+int usage_read_stopped(int data, const char *bootid, struct usage_sample *s)
+{
+	now(bootid, s);
+	s->stopped = true;
+	s->gauge[UG_DATA] = number_at(data);
+	return s->gauge[UG_DATA] == USAGE_UNKNOWN ? -ENODATA : 0;
+}
+
 void usage_src_done(struct usage_src *src)
 {
 	own_fd(&src->cpu);

@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > sizeof last)
 		memcpy(&s, data + sizeof last, size - sizeof last < offsetof(struct usage_sample, from_now) ? size - sizeof last : offsetof(struct usage_sample, from_now));
 	last.known = 0;
+	s.stopped = size & 2;
 	n = usage_advance(size & 1 ? &last : NULL, uuid, &s, out, USAGE_GAP);
 	if (n < 1 || n > USAGE_GAP)
 		abort();

@@ -240,7 +240,7 @@ static void used_again(void **state)
 	s = at(2 * HOUR + 10 * S, 30, 4096);
 	s.life[1] = 2;
 	usage_advance(NULL, id, &s, &r[1], 1);
-	assert_int_equal(r[0].first, r[1].first);
+	assert_true(r[0].first != r[1].first);
 	s = at(2 * HOUR + 20 * S, 50, 4096);
 	s.life[1] = 2;
 	usage_advance(&r[1], id, &s, &r[2], 1);
@@ -259,6 +259,151 @@ static void used_again(void **state)
 	assert_int_equal(own.n, 2);
 	usage_table_done(&own);
 	usage_table_done(&gone);
+}
+
+/* … within the hour: the rows of both are there, and add up. */
+static void used_again_soon(void **state)
+{
+	struct usage_rec r[2];
+	struct usage_sample s = at(10 * S, 100, 4096);
+	struct usage_table own = {0}, gone = {0};
+
+	usage_advance(NULL, id, &s, &r[0], 1);
+	s = at(60 * S, 30, 4096);
+	s.life[1] = 2;
+	usage_advance(NULL, id, &s, &r[1], 1);
+	assert_int_equal(r[0].hour, r[1].hour);
+	usage_rows(r, 2, 0, UINT64_MAX, &gone);
+	assert_int_equal(gone.n, 2);
+	usage_rows(&r[1], 1, 0, UINT64_MAX, &own);
+	usage_rows_add(&own, &gone);
+	assert_int_equal(own.n, 2);
+	assert_int_equal(own.row[0].used[UC_CPU_US] + own.row[1].used[UC_CPU_US], 130);
+	usage_table_done(&own);
+	usage_table_done(&gone);
+}
+
+static struct usage_sample stopped_at(uint64_t ns, uint64_t data)
+{
+	struct usage_sample s = at(ns, USAGE_UNKNOWN, USAGE_UNKNOWN);
+
+	s.life[1] = 0;
+	s.stopped = true;
+	s.gauge[UG_DATA] = data;
+	return s;
+}
+
+#define DATA_KNOWN (1u << (16 + UG_DATA))
+
+/* The dataset is there while the zone is not; and whoever comes late counts nothing twice. */
+static void stopped(void **state)
+{
+	struct usage_rec r[USAGE_GAP], last;
+	struct usage_sample s = at(10 * S, 500, 4096);
+	uint64_t area = 0, ms = 0;
+	unsigned n;
+
+	s.age_ms = 10000;
+	s.gauge[UG_DATA] = 1 << 20;
+	usage_advance(NULL, id, &s, &last, 1);
+	assert_int_equal(last.area[UG_DATA], 1024 * 10000);
+	/* as it stops its data is not known: what it was stays */
+	s = at(20 * S, 600, 4096);
+	usage_advance(&last, id, &s, &last, 1);
+	assert_int_equal(last.area[UG_DATA], 1024 * 20000);
+	assert_int_equal(last.gauge[UG_DATA], 1 << 20);
+	/* half an hour later: as large as it is then, all the time */
+	s = stopped_at(1820 * S, 2 << 20);
+	assert_int_equal(usage_advance(&last, id, &s, &last, 1), 1);
+	assert_int_equal(last.area[UG_DATA], 1024 * 20000 + 2048 * 1800000ULL);
+	assert_int_equal(last.ms, 20000);
+	assert_int_equal(last.used[UC_CPU_US], 600);
+	/* its last sample comes after that: only what the one before it did not see */
+	s = at(1821 * S, 650, 4096);
+	usage_advance(&last, id, &s, &last, 1);
+	assert_int_equal(last.used[UC_CPU_US], 650);
+	/* it starts: a life from 0, and the dataset from where it was */
+	s = stopped_at(1900 * S, 2 << 20);
+	usage_advance(&last, id, &s, &last, 1);
+	area = last.area[UG_DATA];
+	ms = last.ms;
+	s = stopped_at(1900 * S + S / 2, 2 << 20);
+	usage_advance(&last, id, &s, &last, 1);
+	assert_int_equal(last.ms, ms);
+	area = last.area[UG_DATA];
+	s = at(1910 * S, 70, 4096);
+	s.life[1] = 2;
+	s.age_ms = 9000;
+	s.gauge[UG_DATA] = 2 << 20;
+	usage_advance(&last, id, &s, &last, 1);
+	assert_int_equal(last.used[UC_CPU_US], 720);
+	assert_int_equal(last.area[UG_DATA] - area, 2048 * 9500);
+	assert_int_equal(last.ms - ms, 9000);
+	/* the host is off for a day and a half */
+	s = stopped_at(1910 * S + 36 * HOUR, 2 << 20);
+	s.life[0] = 9;
+	s.up_ns = 5 * S;
+	n = usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(n, 37);
+	area = last.area[UG_DATA], ms = 0;
+	for (unsigned i = 0; i < n; i++)
+		ms += r[i].area[UG_DATA];
+	assert_true(ms - area >= 2048 * 36 * 3600000ULL - n && ms - area <= 2048 * 36 * 3600000ULL);
+	assert_int_equal(r[1].ms, 0);
+	assert_int_equal(r[1].used[UC_CPU_US], 0);
+	assert_int_equal(r[1].area[UG_DATA] / 1000, 2048 * 3600);
+	assert_true((r[1].known & DATA_KNOWN) && (r[1].known & 1u << UC_CPU_US));
+	/* killed between two of its rows: the next goes on from the last that was written, though that was before the boot */
+	last = r[20];
+	s = stopped_at(1915 * S + 36 * HOUR, 2 << 20);
+	s.life[0] = 9;
+	s.up_ns = 10 * S;
+	n = usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(n, 16);
+	/* a clock that was years ahead */
+	last = r[n - 1];
+	s = stopped_at(300000 * HOUR + S, 1 << 20);
+	s.life[0] = 10;
+	n = usage_advance(&last, id, &s, r, USAGE_GAP);
+	assert_int_equal(n, USAGE_GAP);
+	area = 0;
+	for (unsigned i = 0; i < n; i++)
+		area += r[i].area[UG_DATA];
+	assert_true(area <= 1024 * USAGE_GAP_MAX * 3600000ULL + r[0].area[UG_DATA]);
+	/* never started: since it was made */
+	s = stopped_at(100 * S, 1 << 20);
+	s.age_ms = 60000;
+	usage_advance(NULL, id, &s, &last, 1);
+	assert_int_equal(last.area[UG_DATA], 1024 * 60000);
+	assert_int_equal(last.ms, 0);
+}
+
+/* Months later all hours have their row, in the file. */
+static void stopped_long(void **state)
+{
+	char dir[] = "/tmp/usage-test-XXXXXX";
+	struct usage_table t = {0};
+	struct usage_sample s = stopped_at(10 * S, 1 << 20);
+	static struct usage_rec all[2200];
+	ssize_t n;
+	int d, fd;
+
+	assert_non_null(mkdtemp(dir));
+	d = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(usage_add(d, "z", id, &s, false), 0);
+	s = stopped_at(10 * S + 2000 * HOUR, 1 << 20);
+	assert_int_equal(usage_add(d, "z", id, &s, false), 0);
+	assert_int_equal(usage_add(d, "z", id, &s, false), 0);
+	fd = openat(d, "z", O_RDONLY);
+	n = read(fd, all, sizeof all);
+	usage_rows(all, (size_t)n / sizeof *all, 0, UINT64_MAX, &t);
+	assert_int_equal(t.n, 2001);
+	assert_true(t.row[1000].area[UG_DATA] > 1048576.0 * 3599.9 && t.row[1000].area[UG_DATA] < 1048576.0 * 3600.1);
+	usage_table_done(&t);
+	close(fd);
+	unlinkat(d, "z", 0);
+	close(d);
+	rmdir(dir);
 }
 
 /* As often as the file is opened, whatever is torn at its end: what is read of it is the last whole record of each row. */
@@ -347,7 +492,8 @@ static void texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {cmocka_unit_test(rows), cmocka_unit_test(hours), cmocka_unit_test(clock_set_back),
-				       cmocka_unit_test(overtaken), cmocka_unit_test(going_on), cmocka_unit_test(used_again), cmocka_unit_test(files), cmocka_unit_test(texts), cmocka_unit_test(age)};
+				       cmocka_unit_test(overtaken), cmocka_unit_test(going_on), cmocka_unit_test(used_again), cmocka_unit_test(used_again_soon),
+				       cmocka_unit_test(stopped), cmocka_unit_test(stopped_long), cmocka_unit_test(files), cmocka_unit_test(texts), cmocka_unit_test(age)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
