@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/str.h"
 
 #define RECORD 8192 /* the kernel's longest */
 #define ROUNDS 1000000
@@ -66,18 +67,65 @@ static bool sizes(const char *p, const char *end, struct oom_kill *k)
 	return true;
 }
 
+/* The text of a record of the kernel's own; NULL if it is none. */
+static const char *kernels(const char *record, const char *end)
+{
+	uint64_t v;
+	const char *p = number(record, end, &v);
+
+	/* the facility is above the lowest three bits, and 0 is the kernel: who writes to /dev/kmsg gets another */
+	if (!p || v > 7 || p == end || *p != ',')
+		return NULL;
+	p = memchr(p, ';', (size_t)(end - p));
+	return p ? p + 1 : NULL;
+}
+
+static const char *first(const char *p, const char *end, const char *w)
+{
+	return memmem(p, (size_t)(end - p), w, strlen(w));
+}
+
+int kmsg_oom_where(const char *record, size_t n, pid_t *pid, char uuid[37])
+{
+	const char *end = memchr(record, '\n', n) ?: record + n, *p = kernels(record, end), *path, *at;
+	uint64_t id, uid;
+
+	p = p ? word(p, end, "oom-kill:constraint=") : NULL;
+	if (!p)
+		return 0;
+	/* a name in front of it, the cpuset's, may be a zone's: it holds no '/' */
+	path = first(p, end, ",oom_memcg=/");
+	if (!path)
+		path = first(p, end, ",task_memcg=/");
+	at = last(p, end, ",pid=");
+	at = at ? number(at + 5, end, &id) : NULL;
+	at = word(at, end, ",uid=");
+	at = at ? number(at, end, &uid) : NULL;
+	if (!path || at != end || id == 0 || id > INT32_MAX)
+		return 0;
+	*pid = (pid_t)id;
+	uuid[0] = '\0';
+	for (path = memchr(path, '/', (size_t)(end - path)); path; path = memchr(path, '/', (size_t)(end - path))) {
+		path++;
+		if (end - path < 36 || (end - path > 36 && path[36] != '/' && path[36] != ','))
+			continue;
+		memcpy(uuid, path, 36);
+		uuid[36] = '\0';
+		if (uuid_valid(uuid))
+			return 1;
+		uuid[0] = '\0';
+	}
+	return 1;
+}
+
 int kmsg_oom(const char *record, size_t n, struct oom_kill *out)
 {
 	const char *end = memchr(record, '\n', n) ?: record + n, *p, *close;
 	struct oom_kill k = {0};
 	uint64_t v;
 
-	/* the facility is above the lowest three bits, and 0 is the kernel: who writes to /dev/kmsg gets another */
-	p = number(record, end, &v);
-	if (!p || v > 7 || p == end || *p != ',')
-		return 0;
-	p = memchr(p, ';', (size_t)(end - p));
-	if (!p++)
+	p = kernels(record, end);
+	if (!p)
 		return 0;
 	if (word(p, end, "Memory cgroup out of memory: "))
 		p = word(p, end, "Memory cgroup out of memory: ");
@@ -97,10 +145,11 @@ int kmsg_oom(const char *record, size_t n, struct oom_kill *out)
 	return 1;
 }
 
-int kmsg_oom_last(uint32_t uid, uint32_t uids, struct oom_kill *out, size_t max)
+int kmsg_oom_last(const char *uuid, uint32_t uid, uint32_t uids, struct oom_kill *out, size_t max)
 {
 	_fd_ int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char record[RECORD];
+	char record[RECORD], where[37] = "";
+	pid_t pid = 0;
 	size_t n = 0;
 
 	if (fd < 0)
@@ -113,7 +162,12 @@ int kmsg_oom_last(uint32_t uid, uint32_t uids, struct oom_kill *out, size_t max)
 			break;
 		if (r < 0 && errno != EINTR && errno != EPIPE) /* EPIPE: overtaken by what is written, goes on behind the gap */
 			return -errno;
+		if (r > 0 && kmsg_oom_where(record, (size_t)r, &pid, where))
+			continue;
 		if (r <= 0 || !kmsg_oom(record, (size_t)r, &k) || k.uid - uid >= uids)
+			continue;
+		/* of many the kernel says no more than who it was */
+		if (k.pid == pid && strcmp(where, uuid) != 0)
 			continue;
 		if (n == max)
 			memmove(out, out + 1, --n * sizeof *out);

@@ -21,7 +21,15 @@ struct oom_kill {
 
 /* One record of /dev/kmsg, "6,1234,5678,-;text": 1 if it is the kernel's own report of such a kill, else 0. Pure. */
 int kmsg_oom(const char *record, size_t n, struct oom_kill *out);
-/* The last max of those whose uid is in [uid, uid + uids), oldest first; returns how many, or a negative errno. */
-int kmsg_oom_last(uint32_t uid, uint32_t uids, struct oom_kill *out, size_t max);
+/*
+ * The record that the kernel has before it, unless there are many: "oom-kill:constraint=…,oom_memcg=/…,pid=1,uid=0". 1 with the
+ * pid and the first uuid in the cgroup's path, "" if there is none; else 0. What zones call their own cgroups stands behind that. Pure.
+ */
+int kmsg_oom_where(const char *record, size_t n, pid_t *pid, char uuid[37]);
+/*
+ * The last max of those whose uid is in [uid, uid + uids), and that were not in another zone's cgroup (a range of uids may have been
+ * another's before), oldest first; returns how many, or a negative errno.
+ */
+int kmsg_oom_last(const char *uuid, uint32_t uid, uint32_t uids, struct oom_kill *out, size_t max);
 
 #endif

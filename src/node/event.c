@@ -66,7 +66,7 @@ static void add_oom(struct ctx *c, const char *uuid, uint32_t id_base, uint64_t 
 	struct cg_usage u;
 	struct cg_host h;
 	bool cg = cg_host_known(c, &h, NULL) == 0;
-	int n = kmsg_oom_last(id_base, IDS, k, count < VICTIMS ? (size_t)count : VICTIMS);
+	int n = kmsg_oom_last(uuid, id_base, IDS, k, count < VICTIMS ? (size_t)count : VICTIMS);
 	json_t *list = json_array();
 
 	if (cg && cg_usage(&h, uuid, &u, NULL) == 0) {

@@ -43,6 +43,34 @@ static void hostile_names(void **state)
 	assert_string_equal(k.name, "");
 }
 
+#define A "8a7d4c2e-0f3b-4a53-9d3e-6a1b2c3d4e5f"
+#define B "11111111-2222-4333-8444-555555555555"
+#define OOM "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset="
+
+static const char *where(const char *t)
+{
+	static char uuid[37];
+	pid_t pid = 0;
+
+	memset(uuid, 'x', sizeof uuid);
+	return kmsg_oom_where(t, strlen(t), &pid, uuid) && pid == 77 ? uuid : NULL;
+}
+
+/* Whose cgroup it was: the kernel's word, in which zones have their names too. */
+static void cgroups(void **state)
+{
+	assert_string_equal(where(OOM "_zones,mems_allowed=0,oom_memcg=/cloister/" A ",task_memcg=/cloister/" A "/zone,task=tail,pid=77,uid=268435456\n"), A);
+	assert_string_equal(where(OOM "/,mems_allowed=0,global_oom,task_memcg=/up/cloister/" A "/zone,task=tail,pid=77,uid=5"), A);
+	assert_string_equal(where(OOM "/,mems_allowed=0,global_oom,task_memcg=/user.slice,task=tail,pid=77,uid=5"), "");
+	/* cgroups, and a program, that a zone has called after another one */
+	assert_string_equal(where(OOM "x,oom_memcg=" B ",mems_allowed=0,oom_memcg=/cloister/" A "/zone/" B ",task_memcg=/cloister/" B ",task=t,pid=77,uid=5"), A);
+	assert_string_equal(where(OOM "x,mems_allowed=0,oom_memcg=/cloister/" A ",task_memcg=/c,task=,pid=5,uid=0,pid=77,uid=5"), A);
+	assert_string_equal(where(OOM "x,mems_allowed=0,oom_memcg=/cloister/" A "-" B ",task_memcg=/c,task=t,pid=77,uid=5"), "");
+	assert_null(where("14,1,2,-;oom-kill:constraint=C,oom_memcg=/cloister/" A ",task_memcg=/c,task=t,pid=77,uid=5"));
+	assert_null(where(OOM "x,mems_allowed=0,oom_memcg=/cloister/" A ",task_memcg=/c,task=t,pid=77"));
+	assert_null(where(OOM "x,mems_allowed=0,task=t,pid=77,uid=5"));
+}
+
 static void refused(void **state)
 {
 	static const char tail[] = "Memory cgroup out of memory: Killed process 5 (x" SIZES;
@@ -66,7 +94,7 @@ static void refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = {cmocka_unit_test(kills), cmocka_unit_test(hostile_names), cmocka_unit_test(refused)};
+	const struct CMUnitTest t[] = {cmocka_unit_test(kills), cmocka_unit_test(hostile_names), cmocka_unit_test(cgroups), cmocka_unit_test(refused)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
