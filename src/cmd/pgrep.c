@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -135,8 +136,32 @@ static int send_all(const struct ctx *c, const struct options *o, const struct p
 	return r < 0 ? r : first;
 }
 
-static int work(struct ctx *c, struct options *o, const char *verb)
+/* What was asked for, in the words of the options. */
+static char *audited(const struct options *o, const char *pattern)
 {
+	_buf_ struct buf shown = BUF_INIT;
+	json_t *j = json_object();
+	char *text;
+
+	safe_add(&shown, pattern, strlen(pattern));
+	json_object_set_new(j, "pattern", json_string(pattern) ?: json_string(buf_str(&shown)));
+	json_object_set_new(j, "signal", json_integer(o->sig));
+	if (o->full)
+		json_object_set_new(j, "full", json_true());
+	if (o->exact)
+		json_object_set_new(j, "exact", json_true());
+	if (o->caseless)
+		json_object_set_new(j, "ignore_case", json_true());
+	if (o->newest || o->oldest)
+		json_object_set_new(j, "only", json_string(o->newest ? "newest" : "oldest"));
+	text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	return text;
+}
+
+static int work(struct ctx *c, struct options *o, const char *verb, const char *pattern)
+{
+	_free_ char *what = NULL;
 	_clean_(procs_done) struct procs ps = {.p = NULL};
 	struct err e = ERR_INIT;
 	size_t n;
@@ -148,9 +173,10 @@ static int work(struct ctx *c, struct options *o, const char *verb)
 	n = ps.n;
 	if (o->kill) {
 		n = 0;
+		what = audited(o, pattern);
 		r = send_all(c, o, &ps, &n, &e);
 		for (size_t i = 0; i < o->zones.n; i++)
-			cmd_audit(c, verb, o->zones.z[i].uuid, NULL, NULL, r);
+			cmd_audit(c, verb, o->zones.z[i].uuid, "{}", what, r);
 	}
 	if (o->count)
 		printf("%zu\n", n);
@@ -236,7 +262,7 @@ static int both(struct ctx *c, int argc, char **argv, bool kill)
 	int r = parse(c, &o, argc, argv, verb);
 
 	if (r == 0)
-		r = work(c, &o, verb);
+		r = work(c, &o, verb, argv[argc - 1]); /* the only word behind the options */
 	if (o.has_re)
 		regfree(&o.re);
 	zone_pick_done(&o.zones);
