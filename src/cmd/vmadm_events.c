@@ -30,6 +30,17 @@ struct feed {
 	struct buf out;
 };
 
+/* What was to be read has been dropped: the log is bounded, and its reader shall know. */
+static void gap(struct feed *f, uint64_t first)
+{
+	if (f->json)
+		buf_printf(&f->out, "{\"type\":\"events-dropped\",\"since\":%llu,\"first\":%llu}\n", (unsigned long long)f->last,
+			   (unsigned long long)first);
+	cmd_say("events %llu to %llu%s are no longer kept", (unsigned long long)f->last + 1, (unsigned long long)first - 1,
+		f->uuid ? " of this VM" : "");
+	f->last = first - 1;
+}
+
 static int show(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg)
 {
 	struct feed *f = arg;
@@ -38,6 +49,9 @@ static int show(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uu
 	if (f->n == BATCH)
 		return -ECANCELED; /* the rest when this is written */
 	f->n++;
+	/* numbers follow each other: what is not there was dropped. Of one VM it is only known up to where. */
+	if (f->all && !f->uuid && seq > f->last + 1)
+		gap(f, seq);
 	clock_iso(wall_ns, when);
 	f->last = seq;
 	if (f->json) {
@@ -92,21 +106,19 @@ static int wait_change(const struct ctx *c, int in, struct err *e)
 	return read(in, drop, sizeof drop) < 0 ? err_sys(e, errno, "wait for events") : 0;
 }
 
-/* What was to be read has been dropped: the log is bounded, and its reader shall know. */
+/* The same of one VM: its own oldest go where it had too many, and the oldest of all. */
 static int say_gap(struct feed *f, struct state *s, struct err *e)
 {
-	uint64_t first = 0;
+	uint64_t first = 0, cut = 0;
 	int r = state_event_first(s, &first, e);
 
-	if (r < 0 || first <= f->last + 1)
-		return r;
-	if (f->json)
-		buf_printf(&f->out, "{\"type\":\"events-dropped\",\"since\":%llu,\"first\":%llu}\n", (unsigned long long)f->last,
-			   (unsigned long long)first);
-	cmd_say("events %llu to %llu are no longer kept: the first is %llu", (unsigned long long)f->last + 1, (unsigned long long)first - 1,
-		(unsigned long long)first);
-	f->last = first - 1;
-	return 0;
+	if (r == 0)
+		r = state_event_cut(s, f->uuid, &cut, e);
+	if (r == 0 && cut + 1 > first)
+		first = cut + 1;
+	if (r == 0 && first > f->last + 1)
+		gap(f, first);
+	return r;
 }
 
 /*
@@ -122,7 +134,7 @@ static int batch(const struct ctx *c, struct feed *f, struct err *e)
 	f->n = 0;
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && f->all)
+	if (r == 0 && f->all && f->uuid)
 		r = say_gap(f, s, e);
 	if (r == 0)
 		r = state_event_last(s, &last, e);

@@ -8,7 +8,9 @@
 
 #include "state/state.h"
 
-#define EVENTS_KEPT 100000
+#define EVENTS_KEPT  100000
+#define EVENTS_SHARE 1000 /* a VM's, that others' never push out, as long as there are no more than 100 that go beyond it */
+#define EVENTS_EVERY 1024 /* how many more there may be until they are counted again */
 #define BUSY_LIMIT_NS (20 * 1000000000ULL)
 
 /* Statements are prepared at first use and kept: sql_text[] in sql.c has their text. */
@@ -20,7 +22,7 @@ enum sql {
 	SQL_ID_FREE_EACH, SQL_ID_FREE_PUT, SQL_ID_FREE_DROP, SQL_ID_TOP, SQL_ID_EACH,
 	SQL_NEXT, SQL_KV_PUT, SQL_KV_DROP, SQL_KV_GET,
 	SQL_IMAGE_PUT, SQL_IMAGE_GET, SQL_IMAGE_EACH, SQL_IMAGE_DROP, SQL_IMAGE_VMS, SQL_IMAGE_CHILDREN,
-	SQL_EVENT_PUT, SQL_EVENT_TRIM, SQL_EVENT_EACH, SQL_EVENT_FIRST, SQL_EVENT_LAST,
+	SQL_EVENT_PUT, SQL_EVENT_COUNT, SQL_EVENT_MOST, SQL_EVENT_NTH, SQL_EVENT_TRIM_VM, SQL_EVENT_TRIM, SQL_EVENT_EACH, SQL_EVENT_FIRST, SQL_EVENT_LAST,
 	SQL_COUNT
 };
 

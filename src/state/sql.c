@@ -56,7 +56,11 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_IMAGE_CHILDREN] = "SELECT uuid, NULL FROM image WHERE origin=?1 ORDER BY uuid LIMIT 12",
 
 	[SQL_EVENT_PUT] = "INSERT INTO event (ns, kind, uuid, detail) VALUES (?1,?2,?3,?4)",
-	[SQL_EVENT_TRIM] = "DELETE FROM event WHERE seq<=?1",
+	[SQL_EVENT_COUNT] = "SELECT count(*) FROM event",
+	[SQL_EVENT_MOST] = "SELECT uuid, count(*) AS n FROM event WHERE uuid IS NOT NULL GROUP BY uuid HAVING n>?1 ORDER BY n DESC",
+	[SQL_EVENT_NTH] = "SELECT max(seq) FROM (SELECT seq FROM event WHERE uuid=?1 ORDER BY seq LIMIT ?2)",
+	[SQL_EVENT_TRIM_VM] = "DELETE FROM event WHERE uuid=?1 AND seq<=?2",
+	[SQL_EVENT_TRIM] = "DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT ?1)",
 	[SQL_EVENT_EACH] = "SELECT seq, ns, kind, uuid, detail FROM event WHERE seq>?1 AND (?2 IS NULL OR uuid=?2)"
 			   " ORDER BY seq",
 	[SQL_EVENT_FIRST] = "SELECT coalesce(min(seq), 0) FROM event",

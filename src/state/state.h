@@ -98,12 +98,15 @@ int state_image_delete(struct state *s, const char *uuid, struct err *e);
 
 /* ---- events ---- */
 /*
- * Appends; seq and time are the store's. The newest 100,000 are kept. detail: JSON object or NULL. Not flushed, unless
+ * Appends; seq and time are the store's, numbers follow each other without a gap. 100,000 are kept: beyond that the VMs with most (and
+ * more than 1,000) lose their oldest, then the oldest of all go. detail: JSON object or NULL. Not flushed, unless
  * it is inside state_begin(): an event is no reason to wait for the disk. Each commit with events changes the times of
  * <state>/events, for who follows the feed.
  */
 int state_event(struct state *s, const char *kind, const char *uuid, const json_t *detail, struct err *e);
 int state_event_first(struct state *s, uint64_t *seq, struct err *e); /* of those that are kept; 0 = none */
+/* All of that VM's up to *seq were dropped because they were too many; 0 = none. */
+int state_event_cut(struct state *s, const char *uuid, uint64_t *seq, struct err *e);
 int state_event_last(struct state *s, uint64_t *seq, struct err *e); /* 0 = none yet */
 int state_event_each(struct state *s, uint64_t since_seq, const char *uuid_or_null,
 		     int (*each)(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg),

@@ -85,6 +85,15 @@ check "a crash of init is an event with its signal" await 20 has "$i" '.type == 
 zlogin "$i" 'reboot -f' >/dev/null 2>&1 || zlogin "$i" 'kill -INT 1' >/dev/null 2>&1
 check "a reboot from inside" await 20 has "$i" '.type == "reboot" and .detail.init == "reboot"'
 await 20 eval '[ "$(vmstate "$i")" = running ]'
+mkzone l e5
+for n in {1..5}; do
+	was=$(field "$l" init)
+	kill -KILL "$was"
+	await 30 eval 'now=$(field "$l" init); [ -n "$now" ] && [ "$now" != "$was" ]'
+done
+check "an init that crashes again and again is an event" await 20 has "$l" '.type == "restart-loop" and .detail.restarts == 5'
+eq "once" "$(events "$l" | jq -r 'select(.type == "restart-loop") | .seq' | wc -l)" 1
+check "delete" vmadm delete "$l"
 up=$NODE_POOL/$i/root/upper
 rm -rf "${up:?}/dev"
 ln -s /etc "$up/dev"
@@ -127,17 +136,26 @@ exec 9<&-
 kill "$follower" 2>/dev/null
 wait "$follower" 2>/dev/null
 
-# bounded
-python3 - "$NODE_STATE/node.db" <<'PY'
+# bounded: a zone that causes events without end pushes out its own
+quiet=$(events "$z" | wc -l)
+last=$(events | jq -r .seq | tail -1)
+python3 - "$NODE_STATE/node.db" "$i" <<'PY'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1], timeout=20)
-db.execute("INSERT INTO event (seq, ns, kind) VALUES (200000, 1, 'far')")
+db.executemany("INSERT INTO event (ns, kind, uuid) VALUES (1, 'reboot', ?)", [(sys.argv[2],)] * 102000)
+db.execute("DELETE FROM event WHERE seq < 20000 AND kind LIKE 'filler%'")
+top = db.execute("SELECT max(seq) FROM event").fetchone()[0]
+db.executemany("INSERT INTO event (ns, kind, uuid) VALUES (1, 'reboot', ?)", [(sys.argv[2],)] * (1023 - top % 1024))
 db.commit()
 PY
 check "one more" vmadm update "$i" max_lwps=79
-eq "the newest 100,000 are kept" "$(events | jq -r .seq | head -1)" 200000
-like "who asks for one that was dropped is told" "$(vmadm events --since "$last" 2>&1 >/dev/null)" "events $((last + 1)) to 199999 are no longer kept: the first is 200000"
-eq "a program too" "$(events --since "$last" 2>/dev/null | head -1)" "{\"type\":\"events-dropped\",\"since\":$last,\"first\":200000}"
+le "there are no more than so many" "$(events | wc -l)" 101024
+eq "of a quiet zone all" "$(events "$z" | wc -l)" "$quiet"
+like "who asks for those that were dropped is told" "$(vmadm events --since "$last" 2>&1 >/dev/null)" "events $((last + 1)) to [0-9]+ are no longer kept"
+first=$(events --since "$last" 2>/dev/null | sed -n 2p | jq .seq)
+eq "a program too" "$(events --since "$last" 2>/dev/null | head -1)" "{\"type\":\"events-dropped\",\"since\":$last,\"first\":$first}"
+like "of that one VM too" "$(vmadm events --since "$last" "$i" 2>&1 >/dev/null)" "to $((first - 1)) of this VM are no longer kept"
+eq "who asks for the quiet one's is told of none" "$(vmadm events --since "$last" "$z" 2>&1 >/dev/null)" ""
 
 # after a power cut all that was said is there
 seq=$(events | jq -r .seq | tail -1)

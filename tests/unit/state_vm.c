@@ -330,13 +330,33 @@ static int see_event(uint64_t seq, uint64_t ns, const char *kind, const char *uu
 	return 0;
 }
 
+static void add_events(struct fix *f, const char *uuid, int n)
+{
+	struct err e = ERR_INIT;
+
+	assert_int_equal(state_begin(f->s, &e), 0);
+	for (int i = 0; i < n; i++)
+		if (state_event(f->s, "stop", uuid, NULL, &e) < 0)
+			fail_msg("%s", e.msg);
+	assert_int_equal(state_end(f->s, 0, &e), 0);
+}
+
+static struct seen events_of(struct fix *f, const char *uuid)
+{
+	struct seen seen = {0};
+	struct err e = ERR_INIT;
+
+	assert_int_equal(state_event_each(f->s, 0, uuid, see_event, &seen, &e), 0);
+	return seen;
+}
+
 static void events(void **p)
 {
 	struct fix *f = *p;
 	struct err e = ERR_INIT;
 	struct seen seen = {0};
 	json_t *d = json_pack("{s:i}", "n", 1);
-	uint64_t last;
+	uint64_t last, cut;
 	struct stat st;
 	_free_ char *path = xprintf("%s/events", f->c.node.state);
 
@@ -345,18 +365,40 @@ static void events(void **p)
 	assert_true(stat(path, &st) < 0);
 	assert_int_equal(state_event(f->s, "start", "a", d, &e), 0);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(state_begin(f->s, &e), 0);
-	for (int i = 0; i < 100020; i++)
-		if (state_event(f->s, "stop", i % 2 ? "a" : NULL, NULL, &e) < 0)
-			fail_msg("%s", e.msg);
-	assert_int_equal(state_end(f->s, 0, &e), 0);
-	assert_int_equal(state_event_each(f->s, 0, NULL, see_event, &seen, &e), 0);
-	assert_int_equal(seen.n, 100000);
-	assert_int_equal(seen.last, 100021);
-	memset(&seen, 0, sizeof seen);
-	assert_int_equal(state_event_each(f->s, 100011, "a", see_event, &seen, &e), 0);
-	assert_int_equal(seen.n, 5);
 	json_decref(d);
+	/* one that has too many pushes out its own */
+	add_events(f, "quiet", 900);
+	add_events(f, NULL, 300);
+	add_events(f, "loud", 101500);
+	assert_int_equal(events_of(f, "a").n, 1);
+	assert_int_equal(events_of(f, "quiet").n, 900);
+	seen = events_of(f, NULL);
+	assert_true(seen.n >= 100000 && seen.n < 101024);
+	assert_int_equal(seen.first, 1);
+	assert_int_equal(seen.last, 102701);
+	assert_int_equal(state_event_cut(f->s, "loud", &cut, &e), 0);
+	assert_int_equal(events_of(f, "loud").first, cut + 1);
+	assert_int_equal(state_event_cut(f->s, "quiet", &cut, &e), 0);
+	assert_int_equal(cut, 0);
+	memset(&seen, 0, sizeof seen);
+	assert_int_equal(state_event_each(f->s, 102691, "loud", see_event, &seen, &e), 0);
+	assert_int_equal(seen.n, 10);
+	/* another one: the one with most pays, not the new one */
+	add_events(f, "loud2", 20000);
+	assert_int_equal(events_of(f, "quiet").n, 900);
+	assert_int_equal(events_of(f, "loud2").n, 20000);
+	assert_true(events_of(f, NULL).n < 101024);
+	/* nobody has more than others: the oldest of all go */
+	for (int i = 0; i < 110; i++) {
+		char uuid[16];
+
+		snprintf(uuid, sizeof uuid, "vm-%d", i);
+		add_events(f, uuid, 1000);
+	}
+	seen = events_of(f, NULL);
+	assert_true(seen.n >= 100000 && seen.n < 101024);
+	assert_int_equal(events_of(f, "a").n, 0);
+	assert_int_equal(events_of(f, "vm-109").n, 1000);
 }
 
 static int see_row(const struct vm_row *r, void *arg)
