@@ -71,6 +71,8 @@ le "before it was shorter" "$long" 400
 # ---- signals ----
 global=$(sleep 7001 >/dev/null & echo $!)
 check "one by its arguments" cloister pkill -z red -f '^sleep 7001'
+eq "with pattern and signal in the audit log" "$(cloister audit --json -n 20 | jq -c 'select(.command == "pkill") | .after' | tail -1)" \
+	'{"pattern":"^sleep 7001","signal":15,"full":true}'
 check "has gone" await 20 eval '[ ! -d "/proc/$host" ] || grep -q "^State:.Z" "/proc/$host/status"'
 check "the global zone's of the same name has not" kill -0 "$global"
 fails 1 '^$' cloister pkill -z blue sleep
