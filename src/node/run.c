@@ -8,7 +8,6 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "model/vm.h"
-#include "node/exit.h"
 #include "node/io.h"
 #include "node/tables.h"
 #include "node/usage.h"
@@ -173,32 +172,6 @@ int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 	if (r == 0)
 		r = steps_run(v->c, what, zone_steps, ARRAY_LEN(zone_steps), v, e);
 	spec_done(v);
-	return r;
-}
-
-int vm_halt_zone(struct vm *v, struct err *e)
-{
-	struct err we = ERR_INIT;
-	struct zone_run end;
-	int w, r;
-
-	zone_ahead_done(&v->ahead);
-	r = vm_need_cg(v, e);
-	if (r == 0)
-		r = zone_end(v->c, &v->cg, v->uuid, v->killed ? &v->run : NULL, &end, e);
-	if (r == 0)
-		r = failpoint("halt-end", e);
-	if (r < 0)
-		return r;
-	/* before the run directory goes, which knows it till then; and not while the zone's file systems have this to write out */
-	w = exit_save(v->c, v->uuid, &end, &we);
-	if (w < 0 && w != -ENOENT)
-		ctx_log(v->c, LOG_WARN, "exit status of VM %s: %s", v->uuid, we.msg);
-	r = zone_forget(v->c, v->uuid, e);
-	if (r == 0) {
-		memset(&v->run, 0, sizeof v->run);
-		v->killed = false;
-	}
 	return r;
 }
 

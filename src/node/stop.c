@@ -155,8 +155,8 @@ static int autoboot_stored(struct vm *v, struct commit *m, struct err *e)
 }
 
 /*
- * A zone that shall end at once, named by its uuid, is killed before the database is opened: the kernel takes it apart
- * while we read and store. Whatever is not as usual (no keeper, no database, an alias) takes the usual way. 1 = killed,
+ * A zone that shall end at once, named by its uuid, is killed before the database is opened: the kernel and a thread of
+ * ours take it apart while we read and store. Whatever is not as usual (no keeper, no database, an alias) takes the usual way. 1 = killed,
  * and v holds its lock; the database may still turn out to be damaged, then the VM is down all the same.
  */
 static int kill_ahead(struct ctx *c, const char *word, struct vm *v, struct err *e)
@@ -183,6 +183,8 @@ static int kill_ahead(struct ctx *c, const char *word, struct vm *v, struct err 
 	if (r == 0)
 		r = failpoint("stop-killed", e);
 	v->killed = r == 0;
+	if (r == 0)
+		vm_halt_start(v);
 	return r < 0 ? err_add(e, "stop VM %s", v->uuid) : 1;
 }
 

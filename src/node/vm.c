@@ -140,6 +140,7 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 
 void vm_close(struct vm *v)
 {
+	vm_halt_join(v, NULL);
 	if (v->have_image)
 		image_done(&v->image);
 	vm_ahead_drop(v, NULL);

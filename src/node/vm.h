@@ -28,6 +28,7 @@ struct vm {
 	struct image image;       /* vm_need_image() */
 	bool have_image;
 	bool killed;              /* vm_stop() has killed its zone before all else; run says how that was found */
+	struct vm_ending *ending; /* and what goes on about it in a thread: vm_halt_start(); owned */
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 	struct zone_ahead ahead;
@@ -90,6 +91,12 @@ int vm_begin_zone(struct vm *v, uint64_t init_restarts, struct err *e);
 int vm_boot_zone(struct vm *v, uint64_t init_restarts, struct err *e);
 /* Everything of the running zone away: processes, cgroups, run directory. Lock held, also when nothing runs. */
 int vm_halt_zone(struct vm *v, struct err *e);
+/*
+ * halt.c: where v->killed is set, all of that but the run directory, in a thread; v's cg and run are filled and not changed
+ * meanwhile. vm_halt_zone() waits for it and does the rest; vm_close() waits only.
+ */
+void vm_halt_start(struct vm *v);
+int vm_halt_join(struct vm *v, struct err *e);
 /* Its console and platform logs. */
 int vm_logs_remove(struct vm *v, struct err *e);
 

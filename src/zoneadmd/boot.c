@@ -210,7 +210,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 	if (!e.code && (fd_cloexec(FD_STATUS, 1) < 0 || program_folder(libexec, sizeof libexec) < 0))
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.libexec = libexec;
-	if (!e.code && await_spec(&b, spec, &e) == 0)
+	if (!e.code && build_ahead(&b, &e) == 0 && await_spec(&b, spec, &e) == 0)
 		boot(&b, &e);
 	steps_tell(&b);
 	say_err(FD_STATUS, &e);

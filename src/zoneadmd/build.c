@@ -3,7 +3,7 @@
  * Building a zone, stage by stage. The order matters:
  *
  *	keeper                                   init (blocked on the socket in between)
- *	new mount namespace, time namespace
+ *	new mount namespace, time namespace: before the spec is there
  *	clone3 ────────────────────────────────▶ user, pid, net, ipc, uts namespaces; in its v2 cgroup
  *	maps ids                                 joins its v1 cgroups
  *	'g' ───────────────────────────────────▶ becomes root of its user namespace, new cgroup namespace
@@ -96,10 +96,8 @@ static int expect_done(struct boot *b, struct err *e)
 
 static int stage_namespaces(struct boot *b, struct err *e)
 {
-	int r = build_pts(b, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(e, errno, "new mount namespace");
 	r = mnt_propagation("/", MS_PRIVATE, e);
@@ -167,7 +165,7 @@ static int stage_ids(struct boot *b, struct err *e)
 		return r;
 	if (sock_send_fd(b->sock, 'g', b->proc) < 0)
 		return err_sys(e, errno, "init of the zone ended while it was being made");
-	return 0;
+	return build_pts(b, e);
 }
 
 /* What is made up to here needs the spec and the cgroup in v2 alone, and so is made beside what the command makes. */
@@ -286,23 +284,37 @@ static void undo(struct boot *b)
 		return;
 }
 
-int build_zone(struct boot *b, struct err *e)
+static int stage(struct boot *b, size_t i, struct err *e)
+{
+	int r = failpoint(stages[i].name, e);
+
+	if (r == 0)
+		r = stages[i].run(b, e);
+	if (r < 0) {
+		err_add(e, "%s", stages[i].noun);
+		undo(b);
+		return r;
+	}
+	if (b->view_pid > 0)
+		build_view_serve(b);
+	step_done(b, stages[i].name);
+	return 0;
+}
+
+int build_ahead(struct boot *b, struct err *e)
 {
 	b->step_ns = b->told_ns = clock_mono_ns();
-	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
-		int r = failpoint(stages[i].name, e);
+	return stage(b, 0, e);
+}
 
-		if (r == 0)
-			r = stages[i].run(b, e);
-		if (r < 0) {
-			err_add(e, "%s", stages[i].noun);
-			undo(b);
-			return r;
-		}
-		if (b->view_pid > 0)
-			build_view_serve(b);
-		step_done(b, stages[i].name);
-	}
-	own_fd(&b->sock);
-	return 0;
+int build_zone(struct boot *b, struct err *e)
+{
+	int r = 0;
+
+	b->step_ns = clock_mono_ns();
+	for (size_t i = 1; r == 0 && i < ARRAY_LEN(stages); i++)
+		r = stage(b, i, e);
+	if (r == 0)
+		own_fd(&b->sock);
+	return r;
 }

@@ -267,8 +267,13 @@ static int masks(struct boot *b, struct err *e)
 	/* but this one, which every network namespace shows and that is one for the host (Linux 5.15 to date) */
 	if (r == 0)
 		r = rebind(b->proc, "sys/net/netfilter/nf_hooks_lwtunnel", MOUNT_ATTR_RDONLY, 0, e);
+	/* its reader asks twice, and ends beside the masks instead of after them */
+	if (r == 0 && b->view_pid > 0)
+		build_view_serve(b);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_proc); i++)
 		r = mask(b, b->proc, in_proc[i], e);
+	if (r == 0 && b->view_pid > 0)
+		build_view_serve(b);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(in_sys); i++)
 		r = mask(b, b->sys, in_sys[i], e);
 	if (r == 0 && b->view < 0)

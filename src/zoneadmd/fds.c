@@ -48,6 +48,11 @@ int spec_read(struct zspec *z, struct err *e)
 	return zspec_parse(buf_str(&b), b.len, z, e);
 }
 
+bool run_halting(void)
+{
+	return faccessat(FD_RUN, "halting", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int put_file(int dir, const char *name, const struct buf *text, struct err *e)
 {
 	char tmp[64];

@@ -267,11 +267,6 @@ static void worker_drain(struct keeper *k)
 	k->worker = 0;
 }
 
-static bool halting(void)
-{
-	return faccessat(FD_RUN, "halting", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static int call_command(struct keeper *k)
 {
 	char *argv[] = {k->z.cloister, (char *)"--node", k->z.node, (char *)"zone-ended", k->z.uuid, NULL};
@@ -307,10 +302,10 @@ static void tell_command(struct keeper *k, const struct run_ended *d)
 		wait = backoff(k->z.init_restarts);
 	else if (d->reason == ZONE_END_REBOOT && ran < REBOOT_S)
 		wait = REBOOT_S - (unsigned)ran;
-	for (unsigned n = 0; !halting(); n++) {
+	for (unsigned n = 0; !run_halting(); n++) {
 		if (wait && poll(NULL, 0, (int)wait * 1000) < 0 && errno != EINTR)
 			return;
-		if (halting() || call_command(k) == 0)
+		if (run_halting() || call_command(k) == 0)
 			return;
 		wait = backoff(n + 1);
 	}

@@ -357,9 +357,14 @@ static void usage_ready(const struct pollfd *p, int n, uint64_t now)
 	plan(now);
 }
 
-/* What it used last: if the command that ended it was quicker, its cgroup has gone, and the command has done this. */
+/*
+ * What it used last: if the command that ended it was quicker, its cgroup has gone, and the command has done this. A
+ * command that waits for us always does; where we have not even begun to count, all that there is to say is in its sample.
+ */
 static void usage_end(void)
 {
+	if (!u.open && run_halting())
+		return;
 	if (!u.open)
 		open_all();
 	sample(clock_mono_ns(), true);

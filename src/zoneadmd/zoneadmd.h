@@ -130,7 +130,10 @@ int init_user(const char *spec, struct init_ids *out, struct err *e);
 /* init_files.c: the files of the spec, as the zone's root, inside. */
 int init_files(const struct zspec *z, struct err *e);
 
-/* build.c: all stages up to init's exec. On failure nothing is left. */
+/* A command has asked for the zone's end, and sees to what comes after it. */
+bool run_halting(void);
+/* build.c: what needs no spec; then all stages up to init's exec. On failure nothing is left. */
+int build_ahead(struct boot *b, struct err *e);
 int build_zone(struct boot *b, struct err *e);
 void step_done(struct boot *b, const char *name);
 /* What the command has not heard of the steps. */
