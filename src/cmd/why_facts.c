@@ -23,8 +23,10 @@
 #include "kern/mountmap.h"
 #include "kern/owner.h"
 #include "kern/path.h"
+#include "node/io.h"
 #include "node/vm.h"
 #include "stat/use.h"
+#include "zone/ioburst.h"
 #include "zone/limits.h"
 
 #define RECENT_NS  (600 * 1000000000ULL)
@@ -232,6 +234,25 @@ static void quota(struct why_gather *g)
 	free(ps);
 }
 
+/* Before the window and after it. A zone whose I/O nobody limits has no such cgroup on v1. */
+static void ceilings(struct why_gather *g, bool after)
+{
+	uint64_t limit[CG_IO_CEILINGS], used[CG_IO_CEILINGS];
+	struct ioburst b;
+	bool bursts;
+
+	if (io_now(g->c, &g->h, g->z->uuid, limit, used) < 0)
+		return;
+	bursts = after && ioburst_read(g->c->node.run, g->z->uuid, &b) == 0;
+	for (unsigned k = 0; k < CG_IO_CEILINGS; k++) {
+		g->f.io_used[k] = after && used[k] > g->io_then[k] ? used[k] - g->io_then[k] : 0;
+		g->f.io_limit[k] = g->io_known ? limit[k] : 0;
+		g->f.io_spent[k] = bursts && (b.clamped >> k & 1);
+		g->io_then[k] = used[k];
+	}
+	g->io_known = true;
+}
+
 static bool is_frozen(const struct why_gather *g, const char *below)
 {
 	char p[CGI_PATH], name[80];
@@ -314,6 +335,7 @@ int why_gather(struct why_gather *g, uint64_t ns, struct err *e)
 	if (r < 0)
 		return r;
 	disks_begin(g);
+	ceilings(g, false);
 	r = stat_sleep(clock_mono_ns(), ns, 1);
 	if (r < 0)
 		return err_sys(e, r, "wait");
@@ -326,6 +348,7 @@ int why_gather(struct why_gather *g, uint64_t ns, struct err *e)
 		return r;
 	numbers(g);
 	disks(g);
+	ceilings(g, true);
 	processes(g);
 	tmpfs(g);
 	quota(g);

@@ -16,6 +16,8 @@ struct why_gather {
 	struct stat_sample all, one; /* of all zones what they use of the host; of the one everything */
 	struct procs before, after;
 	struct mountmap mounts;
+	uint64_t io_then[4];  /* its I/O on the pool's devices, if that is known */
+	bool io_known;
 	struct buf disk_then; /* /proc/diskstats */
 	struct why_facts f;
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "base/str.h"
 
 #define FULL(used, all) ((all) > 0 && (used) >= (all) - (all) / 50) /* to 98 % */
@@ -150,6 +151,34 @@ static void memory(struct finding *w)
 		add(w, "memory", 8, "its file cache fills its max_physical_memory of %s; that costs it little", c);
 }
 
+/* At a ceiling of its own: the device is not to blame. True if so. */
+static bool ceilings(struct finding *w, unsigned waited)
+{
+	static const struct {
+		const char *prop, *what;
+		bool bytes;
+	} k[] = {{"io_read_bps", "reads", true}, {"io_write_bps", "writes", true}, {"io_read_iops", "reads", false}, {"io_write_iops", "writes", false}};
+	const struct why_facts *f = w->f;
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(k); i++) {
+		double used = f->seconds > 0 ? (double)f->io_used[i] / f->seconds : 0;
+		char t[24];
+
+		/* a lump more or less in the window; what only comes near it by chance waits for nothing */
+		if (!f->io_limit[i] || used < (double)f->io_limit[i] * 0.8 || waited < 10)
+			continue;
+		if (k[i].bytes)
+			str_from_bytes(f->io_limit[i], t);
+		else
+			snprintf(t, sizeof t, "%" PRIu64, f->io_limit[i]);
+		add(w, k[i].prop, 5 + waited * 0.85, "held back by its ceiling of %s %s a second; it waited for that in %u %% of the time, %s%s", t, k[i].bytes ? "bytes" : k[i].what,
+		    waited, why_since(f, CGV_PSI_IO), f->io_spent[i] ? "; its burst (io_burst_time) is spent" : "");
+		found = true;
+	}
+	return found;
+}
+
 static void disks(struct finding *w)
 {
 	const struct why_facts *f = w->f;
@@ -165,6 +194,8 @@ static void disks(struct finding *w)
 	if (f->disk_busy >= 50)
 		snprintf(busy, sizeof busy, "; the host's %.40s was busy in %u %% of it", f->disk, f->disk_busy);
 	others(f->io, true, t);
+	if (ceilings(w, waited))
+		return;
 	if (f->blocked)
 		add(w, "disk", 87, "%u of its processes (%.64s) waited for a disk or a file system all the %.1f seconds and could not be interrupted%s%s%s", f->blocked,
 		    f->blocked_name, f->seconds, busy, *t ? "; others did most of the I/O: " : "", t);

@@ -38,6 +38,9 @@ struct why_facts {
 	double oom_ago;                   /* seconds since the last */
 	uint64_t quota, quota_used;       /* bytes; 0 = none or not known */
 	uint64_t pool, pool_used;
+	/* Its ceilings on the pool's devices, what it used in the window (as enum CG_IO_*), and which of them is the rest of a burst. */
+	uint64_t io_limit[4], io_used[4];
+	bool io_spent[4];
 	char tmpfs[100];                  /* one that is full, safe to show; "" */
 	uint64_t tmpfs_size;
 	int fd_pid;                       /* a process that has all descriptors it may; 0 */

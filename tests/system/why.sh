@@ -39,6 +39,19 @@ says "cpu_cap" capped '^capped: cpu_cap: held back by its cap of 10 % '
 eq "JSON names it" "$(cloister why -j -t 1 capped | jq -r .cause)" cpu_cap
 vmadm stop -F capped >/dev/null
 
+# ---- its own ceiling on I/O, and a burst that is spent ----
+if [ -n "$(awk '$0 ~ / - cgroup / && "," $NF "," ~ ",blkio,"' /proc/self/mountinfo)" ] ||
+	grep -qw io "$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)/cgroup.controllers"; then
+	mkzone z writer '"io_write_bps":524288' || exit 1
+	bg writer 'head -c 1M /dev/urandom >/tmp/r; while :; do dd if=/tmp/r of=/var/tmp/f bs=64k oflag=direct conv=notrunc; done'
+	says "a ceiling" writer '^writer: io_write_bps: held back by its ceiling of 512K bytes a second; .* % of the time, [^;]*$'
+	vmadm update writer io_write_bps_max=1048576 io_burst_time=1 >/dev/null 2>&1
+	says "a burst that is spent" writer '^writer: io_write_bps: .* its burst \(io_burst_time\) is spent'
+	vmadm stop -F writer >/dev/null
+else
+	skip_check "a ceiling" "no io controller"
+fi
+
 # ---- a neighbour with higher shares ----
 mkzone z small '"cpu_shares":2' || exit 1
 mkzone n big '"cpu_shares":2000' || exit 1

@@ -108,6 +108,33 @@ static void memory(void **state)
 	assert_non_null(strstr(w[0].text, "just now, for it had used up its max_physical_memory of 64"));
 }
 
+static void own_ceilings(void **state)
+{
+	struct why_facts f = quiet();
+	struct why w[WHY_MAX];
+
+	f.io_limit[1] = 10 << 20;
+	f.io_used[1] = 20 << 20; /* in two seconds */
+	cause_is(&f, "nothing"); /* nobody waits */
+	f.now[CGV_PSI_IO + 3] = 1900000;
+	assert_int_equal(why_find(&f, w), 1);
+	assert_string_equal(w[0].cause, "io_write_bps");
+	assert_non_null(strstr(w[0].text, "ceiling of 10M bytes a second"));
+	assert_null(strstr(w[0].text, "burst"));
+	f.io_spent[1] = true;
+	why_find(&f, w);
+	assert_non_null(strstr(w[0].text, "burst (io_burst_time) is spent"));
+	f.io_used[1] = 10 << 20; /* half of it: it waits for something else */
+	cause_is(&f, "disk");
+	f.io_limit[2] = 100;
+	f.io_used[2] = 199;
+	cause_is(&f, "io_read_iops");
+	why_find(&f, w);
+	assert_non_null(strstr(w[0].text, "ceiling of 100 reads a second"));
+	f.io_limit[2] = 0; /* none */
+	cause_is(&f, "disk");
+}
+
 static void what_fails(void **state)
 {
 	struct why_facts f = quiet();
@@ -152,7 +179,7 @@ static void since(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(processors), cmocka_unit_test(memory), cmocka_unit_test(what_fails), cmocka_unit_test(since)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(processors), cmocka_unit_test(memory), cmocka_unit_test(own_ceilings), cmocka_unit_test(what_fails), cmocka_unit_test(since)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
