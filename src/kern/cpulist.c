@@ -120,3 +120,18 @@ struct cpus cpus_last(const struct cpus *a, unsigned n)
 		}
 	return c;
 }
+
+struct cpus cpus_from(const struct cpus *a, unsigned n, unsigned first)
+{
+	struct cpus c = {{0}};
+
+	for (unsigned i = 0; i < CPUS_MAX && n; i++) {
+		unsigned cpu = (first % CPUS_MAX + i) % CPUS_MAX;
+
+		if (cpus_has(a, cpu)) {
+			add(&c, cpu);
+			n--;
+		}
+	}
+	return c;
+}

@@ -23,5 +23,7 @@ struct cpus cpus_less(const struct cpus *a, const struct cpus *b); /* what of a 
 bool cpus_equal(const struct cpus *a, const struct cpus *b);
 /* n of them, the last ones: the first is where a host does most of its own work. Fewer than n if there are fewer. */
 struct cpus cpus_last(const struct cpus *a, unsigned n);
+/* n of them, those from number first on, and then round from 0. Fewer than n if there are fewer. */
+struct cpus cpus_from(const struct cpus *a, unsigned n, unsigned first);
 
 #endif

@@ -63,7 +63,7 @@ int sock_hear(int dir, const char *name, uid_t uid, struct err *e)
 	return take_fd(&s);
 }
 
-int sock_connect(const char *path, struct err *e)
+static int reach(const char *path, int type, struct err *e)
 {
 	_free_ char *copy1 = xstrdup(path), *copy2 = xstrdup(path);
 	_fd_ int dir = open(dirname(copy1), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -76,10 +76,28 @@ int sock_connect(const char *path, struct err *e)
 	r = address(dir, basename(copy2), &a, e);
 	if (r < 0)
 		return r;
-	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
 		return err_sys(e, errno, "connect to %s", path);
 	return take_fd(&s);
+}
+
+int sock_connect(const char *path, struct err *e)
+{
+	return reach(path, SOCK_SEQPACKET, e);
+}
+
+int sock_tell(const char *path, int ms, struct err *e)
+{
+	int s = reach(path, SOCK_DGRAM, e);
+	struct timeval t = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (s >= 0 && setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) < 0) {
+		err_sys(e, errno, "socket");
+		close(s);
+		return -(e ? e->code : EIO);
+	}
+	return s;
 }
 
 int sock_send_fd(int sock, char c, int fd)
@@ -99,14 +117,13 @@ int sock_send_fd(int sock, char c, int fd)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int sock_recv_fd(int sock, int *fd)
+ssize_t sock_recv(int sock, void *p, size_t size, int *fd)
 {
 	union {
 		char b[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} u;
-	char c = 0;
-	struct iovec v = {&c, 1};
+	struct iovec v = {p, size};
 	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = u.b, .msg_controllen = sizeof u.b};
 	struct cmsghdr *h;
 	ssize_t n;
@@ -115,10 +132,21 @@ int sock_recv_fd(int sock, int *fd)
 	do
 		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n != 1)
-		return n < 0 ? -errno : -EPIPE;
+	if (n < 0)
+		return n;
 	h = CMSG_FIRSTHDR(&m);
 	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof *fd))
 		memcpy(fd, CMSG_DATA(h), sizeof *fd);
-	return c;
+	return n;
+}
+
+int sock_recv_fd(int sock, int *fd)
+{
+	char c = 0;
+	ssize_t n = sock_recv(sock, &c, 1, fd);
+
+	if (n == 1)
+		return c;
+	own_fd(fd);
+	return n < 0 ? -errno : -EPIPE;
 }

@@ -55,6 +55,18 @@ static void sets(void **s)
 	assert_string_equal(cpus_text(&c, t), "7,64");
 	c = cpus_last(&a, 100);
 	assert_true(cpus_equal(&c, &a));
+	c = cpus_from(&a, 2, 0);
+	assert_string_equal(cpus_text(&c, t), "0-1");
+	c = cpus_from(&a, 3, 7);
+	assert_string_equal(cpus_text(&c, t), "0,7,64");
+	c = cpus_from(&a, 1, 65);
+	assert_string_equal(cpus_text(&c, t), "0");
+	c = cpus_from(&a, 1, CPUS_MAX + 3);
+	assert_string_equal(cpus_text(&c, t), "3");
+	c = cpus_from(&a, 0, 3);
+	assert_int_equal(cpus_count(&c), 0);
+	c = cpus_from(&a, 100, 5);
+	assert_true(cpus_equal(&c, &a));
 }
 
 int main(void)
