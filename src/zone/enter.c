@@ -29,11 +29,13 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "kern/pidfd.h"
+#include "kern/sock.h"
 #include "kern/tty.h"
 #include "zone/enter_in.h"
 #include "zone/relay.h"
 
 #define FILTER_MAX (64u << 10) /* BPF_MAXINSNS × 8, and room */
+#define CALLS_MS   2000
 
 struct outer {
 	struct enter_in in;
@@ -62,6 +64,7 @@ static void outer_done(struct outer *o)
 	own_fd(&o->null);
 	own_fd(&o->cgroup);
 	own_fd(&o->in.join_v2);
+	own_fd(&o->in.calls);
 	buf_done(&o->filter);
 }
 
@@ -176,6 +179,17 @@ static int open_cgroups(const struct ctx *c, struct outer *o, const struct cg_ho
 	return o->cgroup < 0 ? err_sys(e, errno, "%s", path[n - 1]) : 0;
 }
 
+/*
+ * What the program is told of processors and memory is the zone's, by the zone's worker. Not where there is no keeper to take
+ * its listener on, or nothing of the zone is to be relied on: then it is told of the host's.
+ */
+static void listened(struct outer *o, const struct zspec *z, const struct enter *en)
+{
+	_free_ char *path = xprintf("%s/calls.sock", z->run_dir ?: "");
+
+	o->in.calls = en->safe ? -1 : high(sock_tell(path, CALLS_MS, NULL));
+}
+
 static int prepare(const struct ctx *c, struct outer *o, const struct cg_host *h, const struct zone_run *r,
 		   const struct zspec *z, const struct enter *en, struct err *e)
 {
@@ -195,6 +209,7 @@ static int prepare(const struct ctx *c, struct outer *o, const struct cg_host *h
 		o->in.filter = buf_str(&o->filter);
 		o->in.filter_len = o->filter.len;
 	}
+	listened(o, z, en);
 	o->null = o->in.null = high(open("/dev/null", O_RDWR | O_CLOEXEC));
 	if (o->null < 0)
 		return err_sys(e, errno, "/dev/null");
@@ -352,7 +367,7 @@ int zone_enter(struct ctx *c, const struct cg_host *h, const struct zone_run *r,
 		return err_set(e, ESRCH, "the zone is not running");
 	o.in.en = en;
 	o.in.z = z;
-	o.in.pidfd = o.in.null = o.in.report = o.in.join_v2 = -1;
+	o.in.pidfd = o.in.null = o.in.report = o.in.join_v2 = o.in.calls = -1;
 	o.in.std[0] = o.in.std[1] = o.in.std[2] = -1;
 	o.rl.pidfd = o.rl.sigfd = o.rl.master = -1;
 	n = prepare(c, &o, h, r, z, en, e);

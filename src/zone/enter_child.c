@@ -40,9 +40,11 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/caps.h"
+#include "kern/notify.h"
 #include "kern/plain.h"
 #include "kern/seccomp.h"
 #include "kern/sig.h"
+#include "kern/sock.h"
 #include "zone/passwd.h"
 
 #ifndef CLONE_NEWTIME
@@ -51,6 +53,7 @@
 
 #define FD_REPORT  3
 #define FD_PIDFD   4
+#define FD_CALLS   5
 #define GROUPS_MAX 256
 
 static void report(int fd, int code, const char *msg)
@@ -107,14 +110,17 @@ static void own_session(const struct enter_in *in)
 		fail_sys(in->report, errno, "controlling terminal");
 }
 
-/* Only 0, 1, 2, FD_REPORT and FD_PIDFD are left. */
+/* Only 0, 1, 2, FD_REPORT, FD_PIDFD and, if there is one, FD_CALLS are left. */
 static void shed_descriptors(const struct enter_in *in)
 {
 	int rep = fcntl(in->report, F_DUPFD_CLOEXEC, 10), pid = fcntl(in->pidfd, F_DUPFD_CLOEXEC, 10);
+	int calls = in->calls < 0 ? -1 : fcntl(in->calls, F_DUPFD_CLOEXEC, 10), last = calls < 0 ? FD_PIDFD : FD_CALLS;
 
 	if (rep < 0 || pid < 0 || dup3(rep, FD_REPORT, O_CLOEXEC) < 0 || dup3(pid, FD_PIDFD, O_CLOEXEC) < 0)
 		fail_sys(in->report, errno, "descriptors");
-	if (close_range(FD_PIDFD + 1, ~0u, 0) < 0)
+	if (calls >= 0 && dup3(calls, FD_CALLS, O_CLOEXEC) < 0)
+		fail_sys(FD_REPORT, errno, "descriptors");
+	if (close_range((unsigned)last + 1, ~0u, 0) < 0)
 		fail_sys(FD_REPORT, errno, "close_range");
 }
 
@@ -124,7 +130,23 @@ static void closed(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-static void join_namespaces(void)
+/*
+ * By the rights over the zone's user namespace, but still as the global root: how many descriptors may be under way is
+ * counted by user, and the zone's root could have used up what is his. Where the kernel can't, the host's numbers it is.
+ */
+static void own_numbers(void)
+{
+	int listener = notify_install();
+
+	if (listener >= 0) {
+		if (sock_send_fd(FD_CALLS, 'n', listener) < 0)
+			fail_sys(FD_REPORT, errno, "the zone's keeper does not answer (zlogin -S does without it)");
+		close(listener);
+	}
+	close(FD_CALLS);
+}
+
+static void join_namespaces(bool calls)
 {
 	/* the rest it was born in; the cgroup namespace only now, for from inside one nobody is put into a cgroup above it */
 	if (setns(FD_PIDFD, CLONE_NEWUSER | CLONE_NEWCGROUP | CLONE_NEWTIME) < 0) {
@@ -134,6 +156,8 @@ static void join_namespaces(void)
 	}
 	close(FD_PIDFD);
 	closed();
+	if (calls)
+		own_numbers();
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		fail_sys(FD_REPORT, errno, "become the zone's root");
 	closed();
@@ -329,7 +353,7 @@ void enter_child(const struct enter_in *in)
 		fail_sys(in->report, errno, "new session keyring");
 	own_session(in);
 	shed_descriptors(in);
-	join_namespaces();
+	join_namespaces(in->calls >= 0);
 	null_inside(in);
 	/* first the filter: it needs a capability that the zone may not have */
 	if (in->filter_len && seccomp_apply(in->filter, in->filter_len, &e) < 0)

@@ -23,6 +23,7 @@ struct enter_in {
 	int null;           /* the global zone's /dev/null, where the zone's is not one */
 	bool pty;
 	int report;         /* write end of a close-on-exec pipe */
+	int calls;          /* to the keeper, who takes a listener of system calls (kern/notify.h); -1 = nobody does */
 	sigset_t mask;      /* the caller's own */
 };
 

@@ -83,12 +83,17 @@ static int write_zone(const struct zspec *z, int run_dir, const struct run_proc 
 	return put_file(run_dir, "zone", &b, e);
 }
 
+/* Of system calls: where logins send theirs, and those that there are. */
+struct listeners {
+	int sock, *fd, n;
+};
+
 /*
  * The rest of life in a fresh image: what building took (spec, filter, stack) is given back with the old one. The
  * process is the same: pid, children, start time. Should the exec fail, this image does it.
  */
 static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, bool child, int build_ns, int master, int listener,
-		int notify, int view, uint64_t boot_ns)
+		int notify, int view, const struct listeners *l, uint64_t boot_ns)
 {
 	char pid[16], ns[24], *argv[] = {(char *)"zoneadmd", (char *)"--keep", z->uuid, pid, (char *)(child ? "1" : "0"), ns, NULL};
 
@@ -102,9 +107,13 @@ static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, boo
 	fd_fix(run_dir, FD_RUN);
 	fd_fix(notify, FD_NOTIFY);
 	fd_fix(view, FD_VIEW);
+	fd_fix(l->sock, FD_CALLS);
+	/* in the order of their numbers, none of which is less than what it gets */
+	for (int i = 0; i < l->n; i++)
+		fd_fix(l->fd[i], FD_LISTENERS + i);
 	close(FD_STATUS);
 	close_range(FD_STATUS + 1, FD_BUILD_NS - 1, 0);
-	close_range(FD_VIEW + 1, ~0U, 0);
+	close_range((unsigned)(FD_LISTENERS + l->n), ~0U, 0);
 	unsetenv("CLOISTER_FAIL");
 	execv("/proc/self/exe", argv);
 	return keeper_main(z->uuid, init, child, boot_ns);
@@ -121,6 +130,7 @@ static int boot(struct boot *b, struct err *e)
 	uint64_t boot_ns = clock_wall_ns();
 	struct run_proc init;
 	_fd_ int listener = -1;
+	struct listeners calls = {.fd = &b->listener};
 	int r = spec_read(&b->z, e);
 
 	if (r < 0)
@@ -137,6 +147,8 @@ static int boot(struct boot *b, struct err *e)
 	if (r == 0 && b->master >= 0)
 		r = listener = sock_listen(b->run_dir, "console.sock", e);
 	if (r >= 0)
+		r = calls.sock = listeners_socket(b->run_dir, e);
+	if (r >= 0)
 		r = write_zone(&b->z, b->run_dir, &init, boot_ns, e);
 	/* A command may want it as soon as it has the answer. */
 	if (r == 0 && (fd_fix(b->build_ns, FD_BUILD_NS) < 0 || fd_fix(b->run_dir, FD_RUN) < 0))
@@ -152,7 +164,8 @@ static int boot(struct boot *b, struct err *e)
 	}
 	join_sup(&b->z, b->in_sup);
 	oom_score("-900\n");
-	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, b->view_dev, boot_ns);
+	calls.n = b->listener >= 0;
+	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, b->view_dev, &calls, boot_ns);
 }
 
 static int program_folder(char *out, size_t n)
@@ -198,7 +211,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .go = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
-		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .view_pidfd = -1,
+		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .view_pidfd = -1, .listener = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];
@@ -217,8 +230,24 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 	return 1;
 }
 
+struct taken {
+	int worker;
+	struct listeners *l;
+};
+
+static void take_listener(int number, void *arg)
+{
+	struct taken *t = arg;
+	int fd = pidfd_getfd(t->worker, number, 0);
+
+	if (fd < 0)
+		return;
+	t->l->fd = xrealloc(t->l->fd, ((size_t)t->l->n + 1) * sizeof *t->l->fd);
+	t->l->fd[t->l->n++] = fd;
+}
+
 /* What a worker that has outlived its keeper still holds. */
-static int from_worker(int run_dir, int *build_ns, int *master, int *listener, int *view)
+static int from_worker(int run_dir, int *build_ns, int *master, int *listener, int *view, struct listeners *l)
 {
 	_buf_ struct buf text = BUF_INIT;
 	unsigned long long start;
@@ -234,6 +263,8 @@ static int from_worker(int run_dir, int *build_ns, int *master, int *listener, i
 	*master = pidfd_getfd(fd, FD_MASTER, 0);
 	*listener = pidfd_getfd(fd, FD_LISTEN, 0);
 	*view = pidfd_getfd(fd, FD_VIEW, 0);
+	l->sock = pidfd_getfd(fd, FD_CALLS, 0);
+	listeners_each(pid, take_listener, &(struct taken){fd, l});
 	pidfd_kill(fd, SIGKILL);
 	return pidfd_wait(fd, 5000);
 }
@@ -245,6 +276,7 @@ static int adopt(int status, struct err *e)
 	_buf_ struct buf text = BUF_INIT, none = BUF_INIT;
 	_fd_ int run_dir = -1, init_fd = -1;
 	int build_ns = -1, master = -1, listener = -1, view = -1;
+	struct listeners calls = {.sock = -1};
 	int r = spec_read(&z, e);
 
 	if (r == 0)
@@ -260,12 +292,14 @@ static int adopt(int status, struct err *e)
 	init_fd = pidfd_of(rz.init.pid, rz.init.start, NULL);
 	if (init_fd < 0)
 		return err_set(e, ESRCH, "the zone is not running");
-	from_worker(run_dir, &build_ns, &master, &listener, &view);
+	from_worker(run_dir, &build_ns, &master, &listener, &view, &calls);
 	/* The worker died too, and the console with it. But a worker has other work: it gets a line that leads nowhere. */
 	if (master < 0)
 		master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (listener < 0)
 		listener = sock_listen(run_dir, CONSOLE_SOCK, NULL);
+	if (calls.sock < 0)
+		calls.sock = listeners_socket(run_dir, NULL);
 	r = write_zone(&z, run_dir, &rz.init, rz.boot_ns, e);
 	/* What init had to say was lost with the keeper: nobody shall wait for it. */
 	if (r == 0 && z.notify)
@@ -278,7 +312,7 @@ static int adopt(int status, struct err *e)
 	join_sup(&z, false);
 	oom_score("-900\n");
 	answer_ok(status, &none, &rz.init);
-	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, view, rz.boot_ns);
+	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, view, &calls, rz.boot_ns);
 }
 
 int adopt_main(const char *uuid)

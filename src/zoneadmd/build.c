@@ -65,15 +65,22 @@ static int say(struct boot *b, char c, struct err *e)
 	return send(b->sock, &c, 1, MSG_NOSIGNAL) < 0 ? err_sys(e, errno, "init of the zone ended while it was being made") : 0;
 }
 
-/* What init has to say. 0 = the stage is done, 1 = the socket is closed: it has been exec'd, or is dead. */
+/*
+ * What init has to say. 0 = the stage is done, 1 = the socket is closed: it has been exec'd, or is dead. On its way there
+ * it sends the listener of its calls.
+ */
 static int hear(struct boot *b, struct err *e)
 {
 	struct err m;
 	ssize_t n;
+	int fd;
 
-	do
-		n = recv(b->sock, &m, sizeof m, 0);
-	while (n < 0 && errno == EINTR);
+	n = sock_recv(b->sock, &m, sizeof m, &fd);
+	if (n == 1 && fd >= 0 && b->listener < 0) {
+		b->listener = fd;
+		n = sock_recv(b->sock, &m, sizeof m, &fd);
+	}
+	own_fd(&fd);
 	if (n == 0)
 		return 1;
 	if (n != (ssize_t)sizeof m)
@@ -275,6 +282,7 @@ static void undo(struct boot *b)
 {
 	build_view_undo(b);
 	own_fd(&b->sock);
+	own_fd(&b->listener);
 	if (b->init > 0) {
 		pidfd_kill(b->init_fd, SIGKILL);
 		while (waitpid(b->init, NULL, __WALL) < 0 && errno == EINTR)

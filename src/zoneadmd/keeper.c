@@ -97,6 +97,7 @@ static void worker_spawn(struct keeper *k)
 		struct run_proc p = {0};
 
 		k->control = sv[0];
+		fcntl(sv[0], F_SETFL, O_NONBLOCK);
 		run_proc_of(k->worker, &p);
 		k->worker_fd = pidfd_of(k->worker, p.start, NULL);
 		buf_printf(&text, "%d %llu\n", (int)k->worker, (unsigned long long)p.start);
@@ -188,9 +189,9 @@ static void hear_init(struct keeper *k)
 static void keep_init(struct keeper *k)
 {
 	for (;;) {
-		struct pollfd p[3] = {{.fd = FD_INIT, .events = POLLIN},
-				      {.fd = k->worker_fd, .events = POLLIN},
-				      {.fd = k->ready_by ? FD_NOTIFY : -1, .events = POLLIN}};
+		struct pollfd p[3 + KEPT_FDS] = {{.fd = FD_INIT, .events = POLLIN},
+						 {.fd = k->worker_fd, .events = POLLIN},
+						 {.fd = k->ready_by ? FD_NOTIFY : -1, .events = POLLIN}};
 		int ms = -1;
 
 		if (k->ready_by) {
@@ -213,12 +214,17 @@ static void keep_init(struct keeper *k)
 			if (ms < 0 || left / 1000000 < ms)
 				ms = (int)(left / 1000000) + 1;
 		}
-		if (poll(p, 3, ms) < 0 && errno != EINTR)
-			return;
+		kept_poll(p + 3, k->control);
+		if (poll(p, 3 + KEPT_FDS, ms) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
 		if (p[0].revents)
 			return;
 		if (p[2].revents)
 			hear_init(k);
+		kept_ready(p + 3, k->control);
 		if (k->worker_fd >= 0 && p[1].revents)
 			worker_gone(k);
 		else if (k->worker && k->worker_fd < 0)
@@ -340,6 +346,7 @@ int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
 	trim_spec(&k.z);
 	k.console = fcntl(FD_MASTER, F_GETFD) >= 0 && fcntl(FD_LISTEN, F_GETFD) >= 0;
 	slot = claim(uuid);
+	kept_start();
 	keep_init(&k);
 	if (slot)
 		index_ended(slot);

@@ -40,8 +40,12 @@ struct part {
 	void (*end)(void);
 };
 
-extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view;
+extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view, part_calls;
 
+/* worker.c: whether there is a keeper. */
+bool worker_kept(void);
+/* part_calls.c: a listener that has come to be, of a login; owned. */
+void calls_listen(int listener);
 /* worker.c: reads the settings again and tells all parts; the first error of one. */
 int worker_settings(void);
 /* Its text, "" if there is none. Room for SETTINGS_MAX + 1. */

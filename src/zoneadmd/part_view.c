@@ -23,14 +23,13 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "zoneadmd/part.h"
+#include "zoneadmd/share.h"
 #include "zoneadmd/view.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define MS     1000000
 #define AGE    (10 * MS)
 #define AGE_NUMBERS (50 * MS) /* many files are read for it */
-#define SHARE  20         /* one twentieth of a processor … */
-#define SAVED  (100 * MS) /* … and what was not used of it, up to this */
 #define PACKET 32         /* requests before others of our parts are looked after */
 #define AGAIN  (1000ULL * MS)
 
@@ -43,18 +42,10 @@ struct text {
 static struct {
 	char *in; /* FUSEDEV_IN bytes of a file; of our own if there is no room for one */
 	struct text text[VIEW_END];
-	int64_t left; /* ns of processor time that may be used */
-	uint64_t filled, again; /* when it was; when to read again after an error, 0 = at once */
+	struct share share;
+	uint64_t again;         /* when to read again after an error, 0 = at once */
 	bool gone, blind;       /* its mounts are; nothing is known of the zone */
 } view;
-
-static uint64_t own_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /*
  * Made anew. It never gets shorter: the kernel learns a file's length before its pages, and two that read at once could see
@@ -107,7 +98,7 @@ static int attributes(const struct fusedev_ask *a, uint64_t now)
 		return fusedev_fail(FD_VIEW, a->unique, -r);
 	n.size = t->b.len;
 	n.mtime_ns = t->changed;
-	n.valid_ns = (uint64_t)(view.left < SAVED / 2 ? 10 * AGE : age((enum view_file)a->node));
+	n.valid_ns = (uint64_t)(view.share.left < SHARE_SAVED / 2 ? 10 * AGE : age((enum view_file)a->node));
 	return fusedev_attr(FD_VIEW, a->unique, &n);
 }
 
@@ -135,17 +126,9 @@ static void serve(size_t n)
 	memset(view.in, 0, sizeof(struct fuse_in_header));
 }
 
-static void refill(uint64_t now)
-{
-	int64_t more = (int64_t)((now - view.filled) / SHARE);
-
-	view.left = view.left + more < SAVED ? view.left + more : SAVED;
-	view.filled = now;
-}
-
 static int view_poll(struct pollfd *p)
 {
-	p[0] = (struct pollfd){.fd = view.gone || view.again || view.left <= 0 ? -1 : FD_VIEW, .events = POLLIN};
+	p[0] = (struct pollfd){.fd = view.gone || view.again || view.share.left <= 0 ? -1 : FD_VIEW, .events = POLLIN};
 	return 1;
 }
 
@@ -153,24 +136,24 @@ static uint64_t view_due(void)
 {
 	uint64_t idle = view_numbers_due(), t = view.again;
 
-	if (!view.gone && !t && view.left <= 0)
-		t = view.filled + (uint64_t)(MS - view.left) * SHARE;
+	if (!view.gone && !t && view.share.left <= 0)
+		t = share_due(&view.share);
 
 	return !t || (idle && idle < t) ? idle : t;
 }
 
 static void view_ready(const struct pollfd *p, int n, uint64_t now)
 {
-	uint64_t since = own_ns(), t;
+	uint64_t since = share_clock(), t;
 
-	refill(now);
+	share_refill(&view.share, now);
 	if (view_numbers_due() <= now)
 		view_numbers_forget();
 	if (view.again <= now)
 		view.again = 0;
 	if (n < 1 || !p[0].revents)
 		return;
-	for (int i = 0; i < PACKET && view.left > 0; i++) {
+	for (int i = 0; i < PACKET && view.share.left > 0; i++) {
 		ssize_t k = read(FD_VIEW, view.in, FUSEDEV_IN);
 
 		if (k < 0 && (errno == EINTR || errno == ENOENT))
@@ -181,8 +164,8 @@ static void view_ready(const struct pollfd *p, int n, uint64_t now)
 			break;
 		}
 		serve((size_t)k);
-		t = own_ns();
-		view.left -= (int64_t)(t - since);
+		t = share_clock();
+		view.share.left -= (int64_t)(t - since);
 		since = t;
 	}
 }
@@ -210,8 +193,7 @@ static int view_start(const struct worker *w)
 	view.blind = view_src_start(w->uuid) < 0;
 	if (map_in() < 0)
 		view.in = own;
-	view.left = SAVED;
-	view.filled = clock_mono_ns();
+	view.share = (struct share){.left = SHARE_SAVED, .filled = clock_mono_ns()};
 	memcpy(&h, view.in, sizeof h);
 	if (h.len && h.len <= FUSEDEV_IN)
 		serve(h.len);

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "kern/cpulist.h"
 #include "kern/fusedev.h"
 
 enum view_file {
@@ -47,13 +48,22 @@ struct view_memory {
 struct view_cpu {
 	uint64_t up_ns, user_us, sys_us, nice_us;
 	int64_t boot_s;
-	uint64_t cpus[16]; /* bits: the processors it is shown; highest 1023 */
+	struct cpus cpus; /* the processors it is shown */
 	unsigned n;
 };
+/* What several parts need, and only the first call does. */
 int view_src_start(const char *uuid);
 void view_src_settings(const char *text);
 int view_memory(struct view_memory *m);
 int view_cpu(struct view_cpu *c);
+uint64_t view_uptime(void); /* seconds */
+/*
+ * As many processors as cpu_cap is worth, 0 = no cap; and those of `all` that are shown then: not the same ones to every zone, as
+ * programs that pin their threads to what they see would meet there. Last the kernel's nr_cpu_ids; above CPUS_MAX = not known.
+ */
+unsigned view_cpus_max(void);
+struct cpus view_cpus_shown(const struct cpus *all);
+unsigned view_cpus_known(void);
 /* Text of a file of the zone's v2 cgroup; how long, negative errno. */
 ssize_t view_v2(const char *name, char *out, size_t size);
 uint64_t view_tasks(void); /* threads of the zone */

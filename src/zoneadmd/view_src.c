@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "kern/cgroup_stat.h"
 #include "zone/run.h"
 #include "zone/settings.h"
@@ -27,13 +28,14 @@
 
 static struct {
 	const char *uuid;
+	int r;               /* what view_src_start() has found; 1 = not called yet */
 	int v2, limits;      /* <uuid> in the v2 tree, and where its limit of memory is */
 	int mem, cpu, pids;  /* v1; -1 = the controller is on v2 */
 	uint32_t uid;
 	pid_t init;
 	uint64_t start;      /* of init, clock ticks since the machine's boot */
 	uint64_t cap;        /* as set, percent of one; UINT64_MAX = ask the cgroup */
-} src = {.v2 = -1, .limits = -1, .mem = -1, .cpu = -1, .pids = -1, .cap = UINT64_MAX};
+} src = {.r = 1, .v2 = -1, .limits = -1, .mem = -1, .cpu = -1, .pids = -1, .cap = UINT64_MAX};
 
 static ssize_t read_at(int dir, const char *name, char *out, size_t size)
 {
@@ -114,14 +116,11 @@ static bool record(const char *key, const char *value, void *arg)
 	return false;
 }
 
-int view_src_start(const char *uuid)
+static int find(const char *uuid)
 {
 	_buf_ struct buf text = BUF_INIT;
 	struct run_zone z;
-	int r;
-
-	src.uuid = uuid;
-	r = spec_scan(FD_RUN, record, (void *)(uintptr_t)uuid);
+	int r = spec_scan(FD_RUN, record, (void *)(uintptr_t)uuid);
 
 	if (r < 0 || src.v2 < 0)
 		return r < 0 ? r : -ENOENT;
@@ -130,6 +129,14 @@ int view_src_start(const char *uuid)
 	src.init = z.init.pid;
 	src.start = z.init.start;
 	return 0;
+}
+
+int view_src_start(const char *uuid)
+{
+	src.uuid = uuid;
+	if (src.r > 0)
+		src.r = find(uuid);
+	return src.r;
 }
 
 void view_src_settings(const char *text)
@@ -187,6 +194,9 @@ int view_memory(struct view_memory *m)
 	if (read_at(dir, "memory.stat", t, sizeof t) < 0)
 		return -EIO;
 	cg_text_lines(t, v1 ? keys_v1 : keys_v2, VM_COUNT, m->of);
+	/* counted one after the other, and the latter late: what is in use can't be less than what it is made of */
+	if (m->used < m->of[VM_ANON] + m->of[VM_FILE])
+		m->used = least(m->of[VM_ANON] + m->of[VM_FILE], m->total);
 	if (v1) { /* all that the kernel itself needs for the zone, in one number */
 		m->of[VM_UNRECLAIMABLE] = number_at(dir, "memory.kmem.usage_in_bytes", 0);
 		swap = number_at(dir, "memory.memsw.limit_in_bytes", m->total);
@@ -234,21 +244,44 @@ static uint64_t cap(void)
 	return quota == CGV_NONE || !period || quota > UINT64_MAX / 100 ? 0 : quota * 100 / period;
 }
 
-/* Those that its init may run on (cpuset, dedicated ones), as many of them as the cap is worth. */
+unsigned view_cpus_max(void)
+{
+	uint64_t n = (cap() + 99) / 100;
+
+	return n < CPUS_MAX ? (unsigned)n : CPUS_MAX;
+}
+
+/* It does not change while the machine runs. */
+unsigned view_cpus_known(void)
+{
+	static unsigned n;
+	char t[CPUS_TEXT];
+	struct cpus all;
+
+	if (!n && read_at(AT_FDCWD, "/sys/devices/system/cpu/possible", t, sizeof t) > 0) {
+		t[strcspn(t, "\n")] = '\0';
+		for (n = cpus_parse(t, &all) < 0 ? 0 : CPUS_MAX; n && !cpus_has(&all, n - 1); n--)
+			;
+	}
+	return n ? n : CPUS_MAX + 1;
+}
+
+struct cpus view_cpus_shown(const struct cpus *all)
+{
+	unsigned max = view_cpus_max();
+
+	return max ? cpus_from(all, max, (unsigned)(str_hash(src.uuid, strlen(src.uuid)) % view_cpus_known())) : *all;
+}
+
+/* Of those that its init may run on (cpuset, dedicated ones). */
 static void processors(struct view_cpu *c)
 {
-	uint64_t max = (cap() + 99) / 100;
+	struct cpus all = {{0}};
 
-	if (sched_getaffinity(src.init, sizeof c->cpus, (cpu_set_t *)(void *)c->cpus) < 0)
-		c->cpus[0] = 1;
-	for (unsigned i = 0; i < 64 * ARRAY_LEN(c->cpus); i++) {
-		if (!(c->cpus[i / 64] >> i % 64 & 1))
-			continue;
-		if (max && c->n == max)
-			c->cpus[i / 64] &= ~(1ULL << i % 64);
-		else
-			c->n++;
-	}
+	if (sched_getaffinity(src.init, sizeof all, (cpu_set_t *)(void *)&all) < 0)
+		all.bits[0] = 1;
+	c->cpus = view_cpus_shown(&all);
+	c->n = cpus_count(&c->cpus);
 }
 
 static uint64_t since_boot_ns(void)
@@ -257,6 +290,24 @@ static uint64_t since_boot_ns(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* As /proc/uptime has it in the zone, rounded up as sysinfo(2) does: by what its time namespace takes away. */
+uint64_t view_uptime(void)
+{
+	static int64_t offset = 1;
+	long long s = 0, ns = 0;
+
+	if (offset > 0) {
+		_buf_ struct buf t = BUF_INIT;
+		char path[48], *b;
+
+		snprintf(path, sizeof path, "/proc/%d/timens_offsets", (int)src.init);
+		if (file_read(AT_FDCWD, path, 256, &t, NULL) < 0 || !(b = strstr(buf_str(&t), "boottime")) || sscanf(b + 8, "%lld %lld", &s, &ns) != 2)
+			s = -(long long)(src.start / (uint64_t)sysconf(_SC_CLK_TCK)); /* that is when its init began */
+		offset = s * 1000000000 + ns;
+	}
+	return (since_boot_ns() + (uint64_t)offset + 999999999) / 1000000000;
 }
 
 int view_cpu(struct view_cpu *c)

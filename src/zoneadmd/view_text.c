@@ -13,11 +13,6 @@
 
 #define CPUINFO_MAX (4u << 20)
 
-static bool shown(const struct view_cpu *c, unsigned i)
-{
-	return i < 64 * ARRAY_LEN(c->cpus) && (c->cpus[i / 64] >> i % 64 & 1);
-}
-
 static void kib(struct buf *o, const char *name, uint64_t bytes)
 {
 	buf_printf(o, "%-15s %8llu kB\n", name, (unsigned long long)bytes / 1024);
@@ -92,7 +87,7 @@ static int cpuinfo(struct buf *o)
 		if (numbered)
 			id += 9 + strspn(p + 9, "\t :");
 		/* a block without a number is about the whole machine */
-		if (!numbered || shown(&c, (unsigned)strtoul(id, NULL, 10)))
+		if (!numbered || cpus_has(&c.cpus, (unsigned)strtoul(id, NULL, 10)))
 			buf_add(o, p, (size_t)(end - p));
 	}
 	return r;
@@ -135,8 +130,8 @@ static int stat_text(struct buf *o)
 	view_load(&c, &l);
 	buf_puts(o, "cpu ");
 	stat_line(o, &c, idle, 1);
-	for (unsigned i = 0; i < 64 * ARRAY_LEN(c.cpus); i++) {
-		if (!shown(&c, i))
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		if (!cpus_has(&c.cpus, i))
 			continue;
 		buf_printf(o, "cpu%u", i);
 		stat_line(o, &c, idle, c.n);
@@ -248,24 +243,14 @@ static int diskstats(struct buf *o)
 	return 0;
 }
 
-/* "0-3,8" */
 static int online(struct buf *o)
 {
 	struct view_cpu c;
+	char t[CPUS_TEXT];
 	int r = view_cpu(&c);
 
-	for (unsigned i = 0; r == 0 && i < 64 * ARRAY_LEN(c.cpus); i++) {
-		unsigned first = i;
-
-		if (!shown(&c, i))
-			continue;
-		while (shown(&c, i + 1))
-			i++;
-		buf_printf(o, "%s%u", o->len ? "," : "", first);
-		if (i > first)
-			buf_printf(o, "-%u", i);
-	}
-	buf_puts(o, "\n");
+	if (r == 0)
+		buf_printf(o, "%s\n", cpus_text(&c.cpus, t));
 	return r;
 }
 

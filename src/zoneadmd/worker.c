@@ -11,12 +11,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "kern/sock.h"
 #include "zone/settings.h"
 #include "zoneadmd/part.h"
 #include "zoneadmd/zoneadmd.h"
 
 /* part_events last: what the others tell at the end, it writes down. */
-static const struct part *const parts[] = {&part_console, &part_burst, &part_ioburst, &part_usage, &part_view, &part_events};
+static const struct part *const parts[] = {&part_console, &part_burst, &part_ioburst, &part_usage, &part_view, &part_calls, &part_events};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct worker w; /* what it was started with */
@@ -65,6 +66,22 @@ static int patience(uint64_t now)
 	return first <= now ? 0 : (first - now) / 1000000 >= 3600000 ? 3600000 : (int)((first - now + 999999) / 1000000);
 }
 
+bool worker_kept(void)
+{
+	return keeper;
+}
+
+/* A descriptor, of which it has one too; or its end. */
+static void hear_keeper(void)
+{
+	int fd;
+
+	if (sock_recv_fd(FD_CONTROL, &fd) < 0)
+		keeper = false;
+	else if (fd >= 0)
+		calls_listen(fd);
+}
+
 /* true = go on. */
 static bool turn(void)
 {
@@ -82,7 +99,7 @@ static bool turn(void)
 	if (poll(p, (nfds_t)n, patience(clock_mono_ns())) < 0)
 		return errno == EINTR;
 	if (p[0].revents)
-		keeper = false;
+		hear_keeper();
 	if (p[1].revents)
 		init = false;
 	now = clock_mono_ns();

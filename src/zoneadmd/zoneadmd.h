@@ -24,7 +24,7 @@
 
 /* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
 enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
-       FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, /* 18 was a socket once */ FD_FREE = 20 };
+       FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, FD_CALLS = 18, FD_LISTENERS = 19, FD_FREE = 20 };
 
 #define JOIN_MAX 16
 struct boot {
@@ -56,6 +56,7 @@ struct boot {
 	int notify;            /* what init says when it is up */
 	pid_t view_pid;        /* who reads its names */
 	int view_pidfd;
+	int listener;          /* of the zone's calls that are answered by us; -1 = this kernel has none */
 	int view, view_dev;    /* mount and connection of what it sees of itself; -1 = this kernel has no FUSE */
 };
 
@@ -153,6 +154,23 @@ int adopt_main(const char *uuid);
 int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);
 int worker_main(const char *uuid, const char *log_dir, uint64_t log_max);
 int live_main(int argc, char **argv);
+
+/*
+ * listeners.c: listeners of system calls (kern/notify.h), of the zone's init and of each login, at whatever numbers they
+ * have: from FD_LISTENERS on where a keeper begins. Calls each for those among the descriptors of that process, 0 = our own.
+ */
+void listeners_each(pid_t pid, void (*each)(int number, void *arg), void *arg);
+/* The socket to which a login sends its own, in the run directory; in place of what is there. */
+#define CALLS_SOCK "calls.sock"
+int listeners_socket(int run_dir, struct err *e);
+
+/* keeper_calls.c: what the keeper does about them: it holds them, and hands on to the worker what comes. */
+struct pollfd;
+#define KEPT_FDS 3
+void kept_start(void);
+/* Fills in KEPT_FDS to wait for; control: to the worker, -1 = there is none. And what to do when any has something. */
+void kept_poll(struct pollfd *p, int control);
+void kept_ready(const struct pollfd *p, int control);
 
 /* fds.c */
 /* Occupies 5 to FD_FREE - 1, closes the rest: whatever is opened later can't take a fixed number. */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Listeners of system calls in the keeper's hands. A login sends its own to FD_CALLS and goes on: the message waits there
+ * for us, so nothing is lost whoever is killed when. The worker gets those that there are by inheritance, and those that come
+ * later over its socket. When the last process of a login has ended its listener hangs up, and is closed.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/sock.h"
+#include "zoneadmd/zoneadmd.h"
+
+static int ends = -1;    /* epoll: none of it is asked for anything, but ends are always told */
+static int untold = -1;  /* of which the worker has not heard yet; it will know it by birth if it dies before */
+
+static void watch(int fd, void *arg)
+{
+	struct epoll_event ev = {.events = 0, .data.fd = fd};
+
+	/* the worker is to have it: what is open across exec is */
+	if (fd_cloexec(fd, 0) < 0 || epoll_ctl(ends, EPOLL_CTL_ADD, fd, &ev) < 0)
+		*(int *)arg = -errno;
+}
+
+void kept_start(void)
+{
+	int r = 0;
+
+	ends = epoll_create1(EPOLL_CLOEXEC);
+	if (ends >= 0)
+		listeners_each(0, watch, &r);
+}
+
+void kept_poll(struct pollfd *p, int control)
+{
+	if (control < 0)
+		untold = -1;
+	p[0] = (struct pollfd){.fd = ends, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = untold < 0 ? FD_CALLS : -1, .events = POLLIN};
+	p[2] = (struct pollfd){.fd = untold < 0 ? -1 : control, .events = POLLOUT};
+}
+
+static void let_go(void)
+{
+	struct epoll_event ev[16];
+	int n = epoll_wait(ends, ev, 16, 0);
+
+	for (int i = 0; i < n; i++) {
+		epoll_ctl(ends, EPOLL_CTL_DEL, ev[i].data.fd, NULL);
+		close(ev[i].data.fd);
+		if (ev[i].data.fd == untold)
+			untold = -1;
+	}
+}
+
+static void tell(int control)
+{
+	if (control < 0 || sock_send_fd(control, 'n', untold) != -EAGAIN)
+		untold = -1;
+}
+
+void kept_ready(const struct pollfd *p, int control)
+{
+	int fd, r = 0;
+
+	if (p[1].revents && sock_recv_fd(FD_CALLS, &fd) >= 0 && fd >= 0) {
+		watch(fd, &r);
+		untold = fd;
+		tell(control);
+	}
+	if (p[2].revents && untold >= 0)
+		tell(control);
+	if (p[0].revents)
+		let_go();
+}
