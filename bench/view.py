@@ -4,7 +4,8 @@
 
 open+read+close of files of /proc: in a zone (its own worker answers), of the host (the kernel), and of lxcfs on a mount and in a
 runtime folder of its own, read by a process in a pid namespace and memory cgroup of its own. In a loop, and with 30 ms in
-between, when what the zone's kernel has is too old and the worker is asked.
+between, when what the zone's kernel has is too old and the worker is asked. Then system calls: the two that the worker answers, in
+the zone with a cap and in one without (which is told what the kernel has), and one that nobody is asked about.
 """
 import os
 import shutil
@@ -49,11 +50,30 @@ def ask(peer, cmd):
     return peer.stdout.readline()
 
 
+def system_calls(prog, capped):
+    lib.sh("vmadm", "update", capped, "cpu_cap=50")
+    free = lib.create(brand="joyent-minimal", max_physical_memory=256)
+    put(prog, free)
+    res = {}
+    for _ in range(ROUNDS):
+        for call in ("sysinfo", "sched_getaffinity", "getppid"):
+            for where, zone in (("capped zone", capped), ("zone without a cap", free)):
+                res.setdefault("%s, %s" % (call, where), []).append(float(lib.sh("zlogin", zone, "/root/view %s 500 2000" % call).split()[0]))
+            res.setdefault("%s, host" % call, []).append(float(lib.sh(prog, call, "500", "2000").split()[0]))
+    lib.table("system calls, p50 of 500, 2 ms in between", res, unit="us")
+    main.figures["system calls"] = lib.summary(res)
+    return [lib.bar("%s in a capped zone" % c, main.figures["system calls"]["%s, capped zone" % c]["median"], 100, " us") for c in ("sysinfo", "sched_getaffinity")]
+
+
+def put(prog, zone):
+    with open(prog, "rb") as f:
+        subprocess.run(["zlogin", zone, "cat >/root/view && chmod 755 /root/view"], stdin=f, check=True)
+
+
 def main(tmp):
     prog = lib.build_c("view", "-static")
     zone = lib.create(brand="joyent-minimal", max_physical_memory=256, cpu_cap=100)
-    with open(prog, "rb") as f:
-        subprocess.run(["zlogin", zone, "cat >/root/view && chmod 755 /root/view"], stdin=f, check=True)
+    put(prog, zone)
     peer = lxcfs(tmp)
     shutil.copy(prog, os.path.join(tmp, "view"))
     ways = {
@@ -83,6 +103,7 @@ def main(tmp):
     if peer:
         peer.stdin.close()
         peer.wait()
+    bars += system_calls(prog, zone)
     lib.report("view", {"p50_us": main.figures, "bars": bars})
 
 
