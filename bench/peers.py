@@ -357,7 +357,7 @@ class Nspawn(Peer):
 
 
 def all_of(prog):
-    """The peers that are here, and why the others are not."""
+    """The peers that are here, of those in $PEERS if it says any, and why the others are not."""
     clean()
     os.makedirs(STATE + "/lxc")
     os.makedirs(lib.POOL + "/peers", exist_ok=True)
@@ -368,9 +368,12 @@ def all_of(prog):
             if os.path.exists(path):
                 with open(path, "w") as f:
                     f.write(value)
-    found, absent = [], {}
+    found, absent, asked = [], {}, os.environ.get("PEERS", "").replace(",", " ").split()
     for name, make in (("crun", lambda: Oci(prog, "crun")), ("runc", lambda: Oci(prog, "runc")), ("podman", lambda: Podman(prog)),
                        ("lxc", lambda: Lxc(prog)), ("lxd", lambda: Lxd(prog)), ("nspawn", lambda: Nspawn(prog))):
+        if asked and name not in asked:
+            absent[name] = "not asked for (PEERS)"
+            continue
         try:
             found.append(make())
         except Cannot as e:
