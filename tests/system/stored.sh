@@ -47,7 +47,7 @@ fill() {
 mkzone d u3
 check "an empty snapshot" vmadm create-snapshot "$d" empty
 fill "$d"
-await 20 eval '[ "$(mean "$d")" -gt 40 ]'
+await 60 eval '[ "$(mean "$d")" -gt 40 ]'
 begin "$d"
 wait_s 3
 is64 "what a running zone has on the pool is billed" "$d"
@@ -79,7 +79,7 @@ check "what comes after it by what is left" await 60 eval 'sync -f "$NODE_POOL";
 # a machine that was off: its disks were not empty meanwhile
 check "start" vmadm start "$d"
 fill "$d"
-await 20 eval '[ "$(mean "$d")" -gt 40 ]'
+await 60 eval '[ "$(mean "$d")" -gt 40 ]'
 check "stop" vmadm stop "$d" -F
 begin "$d"
 power_cut
