@@ -294,6 +294,8 @@ static int parse_hour(const char *s, uint64_t *out)
 	    : n == 16 ? xprintf("%.16s:00.000Z", s)
 	    : n == 19 ? xprintf("%.19s.000Z", s)
 		      : xstrdup(s);
+	if (strlen(t) > 10 && t[10] == ' ')
+		t[10] = 'T'; /* as date(1) and people have it */
 	if (clock_parse_iso(t, &ns) < 0)
 		return -EINVAL;
 	*out = ns / SECOND / USAGE_HOUR * USAGE_HOUR;
@@ -305,26 +307,31 @@ static int parse(struct ctx *c, struct options *o, int argc, char **argv, struct
 	static const struct option longs[] = {{"from", 1, NULL, 'f'}, {"to", 1, NULL, 't'}, {"json", 0, NULL, 'j'}, {"csv", 0, NULL, 'c'},
 					      {"hourly", 0, NULL, 'H'}, {NULL, 0, NULL, 0}};
 	uint64_t now = clock_wall_ns() / SECOND / USAGE_HOUR * USAGE_HOUR;
-	bool from = false;
+	const char *from = NULL, *to = NULL;
 	int opt, r = 0;
 
 	o->to = now + USAGE_HOUR;
+	argv[0] = (char *)"cloister usage"; /* what getopt() says of a wrong option begins with it */
 	while ((opt = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
 		switch (opt) {
-		case 'f': r = parse_hour(optarg, &o->from), from = true; break;
-		case 't': r = parse_hour(optarg, &o->to); break;
+		case 'f': r = parse_hour(from = optarg, &o->from); break;
+		case 't': r = parse_hour(to = optarg, &o->to); break;
 		case 'j': o->json = true; break;
 		case 'c': o->csv = true; break;
 		case 'H': o->hourly = true; break;
 		default: return cmd_usage("cloister", "usage", NULL);
 		}
 		if (r < 0)
-			return cmd_usage("cloister", "usage", "\"%s\" is not a time (2026-01-31T12:00Z)", optarg);
+			return cmd_usage("cloister", "usage", "\"%s\" is not a time: 2026-01-31, or 2026-01-31T12:00Z (of UTC)", optarg);
 	}
 	if (!from)
 		o->from = o->to > 24 * USAGE_HOUR ? o->to - 24 * USAGE_HOUR : 0;
 	if (o->json && o->csv)
 		return cmd_usage("cloister", "usage", "-j and --csv are two formats");
+	if (o->from >= o->to && !to)
+		return cmd_usage("cloister", "usage", "--from %s is yet to come", from);
+	if (o->from >= o->to && o->from - o->to < USAGE_HOUR)
+		return cmd_usage("cloister", "usage", "--from and --to are in the same hour: what is kept are whole hours, and that of --to is left out");
 	if (o->from >= o->to)
 		return cmd_usage("cloister", "usage", "the time ends before it begins");
 	o->zone = xalloc((size_t)(argc - optind + 1) * sizeof *o->zone);

@@ -156,6 +156,9 @@ eq "CSV has a line of names" "$(cloister usage --csv | head -1)" "zone,seconds,c
 eq "nothing was used in 2001" "$(usage --from 2001-01-01 --to 2001-01-02 | jq -c .rows)" '[]'
 eq "the day before a time" "$(usage --to 2001-01-02 | jq -c .rows)" '[]'
 fails 2 'not a time' cloister usage --from yesterday
+fails 2 'yet to come' cloister usage --from 2099-01-01
+fails 2 'same hour' cloister usage --from "2026-01-02 10:10" --to 2026-01-02T10:50Z
+fails 2 '^cloister usage: .*option' cloister usage --nosuch
 fails 2 'ends before it begins' cloister usage --from 2026-01-02 --to 2026-01-01
 fails 2 'two formats' cloister usage -j --csv
 fails 1 'unknown' cloister usage nosuch
