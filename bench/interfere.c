@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * usage: interfere victim KIND N     N operations of that kind, one each 4 ms; prints the time of each from when it was due,
- *                                    in microseconds, a line each
+ * usage: interfere victim KIND N     N operations of that kind, one each 3 to 5 ms; prints the time of each from when it was
+ *                                    due, in microseconds, a line each
  *        interfere attack KIND S     does its worst to that resource for S seconds
+ *        interfere burn KIND S       as many processes as that, which do nothing but use their processors
  *
  * Works in the current folder. Static, for it runs in zones that have nothing. bench/interfere.py runs both, in two zones.
  */
@@ -340,7 +341,10 @@ static void victim(const struct kind *k, unsigned n)
 		struct timespec at;
 
 		/* When it is late it does not catch up: each is the time of one operation and the wait before it. */
-		due = due + EACH_NS > now_ns() ? due + EACH_NS : now_ns();
+		/* at no fixed place between two ticks of the kernel's clock, which are 4 ms apart on many */
+		due += EACH_NS - EACH_NS / 4 + (uint64_t)random() % (EACH_NS / 2);
+		if (due < now_ns())
+			due = now_ns();
 		at = (struct timespec){(time_t)(due / 1000000000ULL), (long)(due % 1000000000ULL)};
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 		k->victim(i);
@@ -392,10 +396,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!k)
-		return fprintf(stderr, "usage: interfere victim KIND N | attack KIND S | kinds\n"), 2;
+		return fprintf(stderr, "usage: interfere victim KIND N | attack KIND S | burn KIND S | kinds\n"), 2;
 	signal(SIGPIPE, SIG_IGN);
 	if (!strcmp(argv[1], "victim"))
 		victim(k, (unsigned)atoi(argv[3]));
+	else if (!strcmp(argv[1], "burn"))
+		attack(&(struct kind){"burn", NULL, a_cpu, k->procs}, (unsigned)atoi(argv[3]));
 	else
 		attack(k, (unsigned)atoi(argv[3]));
 	return 0;
