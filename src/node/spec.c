@@ -14,6 +14,7 @@
 #include "kern/caps.h"
 #include "kern/overlay.h"
 #include "kern/seccomp.h"
+#include "kern/slice.h"
 #include "model/vm.h"
 #include "node/settings.h"
 #include "node/snapshot.h"
@@ -92,6 +93,7 @@ static void kernel_limits(const struct vm *v, struct zspec *z)
 		put_sysctl(z, namespaces[i].name, xprintf("%u", namespaces[i].max));
 	/* 0 would be "as the host has it" to the spec; less than a page is what the property's 0 means */
 	z->memlock = (uint64_t)vm_int(v->rec, "max_locked_memory", 0) * MIB ?: 1;
+	z->slice = slice_of_shares((uint64_t)vm_int(v->rec, "cpu_shares", 100));
 	z->nofile = ZONE_FILES;
 	z->ptys = ZONE_PTYS;
 }

@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
+#include "kern/slice.h"
 #include "model/vm.h"
 #include "node/dataset.h"
 #include "node/hold.h"
@@ -42,12 +43,19 @@ static bool touched(const struct update *u, const char *const *names)
 /* What the worker watches it lets go of before the kernel's limit is written, and takes hold of after: it may be clamped. */
 static int apply_limits(struct update *u, const json_t *rec, struct err *e)
 {
+	static const char *const shares[] = {"cpu_shares", NULL};
+	uint64_t n = (uint64_t)vm_int(rec, "cpu_shares", 100);
 	bool watched = vm_int(rec, "cpu_baseline", 0) != 0;
 	int r = watched ? 0 : settings_live(u->v, rec, u->old, e); /* the I/O limits come after these, and are undone before */
 
 	if (r == 0)
 		r = limits_apply(u->v->c, &u->v->cg, rec, e);
-	return r == 0 && watched ? settings_live(u->v, rec, u->old, e) : r;
+	if (r == 0 && watched)
+		r = settings_live(u->v, rec, u->old, e);
+	/* logins to come first: none that begins meanwhile may bring the old one */
+	if (r == 0 && touched(u, shares))
+		r = zone_spec_slice(u->v->c, u->v->uuid, slice_of_shares(n), e);
+	return r == 0 && touched(u, shares) ? limits_slice_live(u->v->c, &u->v->cg, u->v->uuid, n, e) : r;
 }
 
 static int apply_io(struct update *u, const json_t *rec, struct err *e)

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +212,7 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct
 	return rc;
 }
 
-int zone_spec_memlock(const struct ctx *c, const char *uuid, uint64_t bytes, struct err *e)
+static int spec_change(const struct ctx *c, const char *uuid, size_t field, uint64_t value, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/spec", c->node.run, uuid);
 	_buf_ struct buf old = BUF_INIT, text = BUF_INIT;
@@ -220,13 +221,23 @@ int zone_spec_memlock(const struct ctx *c, const char *uuid, uint64_t bytes, str
 
 	if (r == 0)
 		r = zspec_parse(buf_str(&old), old.len, &z, e);
-	if (r == 0 && z.memlock != (bytes ?: 1)) {
-		z.memlock = bytes ?: 1; /* 0 would be "as the host has it" */
+	if (r == 0 && *(uint64_t *)(void *)((char *)&z + field) != value) {
+		*(uint64_t *)(void *)((char *)&z + field) = value;
 		zspec_write(&z, &text);
 		r = file_replace(path, buf_str(&text), text.len, 0600, 0, e);
 	}
 	zspec_done(&z);
 	return r;
+}
+
+int zone_spec_memlock(const struct ctx *c, const char *uuid, uint64_t bytes, struct err *e)
+{
+	return spec_change(c, uuid, offsetof(struct zspec, memlock), bytes ?: 1 /* 0 would be "as the host has it" */, e);
+}
+
+int zone_spec_slice(const struct ctx *c, const char *uuid, uint64_t ns, struct err *e)
+{
+	return spec_change(c, uuid, offsetof(struct zspec, slice), ns, e);
 }
 
 int zone_adopt(struct ctx *c, const char *uuid, struct err *e)

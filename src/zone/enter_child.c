@@ -44,6 +44,7 @@
 #include "kern/plain.h"
 #include "kern/seccomp.h"
 #include "kern/sig.h"
+#include "kern/slice.h"
 #include "kern/sock.h"
 #include "zone/passwd.h"
 
@@ -93,6 +94,8 @@ static void plain_process(const struct enter_in *in)
 		plain_limit(RLIMIT_MEMLOCK, in->z->memlock, in->z->memlock);
 	if (in->z->nofile)
 		plain_limit(RLIMIT_NOFILE, 1024 < in->z->nofile ? 1024 : in->z->nofile, in->z->nofile);
+	if (in->z->slice)
+		slice_set(0, in->z->slice); /* a kernel without slices: as everyone */
 	sig_defaults();
 	umask(022);
 	personality(PER_LINUX);

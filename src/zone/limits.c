@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "kern/owner.h"
+#include "kern/slice.h"
 #include "model/vm.h"
 #include "zone/burst.h"
 
@@ -134,6 +135,35 @@ static int lock_one(pid_t pid, void *arg, struct err *e)
 		return err_hint(e, "it holds from the zone's next boot on: vmadm reboot %s", l->uuid);
 	}
 	return r < 0 ? err_sys(e, r, "max_locked_memory: process %d", (int)pid) : 0;
+}
+
+struct slice {
+	const struct cg_host *h;
+	const char *uuid;
+	uint64_t ns;
+	int r; /* first that failed */
+};
+
+static int slice_one(pid_t pid, void *arg, struct err *e)
+{
+	struct slice *s = arg;
+	int r = cg_zone_has(s->h, s->uuid, pid) ? slice_set_all(pid, s->ns) : 0;
+
+	s->r = s->r ?: r;
+	return 0;
+}
+
+int limits_slice_live(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e)
+{
+	struct slice s = {h, uuid, slice_of_shares(shares), 0};
+	int r = 0;
+
+	/* twice: what was forked meanwhile has its parent's old one */
+	for (int pass = 0; pass < 2 && r == 0 && s.r == 0; pass++)
+		r = cg_zone_each(h, uuid, slice_one, &s, e);
+	if (s.r < 0)
+		ctx_log(c, s.r == -EOPNOTSUPP ? LOG_DEBUG : LOG_WARN, "%s: time slice for its cpu_shares: %s", uuid, strerror(-s.r));
+	return r;
 }
 
 int limits_locked_live(const struct cg_host *h, const char *uuid, uint64_t bytes, struct err *e)

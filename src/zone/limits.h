@@ -39,4 +39,10 @@ void limits_burst(const char *run, const char *uuid, struct limits *l);
  */
 int limits_locked_live(const struct cg_host *h, const char *uuid, uint64_t bytes, struct err *e);
 
+/*
+ * The time slice that goes with these cpu_shares (kern/slice.h), for all that runs in the zone. It decides when the zone gets
+ * what its shares give it, so one that can't be set, or the kernel's having none, is no failure: that is logged.
+ */
+int limits_slice_live(const struct ctx *c, const struct cg_host *h, const char *uuid, uint64_t shares, struct err *e);
+
 #endif

@@ -32,7 +32,7 @@ static const struct field fields[] = {
 	 FIELD(cg_v2_zone, F_STR),
 	FIELD(join, F_STRV),	    FIELD(sup_join, F_STRV),  FIELD(caps, F_HEX),      FIELD(seccomp, F_STR),
 	FIELD(memlock, F_U64),	    FIELD(nofile, F_U64),     FIELD(ptys, F_U64),      FIELD(systemd, F_STR),
-	FIELD(own, F_STR),	    FIELD(all, F_STR),	      FIELD(settings, F_STR),
+	FIELD(slice, F_U64),	    FIELD(own, F_STR),	    FIELD(all, F_STR),	      FIELD(settings, F_STR),
 };
 
 static const struct field *field_find(const char *key)

@@ -77,6 +77,7 @@ struct zspec {
 	uint64_t caps;          /* bounding set */
 	char *seccomp;          /* file with the filter */
 	uint64_t memlock;       /* RLIMIT_MEMLOCK bytes, 0 = leave */
+	uint64_t slice;         /* time slice that its programs ask for, ns (kern/slice.h); 0 = the kernel's own */
 	uint64_t nofile;        /* RLIMIT_NOFILE, 0 = leave */
 	uint64_t ptys;          /* devpts max= */
 	char *systemd;          /* "1": mount what a systemd inside needs (cgroup2 rw, /run tmpfs, container= env) */

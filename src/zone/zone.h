@@ -78,6 +78,8 @@ int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struc
 int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e);
 /* What logins of a running zone are limited to from now on (they read the spec): max_locked_memory. */
 int zone_spec_memlock(const struct ctx *c, const char *uuid, uint64_t bytes, struct err *e);
+/* The same for the time slice that goes with cpu_shares, ns. */
+int zone_spec_slice(const struct ctx *c, const char *uuid, uint64_t ns, struct err *e);
 /*
  * The zone runs but its keeper is gone (r->running && !r->keeper): starts one that takes over what the worker still
  * holds (console, build namespace) and waits for init. -EEXIST if there is a keeper.

@@ -30,6 +30,7 @@
 #include "kern/ns.h"
 #include "kern/sock.h"
 #include "kern/sig.h"
+#include "kern/slice.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define SOCK 3
@@ -286,6 +287,8 @@ static int inside(struct boot *b, struct err *e)
 		r = limit(RLIMIT_MEMLOCK, b->z.memlock, "max_locked_memory", e);
 	if (r == 0)
 		r = limit(RLIMIT_NOFILE, b->z.nofile, "open files", e);
+	if (r == 0 && b->z.slice && (r = slice_set(0, b->z.slice)) < 0)
+		r = r == -EOPNOTSUPP ? 0 : err_sys(e, r, "time slice for its cpu_shares");
 	if (r == 0)
 		r = restrict_self(b, e);
 	if (r == 0)

@@ -90,6 +90,34 @@ z=
 mkzone z lim '"cpu_shares":250,"cpu_cap":50,"max_physical_memory":128,"max_swap":256,"max_lwps":300,"max_locked_memory":4' || exit 1
 p() { prctl -P -t privileged -n "zone.$1" -i zone lim | awk 'NR > 1 {print $3}'; }
 eq "prctl reads cpu-shares" "$(p cpu-shares)" 250
+# what the kernel's scheduler is asked for, ns; 0: it has no slices of one's own
+asks() {
+	python3 -c '
+import ctypes, struct, sys
+b = ctypes.create_string_buffer(56)
+if ctypes.CDLL(None).syscall({"x86_64": 315}.get(__import__("os").uname().machine, 275), int(sys.argv[1]), b, 56, 0) != 0:
+    sys.exit("sched_getattr")
+print(struct.unpack_from("Q", b, 24)[0])' "$1"
+}
+init=$(vmadm get "$z" | jq .pid) plain=$(asks 0)
+if [ "$plain" -gt 0 ]; then
+	eq "more shares than most: its programs ask for shorter time slices" "$(asks "$init")" 300000
+	zlogin lim 'exec sleep 600' </dev/null >/dev/null 2>&1 &
+	check "a login" await 20 cloister pgrep -z lim -x sleep
+	login=$(cloister pgrep -z lim -x sleep)
+	eq "those of logins too" "$(asks "$login")" 300000
+	check "fewer shares" vmadm update "$z" cpu_shares=140
+	eq "what runs asks for longer ones" "$(asks "$init") $(asks "$login")" "500000 500000"
+	check "as many as most" vmadm update "$z" cpu_shares=100
+	eq "what runs has the kernel's own" "$(asks "$init") $(asks "$login")" "$plain $plain"
+	zlogin lim 'exec tail -f /dev/null' </dev/null >/dev/null 2>&1 &
+	check "another login" await 20 cloister pgrep -z lim -x tail
+	eq "has the kernel's own as well" "$(asks "$(cloister pgrep -z lim -x tail)")" "$plain"
+	check "back" vmadm update "$z" cpu_shares=250
+	eq "all of it again" "$(asks "$init") $(asks "$login")" "300000 300000"
+	check "both logins end" cloister pkill -KILL -z lim 'sleep|tail'
+	wait
+fi
 eq "prctl reads cpu-cap" "$(p cpu-cap)" 50
 eq "prctl reads max-physical-memory" "$(p max-physical-memory)" $((128 << 20))
 eq "prctl reads max-swap" "$(p max-swap)" $((256 << 20))

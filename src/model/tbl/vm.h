@@ -16,7 +16,7 @@
  .help = "The image that the root dataset is cloned from; optional for joyent and joyent-minimal."},
 {.name = "cpu_cap", INT, CRU(B_ALL), .max = 1000000, .live = 'n', .help = "Ceiling on CPU time in percent of one CPU; 0 takes it away."},
 {.name = "cpu_shares", INT, CRU(B_ALL), .max = INT64_MAX, .dflt = "100", .live = 'n',
- .help = "Share of the CPUs against other VMs when they are busy; more than 65535 counts as 65535."},
+ .help = "Share of the CPUs against other VMs when they are busy; more than 65535 counts as 65535. Above 100 its programs also get their turn sooner."},
 {.name = "cpu_baseline", INT, CRU(B_ALL), .max = 1000000, .live = 'n', .flags = PF_CLOISTER,
  .help = "Percent of one CPU that the VM may always use; above it bursting time is spent; at most cpu_cap, 0 takes it away."},
 {.name = "cpu_burst_time", INT, CRU(B_ALL), .max = 31536000, .live = 'n', .flags = PF_CLOISTER,
