@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "net/vnic.h"
 #include "node/dataset.h"
 #include "node/lock.h"
 #include "node/usage.h"
@@ -237,6 +238,21 @@ int node_boot(struct ctx *c, struct err *e)
 	return r;
 }
 
+/* The switch has nobody left. Should somebody be there all the same, it stays, and says so. */
+static void net_away(struct ctx *c)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	struct err e = ERR_INIT;
+
+	if (switch_open(c, false, &s, NULL) < 0)
+		return;
+	if (vnic_sweep(&s, &e) < 0)
+		ctx_log(c, LOG_WARN, "%s", e.msg);
+	switch_close(&s);
+	if (switch_remove(c, &e) < 0)
+		ctx_log(c, LOG_WARN, "the switch stays: %s", e.msg);
+}
+
 int node_shutdown(struct ctx *c, struct err *e)
 {
 	struct todo t = {0};
@@ -248,6 +264,7 @@ int node_shutdown(struct ctx *c, struct err *e)
 	free(t.uuid);
 	if (failed)
 		return err_set(e, EIO, "%d VMs could not be stopped: the messages above say why", failed);
+	net_away(c);
 	r = pool_detach(c, e);
 	return r < 0 ? err_add(e, "detach the pool") : 0;
 }

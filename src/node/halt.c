@@ -12,6 +12,7 @@
 #include "base/steps.h"
 #include "base/str.h"
 #include "node/exit.h"
+#include "node/nics.h"
 #include "node/vm.h"
 
 /* v's own fields are the command's; the thread has copies. */
@@ -88,6 +89,8 @@ int vm_halt_zone(struct vm *v, struct err *e)
 	r = vm_need_cg(v, e);
 	if (r == 0)
 		r = v->ending ? vm_halt_join(v, e) : end_zone(v->c, &v->cg, v->uuid, v->killed ? &v->run : NULL, e);
+	if (r == 0)
+		r = nics_down(v->c, v->uuid, e);
 	if (r == 0)
 		r = zone_forget(v->c, v->uuid, e);
 	if (r == 0) {

@@ -9,6 +9,7 @@
 #include "base/steps.h"
 #include "model/vm.h"
 #include "node/io.h"
+#include "node/nics.h"
 #include "node/tables.h"
 #include "node/usage.h"
 #include "node/vm.h"
@@ -49,7 +50,7 @@ static int undo_cgroup(struct ctx *c, void *op, struct err *e)
 	struct vm *v = op;
 
 	zone_ahead_done(&v->ahead);
-	if (vm_need_cg(v, e) < 0)
+	if (vm_need_cg(v, e) < 0 || nics_down(c, v->uuid, e) < 0)
 		return -e->code;
 	return zone_teardown(c, &v->cg, v->uuid, e);
 }
@@ -105,11 +106,17 @@ static int do_begin(struct ctx *c, void *op, struct err *e)
 	return zone_begin(c, v->spec, &v->ahead, e);
 }
 
+static int net_up(void *arg, pid_t init, struct err *e)
+{
+	return nics_up(arg, init, e);
+}
+
 static int do_zone(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
+	struct zone_net net = {net_up, v};
 
-	return zone_boot(c, v->spec, &v->ahead, &v->run, e);
+	return zone_boot(c, v->spec, &v->ahead, &net, &v->run, e);
 }
 
 /* From boot-begin on zoneadmd makes the zone's namespaces beside us. Its init joins cgroups that the limits come to. */

@@ -237,6 +237,7 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 	z->node = xstrdup(v->c->node.name);
 	z->docker = vm_bool(v->rec, "docker", false);
 	z->restart_init = vm_restart_init(v->rec);
+	z->nics = json_array_size(json_object_get(v->rec, "nics")) > 0;
 	r = next_zoneid(v->c, &z->zoneid, e);
 	if (r == 0)
 		r = vm_need_image(v, e);

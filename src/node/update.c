@@ -13,6 +13,7 @@
 #include "node/hold.h"
 #include "node/io.h"
 #include "node/live.h"
+#include "node/nics.h"
 #include "node/lock.h"
 #include "node/settings.h"
 #include "node/update.h"
@@ -282,6 +283,8 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 		r = vm_available(out, e);
 	if (r == 0)
 		r = vm_grants_check(out, e);
+	if (r == 0)
+		r = nics_check(v->c, v->st, out, e);
 	if (r == 0)
 		r = live_check(v, v->rec, out, e);
 	if (r == 0)

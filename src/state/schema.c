@@ -32,6 +32,8 @@ const struct migration schema[] = {
 	 "CREATE INDEX image_origin ON image (origin) WHERE origin IS NOT NULL;"
 	 "CREATE TABLE event (seq INTEGER PRIMARY KEY, ns INTEGER NOT NULL, kind TEXT NOT NULL, uuid TEXT,"
 	 " detail TEXT);"},
+	/* id: part of the number of a switch; never that of another tag again, for the switch may still know frames by it */
+	{"CREATE TABLE nictag (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, mtu INTEGER NOT NULL) WITHOUT ROWID;"},
 };
 const int schema_version = ARRAY_LEN(schema);
 

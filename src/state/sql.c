@@ -55,6 +55,11 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_IMAGE_VMS] = "SELECT uuid, alias FROM vm WHERE image=?1 ORDER BY uuid LIMIT 12",
 	[SQL_IMAGE_CHILDREN] = "SELECT uuid, NULL FROM image WHERE origin=?1 ORDER BY uuid LIMIT 12",
 
+	[SQL_NICTAG_PUT] = "INSERT INTO nictag (name, id, kind, mtu) VALUES (?1,?2,?3,?4)",
+	[SQL_NICTAG_GET] = "SELECT name, id, kind, mtu FROM nictag WHERE name=?1",
+	[SQL_NICTAG_EACH] = "SELECT name, id, kind, mtu FROM nictag ORDER BY name",
+	[SQL_NICTAG_DROP] = "DELETE FROM nictag WHERE name=?1",
+
 	[SQL_EVENT_PUT] = "INSERT INTO event (ns, kind, uuid, detail) VALUES (?1,?2,?3,?4)",
 	[SQL_EVENT_COUNT] = "SELECT count(*) FROM event",
 	[SQL_EVENT_MOST] = "SELECT uuid, count(*) AS n FROM event WHERE uuid IS NOT NULL GROUP BY uuid HAVING n>?1 ORDER BY n DESC",

@@ -96,6 +96,20 @@ int state_image_users(struct state *s, const char *uuid, struct err *e);
 /* -EBUSY with the VMs (by their image_uuid) or child images (by origin) that use it. */
 int state_image_delete(struct state *s, const char *uuid, struct err *e);
 
+/* ---- nic tags ---- */
+enum { STATE_TAG_NAME = 32 };
+struct state_nictag {
+	char name[STATE_TAG_NAME];
+	uint32_t id;       /* 1…2^20-1 */
+	bool etherstub;
+	uint32_t mtu;      /* the most that a NIC on it may have */
+};
+/* -EEXIST; the id is given here. */
+int state_nictag_add(struct state *s, const char *name, bool etherstub, uint32_t mtu, struct err *e);
+int state_nictag_get(struct state *s, const char *name, struct state_nictag *out, struct err *e); /* -ENOENT */
+int state_nictag_each(struct state *s, int (*each)(const struct state_nictag *, void *arg), void *arg, struct err *e);
+int state_nictag_delete(struct state *s, const char *name, struct err *e); /* -ENOENT */
+
 /* ---- events ---- */
 /*
  * Appends; seq and time are the store's, numbers follow each other without a gap. 100,000 are kept: beyond that the VMs with most (and

@@ -187,7 +187,7 @@ int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struc
 	return a->begun ? 0 : err_sys(e, errno, "tell zoneadmd");
 }
 
-int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e)
+int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, const struct zone_net *net, struct zone_run *r, struct err *e)
 {
 	char answer[128] = "";
 	int rc = a->begun ? 0 : zone_begin(c, z, a, e);
@@ -201,7 +201,7 @@ int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct
 		pid_t pid = a->pid;
 
 		a->pid = 0;
-		rc = zoneadmd_hear(c, pid, &a->reply, answer, sizeof answer, e);
+		rc = zoneadmd_hear(c, pid, &a->reply, &a->go, net, answer, sizeof answer, e);
 	}
 	zone_ahead_done(a);
 	if (rc == 0)

@@ -29,7 +29,7 @@ static const struct field fields[] = {
 	FIELD(upper, F_STR),	    FIELD(work, F_STR),	      FIELD(root_ro, F_BOOL),  FIELD(argv, F_STRV),
 	FIELD(env, F_STRV),	    FIELD(user, F_STR),	      FIELD(cwd, F_STR),       FIELD(docker, F_BOOL),
 	FIELD(restart_init, F_BOOL), FIELD(init_restarts, F_U64), FIELD(no_console, F_BOOL), FIELD(notify, F_BOOL),
-	 FIELD(cg_v2_zone, F_STR),
+	FIELD(nics, F_BOOL),	   	 FIELD(cg_v2_zone, F_STR),
 	FIELD(join, F_STRV),	    FIELD(sup_join, F_STRV),  FIELD(caps, F_HEX),      FIELD(seccomp, F_STR),
 	FIELD(memlock, F_U64),	    FIELD(nofile, F_U64),     FIELD(ptys, F_U64),      FIELD(systemd, F_STR),
 	FIELD(slice, F_U64),	    FIELD(own, F_STR),	    FIELD(all, F_STR),	      FIELD(settings, F_STR),

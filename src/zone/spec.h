@@ -69,6 +69,7 @@ struct zspec {
 	uint64_t init_restarts; /* how often so far */
 	char *settings;         /* what the worker is told, zone/settings.h; NULL = nothing */
 	bool no_console;
+	bool nics;              /* the command is told when the network namespace is there, and says when its links are */
 	bool notify;            /* init says READY=1 to /.zonecontrol/notify when it is up (sd_notify(3)): provisioning */
 
 	char *cg_v2_zone;       /* directory: <v2>/<root>/<uuid>/zone, CLONE_INTO_CGROUP or join */

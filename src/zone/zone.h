@@ -71,11 +71,16 @@ void zone_ahead_done(struct zone_ahead *a);
  * made the cgroups, goes on to limits and datasets. On failure, and after zone_ahead_done(), nothing of the zone runs.
  */
 int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct err *e);
+/* Makes the links of a zone whose spec says nics; init is in its network namespace, and has not been exec'd. */
+struct zone_net {
+	int (*up)(void *arg, pid_t init, struct err *e);
+	void *arg;
+};
 /*
  * The rest, with all of that there: waits until init has been exec'd or something failed. Begins where that was not
  * done. On failure nothing of the zone runs and the message is zoneadmd's own.
  */
-int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct zone_run *r, struct err *e);
+int zone_boot(struct ctx *c, const struct zspec *z, struct zone_ahead *a, const struct zone_net *net, struct zone_run *r, struct err *e);
 /* What logins of a running zone are limited to from now on (they read the spec): max_locked_memory. */
 int zone_spec_memlock(const struct ctx *c, const char *uuid, uint64_t bytes, struct err *e);
 /* The same for the time slice that goes with cpu_shares, ns. */

@@ -42,13 +42,36 @@ static void unescape(char *s)
 }
 
 /* One line of the reply. 1 = more to come, 0 = ok, negative = it failed. */
-static int reply_line(const struct ctx *c, char *line, char *answer, size_t n, struct err *e)
+/* What a boot still has to be told while it is heard. */
+struct hear {
+	int *go;
+	const struct zone_net *net;
+	struct err e; /* why its links can't be made: what zoneadmd says of a closed pipe is no reason */
+};
+
+static void reply_net(struct hear *h, const char *pid)
+{
+	int r = h && h->net ? h->net->up(h->net->arg, (pid_t)atoi(pid), &h->e) : 0;
+
+	if (!h || !h->go)
+		return;
+	if (r == 0 && write(*h->go, "n", 1) != 1)
+		r = -EPIPE;
+	if (r < 0)
+		own_fd(h->go);
+}
+
+static int reply_line(const struct ctx *c, struct hear *h, char *line, char *answer, size_t n, struct err *e)
 {
 	char *msg, *hint;
 	int code;
 
 	if (str_starts(line, "step ")) {
 		ctx_log(c, LOG_DEBUG, "zoneadmd: %s us", line + 5);
+		return 1;
+	}
+	if (str_starts(line, "net ")) {
+		reply_net(h, line + 4);
 		return 1;
 	}
 	if (str_starts(line, "ok")) {
@@ -70,7 +93,7 @@ static int reply_line(const struct ctx *c, char *line, char *answer, size_t n, s
 	return -code;
 }
 
-static int read_reply(const struct ctx *c, int fd, char *answer, size_t n, struct err *e)
+static int read_reply(const struct ctx *c, int fd, struct hear *h, char *answer, size_t n, struct err *e)
 {
 	char text[REPLY_MAX];
 	size_t len = 0;
@@ -100,7 +123,7 @@ static int read_reply(const struct ctx *c, int fd, char *answer, size_t n, struc
 			int r;
 
 			*end++ = 0;
-			r = reply_line(c, text, answer, n, e);
+			r = reply_line(c, h, text, answer, n, e);
 			if (r <= 0)
 				return r;
 			len -= (size_t)(end - text);
@@ -156,10 +179,15 @@ int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *
 	return 0;
 }
 
-int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, char *answer, size_t n, struct err *e)
+int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, int *go, const struct zone_net *net, char *answer, size_t n, struct err *e)
 {
-	int r = read_reply(c, *reply, answer, n, e);
+	struct hear h = {.go = go, .net = net, .e = ERR_INIT};
+	int r = read_reply(c, *reply, &h, answer, n, e);
 
+	if (h.e.code) {
+		*e = h.e;
+		r = -e->code;
+	}
 	/* The process spawned here ends at once; what stays is its child, not ours. A closed pipe tells that one to give up. */
 	own_fd(reply);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -173,5 +201,5 @@ int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *ans
 	pid_t pid;
 
 	r = zoneadmd_spawn(c, argv, in, &pid, &reply, e);
-	return r < 0 ? r : zoneadmd_hear(c, pid, &reply, answer, n, e);
+	return r < 0 ? r : zoneadmd_hear(c, pid, &reply, NULL, NULL, answer, n, e);
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/ctx.h"
+#include "zone/zone.h"
 
 /*
  * Runs <libexec>/zoneadmd argv… with descriptor `in` as 3, a pipe as 4 and a session of its own, and reads the pipe to its end
@@ -16,6 +17,10 @@
 int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *answer, size_t n, struct err *e);
 /* Its two halves: the process spawned, the pipe to read from in *reply; then the answer. Both are done with after it. */
 int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *pid, int *reply, struct err *e);
-int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, char *answer, size_t n, struct err *e);
+/*
+ * "net PID" among the lines: init of the zone, which does not run yet, is in its network namespace; net makes its links, and
+ * zoneadmd goes on when a letter on *go says so, or gives up when that is closed.
+ */
+int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, int *go, const struct zone_net *net, char *answer, size_t n, struct err *e);
 
 #endif

@@ -186,7 +186,12 @@ static int stage_go(struct boot *b, struct err *e)
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		return err_set(e, ECANCELED, "the command has given up");
-	own_fd(&b->go);
+	if (!b->z.nics)
+		own_fd(&b->go);
+	if (b->z.nics) {
+		buf_printf(&b->steps, "net %d\n", (int)b->init);
+		steps_tell(b);
+	}
 	/* not before: one whose command was killed may still be giving up */
 	return boot_claim(b->run_dir, e);
 }
@@ -213,6 +218,21 @@ static int stage_mounts(struct boot *b, struct err *e)
 	int r = build_mounts(b, e);
 
 	return r < 0 ? r : build_control(b, e);
+}
+
+/* The command puts links into the network namespace while we were at the root; what runs in the zone finds them there. */
+static int stage_net(struct boot *b, struct err *e)
+{
+	ssize_t n;
+	char c;
+
+	if (!b->z.nics)
+		return 0;
+	do
+		n = read(b->go, &c, 1);
+	while (n < 0 && errno == EINTR);
+	own_fd(&b->go);
+	return n == 1 ? 0 : err_set(e, ECANCELED, "the command has given up");
 }
 
 static bool has_live(const struct boot *b)
@@ -274,6 +294,7 @@ static const struct {
 	{"zone-dev", "/dev", build_dev},
 	{"zone-kernel", "kernel filesystems", stage_kernel},
 	{"zone-mounts", "filesystems", stage_mounts},
+	{"zone-net", "network", stage_net},
 	{"zone-pivot", "enter root", stage_pivot},
 	{"zone-exec", "start init", stage_exec},
 };

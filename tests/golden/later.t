@@ -1,7 +1,7 @@
 # What needs a later capability is refused by name, never accepted and ignored.
 # needs: pool
 $ echo '{"brand":"joyent-minimal","nics":[{"nic_tag":"admin","ips":["dhcp"]}]}' | vmadm create
-vmadm create: nics is not available yet: it needs the virtual network
+vmadm create: nics: nic tag "admin" does not exist
 [1]
 $ echo '{"brand":"joyent-minimal","firewall_enabled":true}' | vmadm create
 vmadm create: firewall_enabled is not available yet: it needs the firewall

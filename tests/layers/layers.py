@@ -10,13 +10,13 @@ import sys
 
 # Lowest first. Folders of one line may not include each other, except as ALSO says.
 LAYERS = [
-    ['base'],
+    ['base', 'bpf'],
     ['kern'],
     ['model', 'state'],
-    ['store', 'image', 'brand'],
+    ['store', 'image', 'brand', 'net'],
     ['zone', 'stat'],
     ['node'],
-    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack'],
+    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack', 'netload'],
 ]
 ALSO = {('image', 'store')}  # an image is a dataset
 # Programs that a zone's root could reach: small, so nothing above L1 but the named ones.
@@ -24,6 +24,8 @@ ONLY = {
     'zinit': {'base', 'kern', 'zinit'},
     'inside': {'base', 'kern', 'zone', 'inside'},
     'unpack': {'base', 'kern', 'unpack'},
+    'netload': {'netload'},
+    'bpf': {'bpf'},
     'zoneadmd': {'base', 'kern', 'zone', 'zoneadmd'},
 }
 

@@ -96,7 +96,7 @@ static int verb(struct ctx *c, int argc, char **argv, struct err *e)
 		rc = spec_of(argv[2], &z, e);
 		t = clock_mono_ns();
 		if (rc == 0)
-			rc = zone_boot(c, &z, &ahead, &r, e);
+			rc = zone_boot(c, &z, &ahead, NULL, &r, e);
 		fprintf(stderr, "boot took %llu us\n", (unsigned long long)(clock_mono_ns() - t) / 1000);
 		zspec_done(&z);
 		return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Rows of prop.c: arrays of objects and their members. create = when added, update = by update_x. */
 
-{.name = "nics", OBJECTS, CR(B_ALL), .max = 32, .dflt = "[]", .live = 'n', .needs = N_NET, .help = "Virtual network interfaces."},
+{.name = "nics", OBJECTS, CR(B_ALL), .max = 32, .dflt = "[]", .live = 'b', .help = "Virtual network interfaces."},
 {.name = "nics.*.interface", STR, AU(B_ALL), .check = check_interface, .rule = "letters and digits with a number at the end, at most 15", .help = "Name inside the VM: net0…, eth0… in lx."},
 {.name = "nics.*.mac", STR, AU(B_ALL), .check = check_mac, .rule = "a unicast address like 02:08:20:d7:4f:11", .help = "Link address; a locally administered one unless given."},
 {.name = "nics.*.vlan_id", INT, AU(B_ALL), .max = 4095, .help = "VLAN tag; 0 = none."},
@@ -20,14 +20,14 @@
 {.name = "nics.*.allow_mac_spoofing", BOOL, AU(B_ALL), .help = "Lets it send from any link address."},
 {.name = "nics.*.allow_restricted_traffic", BOOL, AU(B_ALL), .help = "Lets it send what is neither IP nor ARP."},
 {.name = "nics.*.allow_unfiltered_promisc", BOOL, AU(B_HVM), .help = "Lets it see what passes on its VLAN."},
-{.name = "nics.*.allowed_dhcp_cids", LIST, AU(B_ZONE | B_KVM), .max = 20, .check = check_cid, .rule = "hex with an even length", .help = "DHCP client identifiers that it may use."},
+{.name = "nics.*.allowed_dhcp_cids", LIST, AU(B_ZONE | B_KVM), .max = 20, .check = check_cid, .rule = "hex with an even length", .needs = N_DHCP, .help = "DHCP client identifiers that it may use."},
 {.name = "nics.*.allowed_ips", LIST, AU(B_ALL), .max = 13, .check = check_allowed_ip, .rule = "addresses, or address/length", .help = "More addresses that it may send from."},
 {.name = "nics.*.blocked_outgoing_ports", LIST, AU(B_ALL), .max = 64, .check = check_port, .rule = "port numbers", .help = "TCP and UDP ports that it may not send to."},
 {.name = "nics.*.dhcp_server", BOOL, AU(B_ALL), .help = "Whether it is a DHCP server: as allow_dhcp_spoofing and allow_ip_spoofing."},
 {.name = "nics.*.vrrp_primary_ip", STR, AU(B_ALL), .check = check_ip, .rule = "an IP address", .help = "Address that a VRRP NIC sends its advertisements from."},
 {.name = "nics.*.vrrp_vrid", INT, AU(B_ALL), .max = 255, .help = "VRRP router id."},
-{.name = "nics.*.maxbw", INT, AU(B_ALL), .max = 1000000, .flags = PF_CLOISTER, .help = "Ceiling in Mbit/s for each direction; 0 takes it away."},
-{.name = "nics.*.priority", STR, AU(B_ALL), .flags = PF_CLOISTER, .check = check_priority, .rule = "low, medium or high", .help = "Who goes first when links are full: low, medium or high."},
+{.name = "nics.*.maxbw", INT, AU(B_ALL), .max = 1000000, .flags = PF_CLOISTER, .needs = N_SHAPER, .help = "Ceiling in Mbit/s for each direction; 0 takes it away."},
+{.name = "nics.*.priority", STR, AU(B_ALL), .flags = PF_CLOISTER, .needs = N_SHAPER, .check = check_priority, .rule = "low, medium or high", .help = "Who goes first when links are full: low, medium or high."},
 {.name = "disks", OBJECTS, CR(B_HVM), .max = 32, .live = 's', .needs = N_HVM, .help = "Virtual disks."},
 {.name = "disks.*.path", STR, AU(B_HVM), .check = check_path, .rule = R_PATH, .help = "The disk's device; update and remove find it by this."},
 {.name = "disks.*.boot", BOOL, AU(B_HVM), .help = "Whether the machine boots from it."},

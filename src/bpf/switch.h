@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the switch's program and user space share: keys and values of its maps. A port is the host's end of a VNIC, known by
+ * its interface index in the switch namespace. Addresses and MACs are in network order, everything else in the host's.
+ */
+#ifndef CLOISTER_BPF_SWITCH_H
+#define CLOISTER_BPF_SWITCH_H
+
+#include <linux/types.h>
+
+#define SW_VERSION 1 /* of this layout; maps of another are not used */
+
+#define SW_PORTS   65536
+#define SW_ADDRS   262144
+#define SW_PORT_IP4 4 /* addresses that a port's own entry holds; more, and prefixes, are in the map addrs */
+#define SW_PORT_IP6 2
+#define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
+
+enum { /* port.flags */
+	PORT_MAC_NOSPOOF = 1 << 0,
+	PORT_IP_NOSPOOF = 1 << 1,
+	PORT_DHCP_NOSPOOF = 1 << 2,
+	PORT_RESTRICTED = 1 << 3,
+	PORT_DHCP_CLIENT = 1 << 4,  /* may ask for a lease from 0.0.0.0 or its link-local address */
+	PORT_ADDRCONF = 1 << 5,     /* may have any address that its MAC forms */
+	PORT_MORE_ADDRS = 1 << 6,   /* addrs has some of its */
+	PORT_FLOOD_UNKNOWN = 1 << 7, /* gets what is for a MAC or address that nobody is known to have */
+	PORT_L2 = 1 << 8,           /* no peer in another namespace: a tap, an uplink */
+	PORT_BLOCKED_PORTS = 1 << 9,
+};
+
+/* Why a frame was dropped. The names stand in net/drop.c in the same order. */
+enum sw_drop {
+	DROP_NONE,
+	DROP_SHORT,      /* a header that is not all there, or contradicts itself */
+	DROP_NO_PORT,
+	DROP_VLAN,       /* a tag that a guest may not send */
+	DROP_MAC,
+	DROP_RESTRICTED, /* neither IP nor ARP */
+	DROP_IP4,
+	DROP_ARP,
+	DROP_IP6,
+	DROP_ND,         /* neighbour discovery that lies about an address or a MAC */
+	DROP_RA,         /* router advertisements and redirects */
+	DROP_DHCP,       /* answers of a DHCP server */
+	DROP_FRAGMENT,   /* the first part of a packet without its ports, or one that writes over them */
+	DROP_BLOCKED,    /* blocked_outgoing_ports */
+	DROP_UNKNOWN,    /* nobody on this switch has that MAC */
+	DROP_MTU,
+	DROP_REASONS
+};
+
+struct sw_port {
+	__u32 sw;
+	__u32 flags;
+	__u32 vnic;           /* our number of it, never used again */
+	__u32 mtu;
+	__u8 mac[6];
+	__u8 vrrp;            /* its router id, 0 = none */
+	__u8 n4;
+	__u32 ip4[SW_PORT_IP4];
+	__u8 ip6[SW_PORT_IP6][16];
+	__u8 n6;
+	__u8 pad[7];
+};
+
+/* maps: ports (ifindex → sw_port), fdb, neighbours, addrs, flood, counters */
+struct sw_mac_key {
+	__u32 sw;
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
+struct sw_dest {
+	__u32 ifindex;
+	__u32 flags; /* PORT_L2 */
+};
+
+struct sw_ip_key {
+	__u32 sw;
+	__u32 family; /* 4 or 6 */
+	__u8 ip[16];  /* of IPv4 the first four */
+};
+
+struct sw_neigh {
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
+/* A trie: prefixes of a port's addresses. bits: 64 for ifindex and family, and those of the prefix. */
+struct sw_addr_key {
+	__u32 bits;
+	__u32 ifindex;
+	__u32 family;
+	__u8 ip[16];
+};
+
+struct sw_flood_key {
+	__u32 sw;
+	__u32 i; /* 0 = how many there are; 1… their interface indexes */
+};
+
+struct sw_port_key {
+	__u32 ifindex;
+	__u32 port; /* protocol << 16 | number, for blocked_outgoing_ports */
+};
+
+struct sw_count { /* one per port and processor: what the VNIC sent (o) and received (r) */
+	__u64 opackets, obytes, rpackets, rbytes;
+	__u64 drops[DROP_REASONS];
+};
+
+#endif

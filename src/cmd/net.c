@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* cloister net: what the node's switch is, whose its ports are, and what was dropped there and why. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+#include "bpf/switch.h"
+#include "cmd/cmd.h"
+#include "net/drop.h"
+#include "net/vnic.h"
+#include "zone/zone.h"
+
+struct owner {
+	uint64_t zoneid;
+	char uuid[37];
+};
+
+struct list {
+	struct owner *zone;
+	size_t nzone;
+	bool parse;
+	unsigned ports;
+};
+
+static int zone_seen(const char *uuid, const struct zone_run *r, void *arg)
+{
+	struct list *l = arg;
+
+	l->zone = xrealloc(l->zone, (l->nzone + 1) * sizeof *l->zone);
+	l->zone[l->nzone].zoneid = r->zoneid;
+	snprintf(l->zone[l->nzone++].uuid, sizeof l->zone->uuid, "%s", uuid);
+	return 0;
+}
+
+/* The number of a VNIC is its zone's id and which of its NICs it is (node/nics.c). */
+static const char *owner_of(const struct list *l, uint32_t vnic)
+{
+	for (size_t i = 0; i < l->nzone; i++)
+		if ((uint32_t)l->zone[i].zoneid << 5 == (vnic & ~31u))
+			return l->zone[i].uuid;
+	return "-";
+}
+
+static void drops_text(const struct sw_count *n, struct buf *out)
+{
+	for (unsigned i = 1; i < DROP_REASONS; i++)
+		if (n->drops[i])
+			buf_printf(out, "%s%s=%" PRIu64, out->len ? "," : "", drop_name(i), (uint64_t)n->drops[i]);
+}
+
+static int show_port(uint32_t ifindex, const struct sw_port *p, const struct sw_count *n, void *arg)
+{
+	struct list *l = arg;
+	_buf_ struct buf drops = BUF_INIT;
+	char mac[18];
+
+	l->ports++;
+	drops_text(n, &drops);
+	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2], p->mac[3], p->mac[4], p->mac[5]);
+	if (l->parse)
+		printf("%s\t%u\t%s\t%u\t%u\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\n", owner_of(l, p->vnic), p->vnic & 31, mac, p->sw >> 12,
+		       p->sw & 4095, (uint64_t)n->opackets, (uint64_t)n->obytes, (uint64_t)n->rpackets, (uint64_t)n->rbytes, buf_str(&drops));
+	else
+		printf("%-36s %3u  %s %10" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 "  %s\n", owner_of(l, p->vnic), p->vnic & 31, mac,
+		       (uint64_t)n->opackets, (uint64_t)n->obytes, (uint64_t)n->rpackets, (uint64_t)n->rbytes, drops.len ? buf_str(&drops) : "-");
+	return 0;
+}
+
+static int run(struct ctx *c, int argc, char **argv)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	struct err e = ERR_INIT;
+	struct list l = {0};
+	int r;
+
+	if (argc < 2 || strcmp(argv[1], "status") != 0)
+		return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
+	l.parse = argc == 3 && strcmp(argv[2], "-p") == 0;
+	if (argc > 2 && !l.parse)
+		return cmd_usage("cloister", "net", NULL);
+	r = switch_open(c, false, &s, &e);
+	if (r == -ENOENT) {
+		if (!l.parse)
+			printf("no switch: the first NIC that boots makes it\n");
+		return 0;
+	}
+	if (r == 0)
+		r = zone_each(c, zone_seen, &l, &e);
+	if (r >= 0 && !l.parse)
+		printf("switch: eBPF by tcx\n%-36s NIC  %-17s %10s %12s %10s %12s  DROPPED\n", "VM", "MAC", "SENT", "BYTES", "RECEIVED", "BYTES");
+	if (r >= 0)
+		r = vnic_each(&s, show_port, &l, &e);
+	free(l.zone);
+	return r < 0 ? cmd_fail(c, &e) : 0;
+}
+CMD(cloister_net, "cloister", "net", "status [-p]", "the switch, its ports, and what was dropped and why", CMD_NONE, run);

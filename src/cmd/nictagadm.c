@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* nictagadm: the names by which NICs say which switch they are on. As SmartOS's; a tag of an uplink is yet to come. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "model/check.h"
+#include "model/vm.h"
+#include "state/state.h"
+
+#define STUB_MTU 9000 /* nothing of it leaves the host: as large as a NIC may be */
+
+/* For reading: a node without a database has no tags, and *st stays NULL. */
+static int open_state(struct ctx *c, int how, struct state **st)
+{
+	struct err e = ERR_INIT;
+	int r = state_open(c, how, st, &e);
+
+	return r < 0 && (how != STATE_READ || r != -ENOENT) ? cmd_fail(c, &e) : 0;
+}
+
+static int get(struct state *st, const char *name, struct state_nictag *t, struct err *e)
+{
+	return st ? state_nictag_get(st, name, t, e) : err_set(e, ENOENT, "nic tag \"%s\" does not exist", name);
+}
+
+/* A name that vmadm takes as nic_tag. */
+static int name_check(const char *name, struct err *e)
+{
+	json_t *v = json_string(name);
+	int r = v ? check_nic_tag(v) : -EINVAL;
+
+	json_decref(v);
+	return r < 0 ? err_set(e, EINVAL, "nic tag \"%s\": 1 to 31 of A-Z a-z 0-9 _ /", name) : 0;
+}
+
+static int run_add(struct ctx *c, int argc, char **argv)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct err e = ERR_INIT;
+	uint64_t mtu = STUB_MTU;
+	bool stub = false;
+	int o;
+
+	while ((o = getopt(argc, argv, "lp:")) >= 0) {
+		const char *p = o == 'p' && str_starts(optarg, "mtu=") ? optarg + 4 : NULL;
+
+		if (o == 'l')
+			stub = true;
+		else if (o != 'p' || !p || str_to_u64(p, &mtu) < 0 || mtu < 576 || mtu > 9000)
+			return cmd_usage("nictagadm", "add", o == 'p' ? "-p takes mtu=576 to mtu=9000" : NULL);
+	}
+	if (!stub && argc - optind == 2) {
+		err_set(&e, ENOTSUP, "a nic tag of a physical interface is not available yet: it needs uplinks of the virtual network");
+		err_hint(&e, "`nictagadm add -l %s` makes a switch of this host alone.", argv[optind]);
+		return cmd_fail(c, &e);
+	}
+	if (!stub || argc - optind != 1)
+		return cmd_usage("nictagadm", "add", NULL);
+	if (name_check(argv[optind], &e) < 0)
+		return cmd_fail(c, &e);
+	o = open_state(c, STATE_WRITE, &st);
+	if (o)
+		return o;
+	if (state_nictag_add(st, argv[optind], true, (uint32_t)mtu, &e) < 0)
+		return cmd_fail(c, &e);
+	cmd_audit(c, "nictagadm add", argv[optind], NULL, NULL, 0);
+	return 0;
+}
+CMD(nictagadm_add, "nictagadm", "add", "[-p mtu=N] -l <name> | <name> <mac|device>", "make a nic tag: -l, an etherstub, is a switch of this host alone", CMD_NONE, run_add);
+
+struct show {
+	bool stubs, parse;
+	char delim;
+};
+
+static int show_one(const struct state_nictag *t, void *arg)
+{
+	const struct show *s = arg;
+
+	if (s->stubs && !t->etherstub)
+		return 0;
+	if (s->parse)
+		printf("%s%c-%c-%c%s\n", t->name, s->delim, s->delim, s->delim, t->etherstub ? "etherstub" : "normal");
+	else
+		printf("%-15s%-19s%-15s%s\n", t->name, "-", "-", t->etherstub ? "etherstub" : "normal");
+	return 0;
+}
+
+static int run_list(struct ctx *c, int argc, char **argv)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct show s = {.delim = ':'};
+	struct err e = ERR_INIT;
+	int o;
+
+	while ((o = getopt(argc, argv, "lpd:")) >= 0) {
+		if (o == 'l')
+			s.stubs = true;
+		else if (o == 'p')
+			s.parse = true;
+		else if (o == 'd' && strlen(optarg) == 1)
+			s.delim = *optarg;
+		else
+			return cmd_usage("nictagadm", "list", o == 'd' ? "-d takes one character" : NULL);
+	}
+	if (optind != argc)
+		return cmd_usage("nictagadm", "list", NULL);
+	o = open_state(c, STATE_READ, &st);
+	if (o)
+		return o;
+	if (!s.parse)
+		printf("%-15s%-19s%-15s%s\n", "NAME", "MACADDRESS", "LINK", "TYPE");
+	return st && state_nictag_each(st, show_one, &s, &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+CMD(nictagadm_list, "nictagadm", "list", "[-l] [-p [-d <delimiter>]]", "list the nic tags; -l: etherstubs alone", CMD_NONE, run_list);
+
+static int run_exists(struct ctx *c, int argc, char **argv)
+{
+	_clean_(state_close) struct state *st = NULL;
+	bool stub = false;
+	int o, missing = 0;
+
+	while ((o = getopt(argc, argv, "l")) >= 0) {
+		if (o != 'l')
+			return cmd_usage("nictagadm", "exists", NULL);
+		stub = true;
+	}
+	if (optind == argc)
+		return cmd_usage("nictagadm", "exists", "no name");
+	o = open_state(c, STATE_READ, &st);
+	if (o)
+		return o;
+	for (; optind < argc; optind++) {
+		struct state_nictag t;
+		struct err e = ERR_INIT;
+		int r = get(st, argv[optind], &t, &e);
+
+		if (r < 0 && r != -ENOENT)
+			return cmd_fail(c, &e);
+		if (r == 0 && (!stub || t.etherstub))
+			continue;
+		fprintf(stderr, "%s\n", argv[optind]);
+		missing = 1;
+	}
+	return missing;
+}
+CMD(nictagadm_exists, "nictagadm", "exists", "[-l] <name>…", "exit 0 if all of them exist; prints those that don't", CMD_NONE, run_exists);
+
+/* VMs with a NIC on that tag. */
+struct users {
+	const char *tag;
+	bool print;
+	unsigned n;
+	char first[37];
+};
+
+static int user_each(const struct vm_row *row, void *arg)
+{
+	struct users *u = arg;
+	json_t *rec, *o;
+	size_t i;
+
+	if (!row->record || !strstr(row->record, "\"nic_tag\""))
+		return 0;
+	rec = json_loads(row->record, 0, NULL);
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+	{
+		if (!str_eq(vm_str(o, "nic_tag"), u->tag))
+			continue;
+		if (u->n++ == 0)
+			snprintf(u->first, sizeof u->first, "%s", row->uuid);
+		if (u->print)
+			printf("%s\n", row->uuid);
+		break;
+	}
+	json_decref(rec);
+	return 0;
+}
+
+static int run_vms(struct ctx *c, int argc, char **argv)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct state_nictag t;
+	struct err e = ERR_INIT;
+	struct users u = {.print = true};
+	int r;
+
+	if (argc != 2)
+		return cmd_usage("nictagadm", "vms", NULL);
+	u.tag = argv[1];
+	r = open_state(c, STATE_READ, &st);
+	if (r)
+		return r;
+	if (get(st, u.tag, &t, &e) < 0 || state_vm_each(st, STATE_RECORD, user_each, &u, &e) < 0)
+		return cmd_fail(c, &e);
+	return 0;
+}
+CMD(nictagadm_vms, "nictagadm", "vms", "<name>", "list the VMs with a NIC on it", CMD_NONE, run_vms);
+
+static int run_delete(struct ctx *c, int argc, char **argv)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct err e = ERR_INIT;
+	struct users u = {0};
+	bool force = false;
+	int o, r;
+
+	while ((o = getopt(argc, argv, "f")) >= 0) {
+		if (o != 'f')
+			return cmd_usage("nictagadm", "delete", NULL);
+		force = true;
+	}
+	if (argc - optind != 1)
+		return cmd_usage("nictagadm", "delete", NULL);
+	u.tag = argv[optind];
+	o = open_state(c, STATE_WRITE, &st);
+	if (o)
+		return o;
+	/* nobody gets a NIC on it between the look and the deed */
+	r = state_begin(st, &e);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	r = force ? 0 : state_vm_each(st, STATE_RECORD, user_each, &u, &e);
+	if (r == 0 && u.n) {
+		r = err_set(&e, EBUSY, "nic tag %s is in use by %u VM%s, the first is %s", u.tag, u.n, u.n == 1 ? "" : "s", u.first);
+		err_hint(&e, "`nictagadm vms %s` lists them; -f deletes it all the same, and they don't boot then.", u.tag);
+	}
+	if (r == 0)
+		r = state_nictag_delete(st, u.tag, &e);
+	r = state_end(st, r, &e);
+	if (r < 0)
+		return cmd_fail(c, &e);
+	cmd_audit(c, "nictagadm delete", u.tag, NULL, NULL, 0);
+	return 0;
+}
+CMD(nictagadm_delete, "nictagadm", "delete", "[-f] <name>", "delete a nic tag that no VM uses; -f: that one is used", CMD_NONE, run_delete);

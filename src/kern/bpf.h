@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * bpf(2) by hand: what the way of a zone needs of it, on programs and maps that others have loaded and pinned. Loading,
+ * which needs libbpf and its relocations, is a program of its own (netload). Linux 6.6 for tcx, else a clsact filter.
+ */
+#ifndef CLOISTER_KERN_BPF_H
+#define CLOISTER_KERN_BPF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A descriptor of what is pinned as dir/name. */
+int bpf_open(const char *dir, const char *name, struct err *e);
+/* Pins it as dir/name, in place of what was there before. */
+int bpf_pin(int fd, const char *dir, const char *name, struct err *e);
+
+/* A map's element, made or replaced. value: as large as the map's (per-processor maps: one for each of bpf_cpus(), each rounded up to 8 bytes). */
+int bpf_put(int map, const void *key, const void *value, struct err *e);
+/* 0 or -ENOENT. value as above. */
+int bpf_get(int map, const void *key, void *value, struct err *e);
+/* 0, also if it was not there. */
+int bpf_del(int map, const void *key, struct err *e);
+/* The key after `key` (NULL: the first): 1, or 0 at the end. */
+int bpf_next(int map, const void *key, void *next, struct err *e);
+/* Possible processors: how many values an element of a per-processor map has. */
+int bpf_cpus(void);
+
+/*
+ * Runs prog on what arrives at interface ifindex of the caller's network namespace; the descriptor is that of the link, which
+ * ends with its last descriptor or pin, or with the interface. -EOPNOTSUPP: this kernel has no tcx.
+ */
+int bpf_attach_tcx(int prog, int ifindex, struct err *e);
+/* The link runs another program from now on, without a gap. */
+int bpf_link_replace(int link, int prog, struct err *e);
+/* BPF_PROG_TEST_RUN: what the program did with this frame as if it had come from interface ifindex, which is there. out may be NULL. */
+int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, void *out, size_t *nout, struct err *e);
+
+#endif

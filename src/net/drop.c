@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "net/drop.h"
+
+#include <stddef.h>
+
+#include "base/own.h"
+#include "bpf/switch.h"
+
+static const char *const names[] = {
+	[DROP_NONE] = "none", [DROP_SHORT] = "malformed", [DROP_NO_PORT] = "no-port", [DROP_VLAN] = "vlan-tag", [DROP_MAC] = "mac-nospoof",
+	[DROP_RESTRICTED] = "restricted", [DROP_IP4] = "ip-nospoof", [DROP_ARP] = "arp", [DROP_IP6] = "ip6-nospoof", [DROP_ND] = "nd",
+	[DROP_RA] = "ra", [DROP_DHCP] = "dhcp-nospoof", [DROP_FRAGMENT] = "fragment", [DROP_BLOCKED] = "blocked-port",
+	[DROP_UNKNOWN] = "no-such-mac", [DROP_MTU] = "mtu",
+};
+_Static_assert(ARRAY_LEN(names) == DROP_REASONS, "each reason has a name");
+
+const char *drop_name(unsigned reason)
+{
+	return reason < DROP_REASONS ? names[reason] : NULL;
+}

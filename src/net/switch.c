@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "net/switch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "kern/bpf.h"
+#include "kern/ns.h"
+#include "kern/rtnl.h"
+
+#define OBJECT "switch.bpf.o"
+#ifndef NSFS_MAGIC
+#define NSFS_MAGIC 0x6e736673
+#endif
+
+static const char *const map_names[SW_MAPS] = {
+	[SWM_PORTS] = "ports", [SWM_FDB] = "fdb", [SWM_NEIGHBOURS] = "neighbours", [SWM_ADDRS] = "addrs", [SWM_FLOOD] = "flood",
+	[SWM_BLOCKED] = "blocked", [SWM_COUNTERS] = "counters",
+};
+
+void switch_close(struct net_switch *s)
+{
+	own_fd(&s->rtnl);
+	own_fd(&s->ns);
+	own_fd(&s->prog);
+	for (int i = 0; i < SW_MAPS; i++)
+		own_fd(&s->map[i]);
+	own_fd(&s->lock);
+	free(take(s->dir));
+}
+
+static bool is_on(const char *path, long magic)
+{
+	struct statfs f;
+
+	return statfs(path, &f) == 0 && f.f_type == magic;
+}
+
+/* ---- made ---- */
+
+/* Runs in a child: a namespace of its own, in which nothing answers for the host. Returns an errno. */
+static int make_ns(const char *path)
+{
+	static const char *const off[] = {"/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/default/disable_ipv6"};
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return errno;
+	/* interfaces here have no addresses of their own; a host without IPv6 has no such file */
+	for (size_t i = 0; i < ARRAY_LEN(off); i++) {
+		int r = file_write(AT_FDCWD, off[i], "1", NULL);
+
+		if (r < 0 && r != -ENOENT)
+			return -r;
+	}
+	return mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) < 0 ? errno : 0;
+}
+
+static int child_result(pid_t pid, int *status)
+{
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int pin_ns(const char *path, struct err *e)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int status = 0, r;
+	pid_t pid;
+
+	if (fd < 0)
+		return err_sys(e, errno, "%s", path);
+	pid = fork();
+	if (pid == 0)
+		_exit(make_ns(path));
+	r = pid < 0 ? -errno : child_result(pid, &status);
+	if (r == 0 && !WIFEXITED(status))
+		r = -ECHILD;
+	if (r == 0)
+		r = -WEXITSTATUS(status);
+	return r < 0 ? err_sys(e, r, "make the switch's network namespace") : 0;
+}
+
+static int load(const struct ctx *c, const char *bpf, struct err *e)
+{
+	_free_ char *tool = xprintf("%s/cloister-netload", c->libexec);
+	_free_ char *object = xprintf("%s/%s", c->libexec, OBJECT);
+	char *argv[] = {tool, object, (char *)bpf, NULL}, text[600];
+	size_t n = 0;
+	ssize_t got;
+	int p[2], status = 0, r;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	pid = fork();
+	if (pid == 0) {
+		dup2(p[1], 2);
+		execv(tool, argv);
+		_exit(127);
+	}
+	r = pid < 0 ? -errno : 0;
+	close(p[1]);
+	while (r == 0 && (got = read(p[0], text + n, sizeof text - 1 - n)) != 0 && n < sizeof text - 1)
+		if (got > 0)
+			n += (size_t)got;
+		else if (errno != EINTR)
+			break;
+	close(p[0]);
+	text[n] = 0;
+	if (r == 0)
+		r = child_result(pid, &status);
+	if (r < 0)
+		return err_sys(e, r, "run %s", tool);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 127)
+		return err_set(e, ENOEXEC, "%s did not run", tool);
+	if (WEXITSTATUS(status) == 0)
+		return 0;
+	text[strcspn(text, "\n")] = 0;
+	return err_set(e, EOPNOTSUPP, "this kernel does not take the switch's program: %s", text);
+}
+
+static int make(const struct ctx *c, const char *dir, struct err *e)
+{
+	_free_ char *ns = xprintf("%s/ns", dir);
+	_free_ char *bpf = xprintf("%s/bpf", dir);
+	int r;
+
+	r = is_on(ns, NSFS_MAGIC) ? 0 : pin_ns(ns, e);
+	if (r == 0)
+		r = dir_make(bpf, 0700, e);
+	if (r == 0 && !is_on(bpf, BPF_FS_MAGIC) && mount("bpf", bpf, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+		r = err_sys(e, errno, "mount the switch's bpffs at %s", bpf);
+	return r < 0 ? r : load(c, bpf, e);
+}
+
+/* ---- opened ---- */
+
+static int open_all(struct net_switch *s, struct err *e)
+{
+	_free_ char *ns = xprintf("%s/ns", s->dir);
+	_free_ char *bpf = xprintf("%s/bpf", s->dir);
+
+	if (!is_on(ns, NSFS_MAGIC) || !is_on(bpf, BPF_FS_MAGIC))
+		return err_set(e, ENOENT, "this node has no switch");
+	s->ns = open(ns, O_RDONLY | O_CLOEXEC);
+	if (s->ns < 0)
+		return err_sys(e, errno, "%s", ns);
+	s->prog = bpf_open(bpf, "from_vnic", e);
+	if (s->prog < 0)
+		return s->prog;
+	for (int i = 0; i < SW_MAPS; i++) {
+		s->map[i] = bpf_open(bpf, map_names[i], e);
+		if (s->map[i] < 0)
+			return s->map[i];
+	}
+	s->rtnl = rtnl_open_in(s->ns, e);
+	return s->rtnl < 0 ? s->rtnl : 0;
+}
+
+static int take_lock(const struct ctx *c, struct net_switch *s, struct err *e)
+{
+	_free_ char *path = NULL;
+
+	s->dir = xprintf("%s/net", c->node.run);
+	path = xprintf("%s/lock", s->dir);
+	if (dir_make(s->dir, 0700, e) < 0)
+		return -e->code;
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->lock < 0)
+		return err_sys(e, errno, "%s", path);
+	while (flock(s->lock, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "lock %s", path);
+	return 0;
+}
+
+int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	struct err miss = ERR_INIT;
+	int r = take_lock(c, &s, e);
+
+	if (r < 0)
+		return err_add(e, "switch");
+	r = open_all(&s, &miss);
+	if (r == -ENOENT && may_make) {
+		r = make(c, s.dir, e);
+		if (r == 0)
+			r = open_all(&s, e);
+	} else if (r < 0) {
+		*e = miss;
+	}
+	if (r < 0)
+		return err_add(e, "switch");
+	*out = s;
+	s = NET_SWITCH_INIT;
+	return 0;
+}
+
+int switch_upgrade(const struct ctx *c, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	_free_ char *bpf = NULL;
+	int r = switch_open(c, false, &s, e);
+
+	if (r < 0)
+		return r;
+	bpf = xprintf("%s/bpf", s.dir);
+	return load(c, bpf, e);
+}
+
+int switch_remove(const struct ctx *c, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	_free_ char *ns = NULL, *bpf = NULL;
+	uint32_t ifindex;
+	int r = take_lock(c, &s, e);
+
+	if (r < 0)
+		return err_add(e, "switch");
+	ns = xprintf("%s/ns", s.dir);
+	bpf = xprintf("%s/bpf", s.dir);
+	if (open_all(&s, NULL) == 0 && bpf_next(s.map[SWM_PORTS], NULL, &ifindex, NULL) == 1)
+		return err_set(e, EBUSY, "the switch has ports");
+	if (is_on(bpf, BPF_FS_MAGIC) && umount2(bpf, MNT_DETACH) < 0)
+		return err_sys(e, errno, "unmount %s", bpf);
+	if (is_on(ns, NSFS_MAGIC) && umount2(ns, MNT_DETACH) < 0)
+		return err_sys(e, errno, "unmount %s", ns);
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The node's switch: a network namespace that has every host end, and the program and maps that forward between them. Both
+ * are pinned below <run>/net, and live without any process of ours. docs/network.md has a packet's way.
+ */
+#ifndef CLOISTER_NET_SWITCH_H
+#define CLOISTER_NET_SWITCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ctx.h"
+
+enum sw_map { SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_FLOOD, SWM_BLOCKED, SWM_COUNTERS, SW_MAPS };
+
+struct net_switch {
+	char *dir;       /* <run>/net */
+	int ns;          /* the namespace */
+	int rtnl;        /* a socket in it */
+	int prog;
+	int lock;        /* held while ports come and go */
+	int map[SW_MAPS];
+};
+#define NET_SWITCH_INIT ((struct net_switch){.ns = -1, .rtnl = -1, .prog = -1, .lock = -1, .map = {-1, -1, -1, -1, -1, -1, -1}})
+
+/*
+ * Opens it, with its lock held until switch_close(). make: it is made if there is none, in some 20 ms; else -ENOENT.
+ * One that was left half made is made anew.
+ */
+int switch_open(const struct ctx *c, bool make, struct net_switch *s, struct err *e);
+void switch_close(struct net_switch *s);
+/* Loads the installed program in place of the one that runs; ports, flows and counters stay. */
+int switch_upgrade(const struct ctx *c, struct err *e);
+/* Takes it away. -EBUSY: it has ports. 0, also if there is none. */
+int switch_remove(const struct ctx *c, struct err *e);
+
+#endif

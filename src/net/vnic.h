@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A VNIC of a zone: a veth whose host end is a port of the switch. It is closed while it is being made, and what is there of
+ * it when anything fails is taken away again.
+ */
+#ifndef CLOISTER_NET_VNIC_H
+#define CLOISTER_NET_VNIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/switch.h"
+
+struct net_ip {
+	int family;      /* AF_INET, AF_INET6 */
+	uint8_t ip[16];
+	unsigned prefix;
+};
+
+struct vnic {
+	char port[16];   /* the host's end: no two on a node */
+	char name[16];   /* in the zone: net0 */
+	uint32_t sw;     /* which switch it is on */
+	uint32_t flags;  /* PORT_* of bpf/switch.h */
+	uint32_t number; /* whose it is, for events: zone id and index */
+	uint32_t mtu;
+	uint8_t mac[6];
+	uint8_t vrrp;
+	const struct net_ip *ips;     /* static addresses: set in the zone, may be sent from, answered for */
+	size_t nips;
+	const struct net_ip *allowed; /* may be sent from beside these */
+	size_t nallowed;
+	const struct net_ip *gateways; /* default routes; prefix unused */
+	size_t ngateways;
+	const uint16_t *blocked;      /* ports that it may not send to, TCP and UDP */
+	size_t nblocked;
+};
+
+/* Both ends, the port and what is known of it; the zone's end, down, is in zone_ns. Returns the host end's index, never used again. */
+int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e);
+/* Its addresses and routes, and up. zone_ns: that of the zone, which nothing of the zone runs in yet. */
+int vnic_start(const struct vnic *v, int zone_ns, struct err *e);
+/* By its name and index. 0, also if there is none, or its zone has gone and the kernel has taken both ends away. */
+int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e);
+/* Ports whose interface has gone with a zone that no command has cleaned up after: known no more. Returns how many. */
+int vnic_sweep(struct net_switch *s, struct err *e);
+/* Each port that the switch knows. A negative return of each ends the walk and is returned. */
+struct sw_port;
+struct sw_count;
+int vnic_each(struct net_switch *s, int (*each)(uint32_t ifindex, const struct sw_port *p, const struct sw_count *sum, void *arg),
+	      void *arg, struct err *e);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/nics.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "bpf/switch.h"
+#include "kern/ns.h"
+#include "model/vm.h"
+#include "net/vnic.h"
+
+#define MTU       1500 /* unless given, and the tag has no less */
+#define NICS_MAX  32
+#define IPS_MAX   40
+#define PORTS_MAX 64
+
+/* A VNIC with room for its lists. */
+struct nic {
+	struct vnic v;
+	struct net_ip ips[IPS_MAX], allowed[IPS_MAX], gateways[IPS_MAX];
+	uint16_t blocked[PORTS_MAX];
+};
+
+/* "10.0.0.1/24", "fd00::1"; without a length it is the whole address. The model has checked it. */
+static int parse_ip(const char *text, struct net_ip *out)
+{
+	const char *slash = strchr(text, '/');
+	char addr[64];
+	uint64_t n;
+
+	snprintf(addr, sizeof addr, "%.*s", slash ? (int)(slash - text) : (int)strlen(text), text);
+	memset(out, 0, sizeof *out);
+	out->family = strchr(addr, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(out->family, addr, out->ip) != 1)
+		return -EINVAL;
+	out->prefix = out->family == AF_INET ? 32 : 128;
+	if (!slash)
+		return 0;
+	if (str_to_u64(slash + 1, &n) < 0 || n > out->prefix)
+		return -EINVAL;
+	out->prefix = (unsigned)n;
+	return 0;
+}
+
+static int parse_list(const json_t *list, struct net_ip *out, size_t *n, const char *what, struct err *e)
+{
+	size_t i;
+	json_t *o;
+
+	json_array_foreach(list, i, o)
+	{
+		if (*n == IPS_MAX)
+			return err_set(e, E2BIG, "%s: more than %d", what, IPS_MAX);
+		if (parse_ip(json_string_value(o) ?: "", &out[*n]) < 0)
+			return err_set(e, ENOTSUP, "%s: \"%s\" is not available yet: it needs the responder of the virtual network", what, json_string_value(o) ?: "");
+		(*n)++;
+	}
+	return 0;
+}
+
+static uint32_t protection(const json_t *nic)
+{
+	uint32_t f = PORT_MAC_NOSPOOF | PORT_IP_NOSPOOF | PORT_DHCP_NOSPOOF | PORT_RESTRICTED;
+
+	if (vm_bool(nic, "allow_mac_spoofing", false))
+		f &= ~(uint32_t)PORT_MAC_NOSPOOF;
+	if (vm_bool(nic, "allow_ip_spoofing", false))
+		f &= ~(uint32_t)PORT_IP_NOSPOOF;
+	if (vm_bool(nic, "allow_restricted_traffic", false))
+		f &= ~(uint32_t)PORT_RESTRICTED;
+	if (vm_bool(nic, "allow_dhcp_spoofing", false) || vm_bool(nic, "dhcp_server", false))
+		f &= ~(uint32_t)(PORT_DHCP_NOSPOOF | PORT_IP_NOSPOOF);
+	return f;
+}
+
+static int from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e)
+{
+	const char *tag = vm_str(nic, "nic_tag"), *mac = vm_str(nic, "mac"), *name = vm_str(nic, "interface"), *vrrp = vm_str(nic, "vrrp_primary_ip");
+	struct state_nictag t;
+	size_t i;
+	json_t *o;
+	int r = state_nictag_get(st, tag ?: "", &t, e);
+
+	if (r < 0)
+		return err_add(e, "nics");
+	memset(out, 0, sizeof *out);
+	out->v.sw = t.id << 12 | (uint32_t)vm_int(nic, "vlan_id", 0);
+	out->v.mtu = (uint32_t)vm_int(nic, "mtu", t.mtu < MTU ? t.mtu : MTU);
+	if (out->v.mtu > t.mtu)
+		return err_set(e, EINVAL, "nics: the MTU %u of %s is above that of nic tag %s, %u", out->v.mtu, name ?: "?", tag, t.mtu);
+	out->v.flags = protection(nic);
+	out->v.vrrp = (uint8_t)vm_int(nic, "vrrp_vrid", 0);
+	snprintf(out->v.name, sizeof out->v.name, "%s", name ?: "net0");
+	if (!mac || sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &out->v.mac[0], &out->v.mac[1], &out->v.mac[2], &out->v.mac[3], &out->v.mac[4],
+			   &out->v.mac[5]) != 6)
+		return err_set(e, EINVAL, "nics: %s has no link address", out->v.name);
+	r = parse_list(json_object_get(nic, "ips"), out->ips, &out->v.nips, "nics.*.ips", e);
+	if (r == 0)
+		r = parse_list(json_object_get(nic, "allowed_ips"), out->allowed, &out->v.nallowed, "nics.*.allowed_ips", e);
+	if (r == 0 && vm_bool(nic, "primary", false))
+		r = parse_list(json_object_get(nic, "gateways"), out->gateways, &out->v.ngateways, "nics.*.gateways", e);
+	if (r == 0 && vrrp && out->v.nallowed < IPS_MAX)
+		r = parse_ip(vrrp, &out->allowed[out->v.nallowed++]);
+	json_array_foreach(json_object_get(nic, "blocked_outgoing_ports"), i, o)
+	{
+		uint64_t port;
+
+		if (out->v.nblocked < PORTS_MAX && str_to_u64(json_string_value(o) ?: "", &port) == 0)
+			out->blocked[out->v.nblocked++] = (uint16_t)port;
+	}
+	out->v.ips = out->ips;
+	out->v.allowed = out->allowed;
+	out->v.gateways = out->gateways;
+	out->v.blocked = out->blocked;
+	return r;
+}
+
+int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e)
+{
+	_clean_(state_close) struct state *mine = NULL;
+	struct nic *n;
+	size_t i;
+	json_t *o;
+	int r = 0;
+
+	if (json_array_size(json_object_get(rec, "nics")) == 0)
+		return 0;
+	if (!st)
+		r = state_open(c, STATE_READ, &mine, e);
+	if (r == -ENOENT) /* a node without a database has no tags */
+		return err_set(e, ENOENT, "nics: nic tag \"%s\" does not exist", vm_str(json_array_get(json_object_get(rec, "nics"), 0), "nic_tag") ?: "");
+	if (r < 0)
+		return r;
+	n = xalloc(sizeof *n);
+
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+	{
+		r = from_record(st ?: mine, o, n, e);
+		if (r < 0)
+			break;
+	}
+	free(n);
+	return r;
+}
+
+static char *list_path(const struct ctx *c, const char *uuid)
+{
+	return xprintf("%s/net/%s", c->node.run, uuid);
+}
+
+static int list_add(const struct ctx *c, const char *uuid, const char *port, int ifindex, struct err *e)
+{
+	_free_ char *path = list_path(c, uuid);
+	_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || dprintf(fd, "%s %d\n", port, ifindex) < 0)
+		return err_sys(e, errno, "%s", path);
+	return 0;
+}
+
+static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t i, int ns, struct err *e)
+{
+	struct nic *n = xalloc(sizeof *n);
+	int r = from_record(v->st, nic, n, e);
+
+	if (r == 0) {
+		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
+		snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)v->spec->zoneid, (unsigned)(i % NICS_MAX));
+		r = vnic_add(s, &n->v, ns, e);
+	}
+	if (r > 0)
+		r = list_add(v->c, v->uuid, n->v.port, r, e);
+	if (r == 0)
+		r = vnic_start(&n->v, ns, e);
+	free(n);
+	return r;
+}
+
+int nics_up(struct vm *v, pid_t init, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	_fd_ int ns = ns_open(init, "net", e);
+	size_t i;
+	json_t *o;
+	int r = ns < 0 ? ns : switch_open(v->c, true, &s, e);
+
+	if (r < 0)
+		return r;
+	json_array_foreach(json_object_get(v->rec, "nics"), i, o)
+	{
+		r = one_up(v, &s, o, i, ns, e);
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		switch_close(&s);
+		nics_down(v->c, v->uuid, NULL);
+	}
+	return r;
+}
+
+int nics_down(const struct ctx *c, const char *uuid, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	_free_ char *path = list_path(c, uuid);
+	_buf_ struct buf b = BUF_INIT;
+	struct err miss = ERR_INIT;
+	unsigned ifindex;
+	char port[16];
+	int r = file_read(AT_FDCWD, path, 1 << 16, &b, &miss), n;
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		if (e)
+			*e = miss;
+		return r;
+	}
+	r = switch_open(c, false, &s, &miss);
+	if (r == -ENOENT) /* the switch has gone with all its ports */
+		return 0;
+	for (const char *p = buf_str(&b); r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
+		r = vnic_remove(&s, port, ifindex, &miss);
+	if (r < 0 && e)
+		*e = miss;
+	if (r == 0)
+		unlink(path);
+	return r;
+}

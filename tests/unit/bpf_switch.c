@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The switch's program against raw frames: what each kind of liar may not send, and beside it the same frame from who may.
+ * The kernel runs it (BPF_PROG_TEST_RUN) in a network namespace of the test's own. Needs root.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/switch.h"
+#include "kern/bpf.h"
+#include "kern/rtnl.h"
+
+#define SHOT     2
+#define REDIRECT 7
+#define ALL      (PORT_MAC_NOSPOOF | PORT_IP_NOSPOOF | PORT_DHCP_NOSPOOF | PORT_RESTRICTED)
+
+static const uint8_t mac_a[6] = {2, 8, 32, 0, 0, 1}, mac_b[6] = {2, 8, 32, 0, 0, 2}, mac_x[6] = {2, 8, 32, 0, 0, 9};
+static const uint8_t all_ones[6] = {255, 255, 255, 255, 255, 255};
+
+static struct {
+	struct bpf_object *obj;
+	int prog, ports, fdb, neighbours, addrs, blocked, counters;
+	uint32_t a, b; /* interface indexes of two ports */
+	struct sw_port port;
+} t = {.prog = -1};
+
+static int map(const char *name)
+{
+	return bpf_object__find_map_fd_by_name(t.obj, name);
+}
+
+static int quiet(enum libbpf_print_level l, const char *fmt, va_list ap)
+{
+	return l == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+static void set_port(uint32_t flags)
+{
+	t.port.flags = flags;
+	assert_int_equal(bpf_put(t.ports, &t.a, &t.port, NULL), 0);
+}
+
+static int setup(void **state)
+{
+	struct rtnl_veth va = {.name = "a", .peer = "a0", .peer_ns = -1}, vb = {.name = "b", .peer = "b0", .peer_ns = -1};
+	struct sw_mac_key k = {.sw = 1};
+	struct sw_dest d = {0};
+	struct sw_ip_key ip = {.sw = 1, .family = 4};
+	struct sw_neigh nb = {0};
+	struct err e = ERR_INIT;
+	int s;
+
+	if (geteuid() != 0)
+		return 0;
+	if (unshare(CLONE_NEWNET) < 0)
+		return 0; /* a machine that allows no namespace: every test says that it was skipped */
+	libbpf_set_print(quiet);
+	t.obj = bpf_object__open_file(getenv("SWITCH_OBJECT"), NULL);
+	assert_non_null(t.obj);
+	assert_int_equal(bpf_object__load(t.obj), 0);
+	t.prog = bpf_program__fd(bpf_object__find_program_by_name(t.obj, "from_vnic"));
+	t.ports = map("ports");
+	t.fdb = map("fdb");
+	t.neighbours = map("neighbours");
+	t.addrs = map("addrs");
+	t.blocked = map("blocked");
+	t.counters = map("counters");
+	s = rtnl_open(&e);
+	assert_true(s >= 0);
+	assert_int_equal(rtnl_veth(s, &va, &e), 0);
+	assert_int_equal(rtnl_veth(s, &vb, &e), 0);
+	t.a = (uint32_t)rtnl_index(s, "a", &e);
+	t.b = (uint32_t)rtnl_index(s, "b", &e);
+	close(s);
+	t.port = (struct sw_port){.sw = 1, .mtu = 1500, .n4 = 1, .n6 = 1};
+	memcpy(t.port.mac, mac_a, 6);
+	inet_pton(AF_INET, "10.0.0.1", &t.port.ip4[0]);
+	inet_pton(AF_INET6, "fd00::1", t.port.ip6[0]);
+	set_port(ALL);
+	memcpy(k.mac, mac_b, 6);
+	d.ifindex = t.b;
+	assert_int_equal(bpf_put(t.fdb, &k, &d, &e), 0);
+	inet_pton(AF_INET, "10.0.0.2", ip.ip);
+	memcpy(nb.mac, mac_b, 6);
+	assert_int_equal(bpf_put(t.neighbours, &ip, &nb, &e), 0);
+	{
+		struct sw_count *c = calloc((size_t)bpf_cpus(), sizeof *c);
+
+		assert_int_equal(bpf_put(t.counters, &t.a, c, &e), 0);
+		free(c);
+	}
+	return 0;
+}
+
+static int done(void **state)
+{
+	bpf_object__close(t.obj);
+	return 0;
+}
+
+static uint64_t drops(enum sw_drop why)
+{
+	struct sw_count *c = calloc((size_t)bpf_cpus(), sizeof *c);
+	uint64_t n = 0;
+
+	assert_int_equal(bpf_get(t.counters, &t.a, c, NULL), 0);
+	for (int i = 0; i < bpf_cpus(); i++)
+		n += c[i].drops[why];
+	free(c);
+	return n;
+}
+
+/* ---- frames ---- */
+
+struct frame {
+	uint8_t b[256];
+	size_t n;
+};
+
+static void add(struct frame *f, const void *p, size_t n)
+{
+	memcpy(f->b + f->n, p, n);
+	f->n += n;
+}
+
+static void add16(struct frame *f, unsigned v)
+{
+	uint8_t b[2] = {(uint8_t)(v >> 8), (uint8_t)v};
+
+	add(f, b, 2);
+}
+
+static struct frame eth(const uint8_t *dst, const uint8_t *src, unsigned proto)
+{
+	struct frame f = {.n = 0};
+
+	add(&f, dst, 6);
+	add(&f, src, 6);
+	add16(&f, proto);
+	return f;
+}
+
+static struct frame arp(const uint8_t *src, const uint8_t *sha, unsigned op, const char *spa, const char *tpa)
+{
+	struct frame f = eth(op == 1 ? all_ones : mac_b, src, 0x0806);
+	static const uint8_t head[] = {0, 1, 8, 0, 6, 4}, none[6];
+	struct in_addr a;
+
+	add(&f, head, 6);
+	add16(&f, op);
+	add(&f, sha, 6);
+	inet_pton(AF_INET, spa, &a);
+	add(&f, &a, 4);
+	add(&f, none, 6);
+	inet_pton(AF_INET, tpa, &a);
+	add(&f, &a, 4);
+	return f;
+}
+
+static struct frame ip4(const uint8_t *src_mac, const char *src, const char *dst, unsigned proto, unsigned frag, const void *data, size_t n)
+{
+	struct frame f = eth(mac_b, src_mac, 0x0800);
+	uint8_t h[20] = {0x45, 0};
+	unsigned len = (unsigned)(20 + n);
+
+	h[2] = (uint8_t)(len >> 8);
+	h[3] = (uint8_t)len;
+	h[6] = (uint8_t)(frag >> 8);
+	h[7] = (uint8_t)frag;
+	h[8] = 64;
+	h[9] = (uint8_t)proto;
+	inet_pton(AF_INET, src, h + 12);
+	inet_pton(AF_INET, dst, h + 16);
+	add(&f, h, 20);
+	add(&f, data, n);
+	return f;
+}
+
+static struct frame udp(const char *src, const char *dst, unsigned sport, unsigned dport, const void *data, size_t n)
+{
+	uint8_t u[200] = {(uint8_t)(sport >> 8), (uint8_t)sport, (uint8_t)(dport >> 8), (uint8_t)dport, 0, (uint8_t)(8 + n)};
+
+	memcpy(u + 8, data, n);
+	return ip4(mac_a, src, dst, 17, 0, u, 8 + n);
+}
+
+static struct frame ip6(const char *src, const char *dst, unsigned next, unsigned hops, const void *data, size_t n)
+{
+	struct frame f = eth(mac_b, mac_a, 0x86dd);
+	uint8_t h[40] = {0x60};
+
+	h[4] = (uint8_t)(n >> 8);
+	h[5] = (uint8_t)n;
+	h[6] = (uint8_t)next;
+	h[7] = (uint8_t)hops;
+	inet_pton(AF_INET6, src, h + 8);
+	inet_pton(AF_INET6, dst, h + 24);
+	add(&f, h, 40);
+	add(&f, data, n);
+	return f;
+}
+
+static int run(const struct frame *f)
+{
+	struct err e = ERR_INIT;
+	int r = bpf_try(t.prog, f->b, f->n, t.a, NULL, NULL, &e);
+
+	if (r < 0)
+		print_error("%s\n", e.msg);
+	return r;
+}
+
+#define NEED \
+	if (t.prog < 0) \
+	skip()
+static void passes(struct frame f, int line)
+{
+	if (run(&f) != REDIRECT)
+		fail_msg("the frame of line %d was dropped", line);
+}
+
+static void dropped(struct frame f, enum sw_drop why, int line)
+{
+	uint64_t n = drops(why);
+
+	if (run(&f) != SHOT)
+		fail_msg("the frame of line %d was let through", line);
+	if (drops(why) != n + 1)
+		fail_msg("the frame of line %d was dropped for another reason", line);
+}
+#define PASSES(f)       passes(f, __LINE__)
+#define DROPPED(f, why) dropped(f, why, __LINE__)
+
+/* ---- what may not be sent ---- */
+
+static void mac(void **state)
+{
+	static const uint8_t p[8] = {0, 1, 0, 2, 0, 8};
+
+	NEED;
+	set_port(ALL);
+	PASSES(ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, p, 8));
+	DROPPED(ip4(mac_x, "10.0.0.1", "10.0.0.2", 17, 0, p, 8), DROP_MAC);
+	set_port(ALL & ~PORT_MAC_NOSPOOF);
+	PASSES(ip4(mac_x, "10.0.0.1", "10.0.0.2", 17, 0, p, 8));
+	/* a group's address is nobody's */
+	DROPPED(ip4(all_ones, "10.0.0.1", "10.0.0.2", 17, 0, p, 8), DROP_MAC);
+}
+
+static void unknown_mac(void **state)
+{
+	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 1, 0, "abcdefgh", 8);
+
+	NEED;
+	set_port(ALL);
+	memcpy(f.b, mac_x, 6);
+	DROPPED(f, DROP_UNKNOWN);
+}
+
+static void ip_source(void **state)
+{
+	struct sw_addr_key k = {.bits = 64 + 24, .ifindex = t.a, .family = 4};
+	uint32_t one = 1;
+
+	NEED;
+	set_port(ALL);
+	DROPPED(ip4(mac_a, "10.0.0.3", "10.0.0.2", 1, 0, "abcdefgh", 8), DROP_IP4);
+	DROPPED(ip4(mac_a, "10.1.0.77", "10.0.0.2", 1, 0, "abcdefgh", 8), DROP_IP4);
+	inet_pton(AF_INET, "10.1.0.0", k.ip);
+	assert_int_equal(bpf_put(t.addrs, &k, &one, NULL), 0);
+	set_port(ALL | PORT_MORE_ADDRS);
+	PASSES(ip4(mac_a, "10.1.0.77", "10.0.0.2", 1, 0, "abcdefgh", 8));
+	DROPPED(ip4(mac_a, "10.1.1.77", "10.0.0.2", 1, 0, "abcdefgh", 8), DROP_IP4);
+	assert_int_equal(bpf_del(t.addrs, &k, NULL), 0);
+	DROPPED(ip4(mac_a, "10.1.0.77", "10.0.0.2", 1, 0, "abcdefgh", 8), DROP_IP4);
+	set_port(ALL & ~PORT_IP_NOSPOOF);
+	PASSES(ip4(mac_a, "10.1.0.77", "10.0.0.2", 1, 0, "abcdefgh", 8));
+}
+
+static void lengths(void **state)
+{
+	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8);
+
+	NEED;
+	set_port(ALL);
+	f.b[14] = 0x44; /* a header of 16 bytes */
+	DROPPED(f, DROP_SHORT);
+	f.b[14] = 0x4f; /* one that goes on behind the end */
+	DROPPED(f, DROP_SHORT);
+	f.b[14] = 0x45;
+	f.b[17] = 200;
+	DROPPED(f, DROP_SHORT);
+	f.b[17] = 10;
+	DROPPED(f, DROP_SHORT);
+	f = ip6("fd00::1", "fd00::2", 17, 64, "abcdefgh", 8);
+	f.b[14] = 0x40;
+	DROPPED(f, DROP_SHORT);
+	f.b[14] = 0x60;
+	f.b[19] = 77;
+	DROPPED(f, DROP_SHORT);
+}
+
+static void fragments(void **state)
+{
+	NEED;
+	set_port(ALL);
+	/* first, complete; first without its ports; second; second over TCP's flags */
+	PASSES(ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0x2000, "abcdefgh", 8));
+	DROPPED(ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0x2000, "abcd", 4), DROP_FRAGMENT);
+	DROPPED(ip4(mac_a, "10.0.0.1", "10.0.0.2", 6, 0x2000, "abcdefgh", 8), DROP_FRAGMENT);
+	PASSES(ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 1, "abcdefgh", 8));
+	DROPPED(ip4(mac_a, "10.0.0.1", "10.0.0.2", 6, 1, "abcdefgh", 8), DROP_FRAGMENT);
+	DROPPED(ip4(mac_a, "10.0.0.3", "10.0.0.2", 17, 185, "abcdefgh", 8), DROP_IP4);
+}
+
+static void arp_lies(void **state)
+{
+	NEED;
+	set_port(ALL);
+	PASSES(arp(mac_a, mac_a, 1, "10.0.0.1", "10.0.0.2"));
+	PASSES(arp(mac_a, mac_a, 1, "0.0.0.0", "10.0.0.2"));
+	PASSES(arp(mac_a, mac_a, 2, "10.0.0.1", "10.0.0.2"));
+	DROPPED(arp(mac_x, mac_a, 1, "10.0.0.1", "10.0.0.2"), DROP_MAC);
+	DROPPED(arp(mac_a, mac_x, 1, "10.0.0.1", "10.0.0.2"), DROP_ARP);
+	DROPPED(arp(mac_a, mac_a, 1, "10.0.0.3", "10.0.0.2"), DROP_ARP);
+	DROPPED(arp(mac_a, mac_a, 2, "10.0.0.3", "10.0.0.2"), DROP_ARP);
+	DROPPED(arp(mac_a, mac_a, 2, "0.0.0.0", "10.0.0.2"), DROP_ARP);
+	DROPPED(arp(mac_a, mac_a, 3, "10.0.0.1", "10.0.0.2"), DROP_ARP);
+	set_port(ALL & ~PORT_IP_NOSPOOF);
+	PASSES(arp(mac_a, mac_a, 2, "10.0.0.3", "10.0.0.2"));
+}
+
+static void arp_answer(void **state)
+{
+	struct frame f = arp(mac_a, mac_a, 1, "10.0.0.1", "10.0.0.2"), want;
+	uint8_t out[128];
+	size_t n = sizeof out;
+
+	NEED;
+	set_port(ALL);
+	assert_int_equal(bpf_try(t.prog, f.b, f.n, t.a, out, &n, NULL), REDIRECT);
+	want = eth(mac_a, mac_b, 0x0806);
+	assert_int_equal(n, f.n);
+	assert_memory_equal(out, want.b, 14);
+	assert_memory_equal(out + 20, "\0\2", 2);
+	assert_memory_equal(out + 22, mac_b, 6);
+	assert_memory_equal(out + 28, "\12\0\0\2", 4);
+	assert_memory_equal(out + 32, mac_a, 6);
+	assert_memory_equal(out + 38, "\12\0\0\1", 4);
+	/* to all: nobody is known to have it */
+	f = arp(mac_a, mac_a, 1, "10.0.0.1", "10.0.0.9");
+	assert_int_equal(run(&f), SHOT);
+}
+
+static void others(void **state)
+{
+	struct frame f = eth(mac_b, mac_a, 0x88cc);
+
+	NEED;
+	add(&f, "abcdefghabcdefghabcdefghabcdefghabcdefghabcdefgh", 46);
+	set_port(ALL);
+	DROPPED(f, DROP_RESTRICTED);
+	set_port(ALL & ~PORT_RESTRICTED);
+	PASSES(f);
+	f.b[12] = 0x81;
+	f.b[13] = 0;
+	DROPPED(f, DROP_VLAN);
+	f.b[12] = 0x88;
+	f.b[13] = 0xa8;
+	DROPPED(f, DROP_VLAN);
+}
+
+static void dhcp(void **state)
+{
+	uint8_t b[64] = {1, 1, 6};
+
+	NEED;
+	memcpy(b + 28, mac_a, 6);
+	set_port(ALL);
+	PASSES(udp("10.0.0.1", "10.0.0.2", 68, 67, b, 64));
+	DROPPED(udp("10.0.0.1", "10.0.0.2", 67, 68, b, 64), DROP_DHCP);
+	DROPPED(udp("10.0.0.1", "10.0.0.2", 99, 68, b, 64), DROP_DHCP);
+	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_IP4);
+	set_port(ALL | PORT_DHCP_CLIENT);
+	PASSES(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64));
+	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 69, b, 64), DROP_IP4);
+	DROPPED(udp("0.0.0.0", "10.0.0.2", 68, 67, b, 64), DROP_IP4);
+	memcpy(b + 28, mac_x, 6);
+	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_DHCP);
+	set_port(ALL & ~PORT_DHCP_NOSPOOF);
+	PASSES(udp("10.0.0.1", "10.0.0.2", 67, 68, b, 64));
+}
+
+static void blocked_ports(void **state)
+{
+	struct sw_port_key k = {.ifindex = t.a, .port = 17 << 16 | 25};
+	uint32_t one = 1;
+
+	NEED;
+	assert_int_equal(bpf_put(t.blocked, &k, &one, NULL), 0);
+	set_port(ALL);
+	PASSES(udp("10.0.0.1", "10.0.0.2", 1000, 25, "", 0));
+	set_port(ALL | PORT_BLOCKED_PORTS);
+	DROPPED(udp("10.0.0.1", "10.0.0.2", 1000, 25, "", 0), DROP_BLOCKED);
+	PASSES(udp("10.0.0.1", "10.0.0.2", 1000, 26, "", 0));
+}
+
+static void ip6_source(void **state)
+{
+	NEED;
+	set_port(ALL);
+	PASSES(ip6("fd00::1", "fd00::2", 17, 64, "abcdefgh", 8));
+	PASSES(ip6("fe80::8:20ff:fe00:1", "fd00::2", 17, 64, "abcdefgh", 8));
+	DROPPED(ip6("fd00::3", "fd00::2", 17, 64, "abcdefgh", 8), DROP_IP6);
+	DROPPED(ip6("fe80::1", "fd00::2", 17, 64, "abcdefgh", 8), DROP_IP6);
+	DROPPED(ip6("fd01::8:20ff:fe00:1", "fd00::2", 17, 64, "abcdefgh", 8), DROP_IP6);
+	DROPPED(ip6("::", "fd00::2", 17, 64, "abcdefgh", 8), DROP_IP6);
+	set_port(ALL | PORT_ADDRCONF);
+	PASSES(ip6("fd01::8:20ff:fe00:1", "fd00::2", 17, 64, "abcdefgh", 8));
+}
+
+static void neighbour_discovery(void **state)
+{
+	uint8_t nd[40] = {136, 0};
+
+	NEED;
+	set_port(ALL);
+	inet_pton(AF_INET6, "fd00::1", nd + 8);
+	nd[24] = 2;
+	nd[25] = 1;
+	memcpy(nd + 26, mac_a, 6);
+	PASSES(ip6("fd00::1", "fd00::2", 58, 255, nd, 32));
+	DROPPED(ip6("fd00::1", "fd00::2", 58, 64, nd, 32), DROP_ND);
+	memcpy(nd + 26, mac_x, 6);
+	DROPPED(ip6("fd00::1", "fd00::2", 58, 255, nd, 32), DROP_ND);
+	/* the lie behind an option that nobody knows */
+	nd[24] = 99;
+	memcpy(nd + 32, (uint8_t[]){2, 1, 2, 8, 32, 0, 0, 9}, 8);
+	DROPPED(ip6("fd00::1", "fd00::2", 58, 255, nd, 40), DROP_ND);
+	nd[25] = 0;
+	DROPPED(ip6("fd00::1", "fd00::2", 58, 255, nd, 40), DROP_ND);
+	nd[25] = 200;
+	DROPPED(ip6("fd00::1", "fd00::2", 58, 255, nd, 40), DROP_ND);
+	inet_pton(AF_INET6, "fd00::3", nd + 8);
+	DROPPED(ip6("fd00::1", "fd00::2", 58, 255, nd, 24), DROP_ND);
+	nd[0] = 135; /* asks for any */
+	PASSES(ip6("fd00::1", "fd00::2", 58, 255, nd, 24));
+	DROPPED(ip6("::", "fd00::2", 58, 255, nd, 24), DROP_ND);
+	inet_pton(AF_INET6, "fd00::1", nd + 8);
+	PASSES(ip6("::", "fd00::2", 58, 255, nd, 24));
+	nd[0] = 134;
+	DROPPED(ip6("fe80::8:20ff:fe00:1", "fd00::2", 58, 255, nd, 24), DROP_RA);
+	nd[0] = 137;
+	DROPPED(ip6("fe80::8:20ff:fe00:1", "fd00::2", 58, 255, nd, 40), DROP_RA);
+	set_port(ALL & ~PORT_DHCP_NOSPOOF);
+	PASSES(ip6("fe80::8:20ff:fe00:1", "fd00::2", 58, 255, nd, 40));
+}
+
+static void ip6_extensions(void **state)
+{
+	/* destination options, then what would be dropped without them */
+	uint8_t x[80] = {58, 0, 1, 4, 0, 0, 0, 0, 134};
+	uint8_t frag[24] = {17, 0, 0, 1};
+
+	NEED;
+	set_port(ALL);
+	DROPPED(ip6("fd00::1", "fd00::2", 60, 255, x, 32), DROP_RA);
+	memset(x, 0, sizeof x);
+	for (int i = 0; i < 7; i++)
+		x[i * 8] = 60;
+	DROPPED(ip6("fd00::1", "fd00::2", 60, 64, x, 64), DROP_FRAGMENT);
+	x[1] = 200;
+	DROPPED(ip6("fd00::1", "fd00::2", 60, 64, x, 64), DROP_FRAGMENT);
+	/* fragments: UDP's ports are in the first; neighbour discovery is never in one */
+	PASSES(ip6("fd00::1", "fd00::2", 44, 64, frag, 16));
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 10), DROP_SHORT);
+	frag[0] = 58;
+	frag[8] = 136;
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 255, frag, 24), DROP_FRAGMENT);
+	frag[8] = 128;
+	PASSES(ip6("fd00::1", "fd00::2", 44, 255, frag, 24));
+	/* DHCPv6's server */
+	frag[0] = 17;
+	frag[3] = 0;
+	frag[8] = 547 >> 8;
+	frag[9] = 547 & 255;
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 16), DROP_DHCP);
+}
+
+static void vrrp(void **state)
+{
+	static const uint8_t v[6] = {0, 0, 0x5e, 0, 1, 7}, w[6] = {0, 0, 0x5e, 0, 1, 8};
+
+	NEED;
+	t.port.vrrp = 7;
+	set_port(ALL);
+	PASSES(ip4(v, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8));
+	DROPPED(ip4(w, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8), DROP_MAC);
+	t.port.vrrp = 0;
+	set_port(ALL);
+	DROPPED(ip4(v, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8), DROP_MAC);
+}
+
+static void no_port(void **state)
+{
+	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8);
+
+	NEED;
+	assert_int_equal(bpf_del(t.ports, &t.a, NULL), 0);
+	assert_int_equal(run(&f), SHOT);
+	set_port(ALL);
+	assert_int_equal(run(&f), REDIRECT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mac), cmocka_unit_test(unknown_mac), cmocka_unit_test(ip_source), cmocka_unit_test(lengths),
+		cmocka_unit_test(fragments), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
+		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
+		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(no_port),
+	};
+
+	return cmocka_run_group_tests_name("bpf_switch", tests, setup, done);
+}
