@@ -42,7 +42,8 @@ le "which is few events" "$(events "$z" | jq -r 'select(.type == "lwps-limit") |
 # the worker's death: what the kernel counted meanwhile is told by the next
 n=$(events "$z" | jq -r 'select(.type == "oom") | .detail.count' | awk '{s += $1} END {print s}')
 kill -STOP "$(worker "$z")"
-zlogin "$z" 'tail /dev/zero >/dev/null' >/dev/null 2>&1
+# -S: the shell would wait for what the worker answers
+zlogin -S "$z" 'tail /dev/zero >/dev/null' >/dev/null 2>&1
 kill -KILL "$(worker "$z")"
 kills() { events "$z" | jq -r 'select(.type == "oom") | .detail.count' | awk '{s += $1} END {print s + 0}'; }
 check "an OOM kill while the worker was dying is told by its successor" await 40 eval '[ "$(kills)" -gt "$n" ]'
