@@ -52,18 +52,19 @@ INLINE int may_ip6(const struct frame *f, const __u8 *ip)
 	return in_trie(f, 6, a);
 }
 
-/* A client may ask in its own name alone. */
-INLINE int check_dhcp_client(const struct frame *f, __u32 off)
+/* A client may ask in its own name alone. What lies behind the packet's own end is not what a receiver reads there. */
+INLINE int check_dhcp_client(const struct frame *f, __u32 off, __u32 end)
 {
 	const __u8 *b = AT(f, off + 28, __u8);
 	const __u8 *chaddr = f->data + off + 28;
 
-	if (!b || (void *)(chaddr + 6) > f->end)
+	if (!b || (void *)(chaddr + 6) > f->end || off + 34 > end)
 		return DROP_SHORT;
 	return mac_eq(chaddr, f->port->mac) ? DROP_NONE : DROP_DHCP;
 }
 
-INLINE int check_l4(const struct frame *f, __u32 off, __u32 proto, int v6)
+/* end: of the packet, as its own header says; the frame may be longer. */
+INLINE int check_l4(const struct frame *f, __u32 off, __u32 end, __u32 proto, int v6)
 {
 	struct l4ports *p;
 	struct sw_port_key k = {.ifindex = f->ifindex};
@@ -71,7 +72,7 @@ INLINE int check_l4(const struct frame *f, __u32 off, __u32 proto, int v6)
 	if (proto != IPP_TCP && proto != IPP_UDP)
 		return DROP_NONE;
 	p = AT(f, off, struct l4ports);
-	if (!p)
+	if (!p || off + sizeof *p > end)
 		return DROP_SHORT;
 	if (proto == IPP_UDP && (f->port->flags & PORT_DHCP_NOSPOOF)) {
 		__u16 server = bpf_ntohs(p->src), client = bpf_ntohs(p->dst);
@@ -79,7 +80,7 @@ INLINE int check_l4(const struct frame *f, __u32 off, __u32 proto, int v6)
 		if (v6 ? server == 547 || client == 546 : server == 67 || client == 68)
 			return DROP_DHCP;
 		if (!v6 && client == 67) {
-			int r = check_dhcp_client(f, off + 8);
+			int r = check_dhcp_client(f, off + 8, end);
 
 			if (r)
 				return r;
@@ -122,7 +123,7 @@ INLINE int check_ip4(const struct frame *f)
 		return (frag & 0x1fff) == 1 && h->proto == IPP_TCP ? DROP_FRAGMENT : DROP_NONE;
 	if ((frag & 0x2000) && len < hl + (h->proto == IPP_TCP ? 16 : 8))
 		return DROP_FRAGMENT;
-	return check_l4(f, off, h->proto, 0);
+	return check_l4(f, off, f->skb->gso_segs ? f->skb->len : 14 + len, h->proto, 0);
 }
 
 INLINE int check_arp(const struct frame *f)
@@ -199,12 +200,13 @@ INLINE int check_icmp6(const struct frame *f, const struct ip6 *h, __u32 off)
 INLINE int check_ip6(const struct frame *f)
 {
 	struct ip6 *h = AT(f, 14, struct ip6);
-	__u32 off = 54, proto, frag = 0;
+	__u32 off = 54, proto, frag = 0, end;
 	int i, none;
 
 	if (!h || (h->vtf & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000))
 		return DROP_SHORT;
-	if (!f->skb->gso_segs && bpf_ntohs(h->len) + 54 > f->skb->len)
+	end = f->skb->gso_segs ? f->skb->len : 54 + (__u32)bpf_ntohs(h->len);
+	if (end > f->skb->len)
 		return DROP_SHORT;
 	none = ip6_none(h->src);
 	if ((f->port->flags & PORT_IP_NOSPOOF) && !none && !may_ip6(f, h->src))
@@ -216,7 +218,7 @@ INLINE int check_ip6(const struct frame *f)
 		if (proto != IPP_HOPOPTS && proto != IPP_ROUTING && proto != IPP_DSTOPTS && proto != IPP_FRAG && proto != IPP_AH)
 			break;
 		x = AT(f, off & 0xff, __u8);
-		if (!x || (void *)(x + 8) > f->end)
+		if (!x || (void *)(x + 8) > f->end || off + 8 > end)
 			return DROP_SHORT;
 		if (proto == IPP_FRAG) {
 			__u32 at = x[2] << 8 | x[3];
@@ -234,6 +236,10 @@ INLINE int check_ip6(const struct frame *f)
 			return DROP_FRAGMENT;
 	}
 	if (i == EXT_MAX)
+		return DROP_FRAGMENT;
+	if (off > end)
+		return DROP_SHORT;
+	if (frag && off + 8 > end) /* RFC 7112: what it carries begins in the first; padding behind it is not that */
 		return DROP_FRAGMENT;
 	off &= 0xff;
 	if (none && (f->port->flags & PORT_IP_NOSPOOF)) {
@@ -253,7 +259,7 @@ INLINE int check_ip6(const struct frame *f)
 		}
 		return check_icmp6(f, h, off);
 	}
-	return check_l4(f, off, proto, 1);
+	return check_l4(f, off, end, proto, 1);
 }
 
 INLINE int check_source(const struct frame *f, const struct eth *e)

@@ -223,8 +223,10 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 		return r;
 	}
 	r = switch_open(c, false, &s, &miss);
-	if (r == -ENOENT) /* the switch has gone with all its ports */
+	if (r == -ENOENT) { /* the switch has gone with all its ports; in another one their indexes may be somebody else's */
+		unlink(path);
 		return 0;
+	}
 	for (const char *p = buf_str(&b); r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
 		r = vnic_remove(&s, port, ifindex, &miss);
 	if (r < 0 && e)

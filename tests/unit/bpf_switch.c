@@ -326,6 +326,34 @@ static void fragments(void **state)
 	DROPPED(ip4(mac_a, "10.0.0.3", "10.0.0.2", 17, 185, "abcdefgh", 8), DROP_IP4);
 }
 
+/* What lies in the frame behind a first fragment's end is not what the second one brings. */
+static void fragments_padded(void **state)
+{
+	uint8_t bootp[72] = {0, 68, 0, 67, 0, 72, 0, 0, 1, 1, 6};
+	/* fragment header, destination options of 8 bytes; then what is padding, or is not */
+	uint8_t x[40] = {60, 0, 0, 1, 0, 0, 0, 9, 58, 0, 1, 4, 0, 0, 0, 0, 128};
+	struct frame f;
+
+	NEED;
+	set_port(ALL);
+	memcpy(bootp + 8 + 28, mac_a, 6);
+	f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0x2000, bootp, sizeof bootp);
+	PASSES(f);
+	f.b[17] = 28; /* ports and no more: the client's address would come with the second */
+	DROPPED(f, DROP_SHORT);
+	f = ip6("fd00::1", "fd00::2", 44, 255, x, sizeof x);
+	PASSES(f);
+	f.b[19] = 16;
+	DROPPED(f, DROP_FRAGMENT);
+	x[8] = 17;
+	f = ip6("fd00::1", "fd00::2", 44, 255, x, sizeof x);
+	PASSES(f);
+	f.b[19] = 16;
+	DROPPED(f, DROP_FRAGMENT);
+	f.b[19] = 12;
+	DROPPED(f, DROP_SHORT);
+}
+
 static void arp_lies(void **state)
 {
 	NEED;
@@ -486,7 +514,7 @@ static void ip6_extensions(void **state)
 	DROPPED(ip6("fd00::1", "fd00::2", 60, 64, x, 64), DROP_FRAGMENT);
 	/* fragments: UDP's ports are in the first; neighbour discovery is never in one */
 	PASSES(ip6("fd00::1", "fd00::2", 44, 64, frag, 16));
-	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 10), DROP_SHORT);
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 10), DROP_FRAGMENT);
 	frag[0] = 58;
 	frag[8] = 136;
 	DROPPED(ip6("fd00::1", "fd00::2", 44, 255, frag, 24), DROP_FRAGMENT);
@@ -529,7 +557,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mac), cmocka_unit_test(unknown_mac), cmocka_unit_test(ip_source), cmocka_unit_test(lengths),
-		cmocka_unit_test(fragments), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
+		cmocka_unit_test(fragments),
+		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
 		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
 		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(no_port),
 	};
