@@ -23,6 +23,7 @@ struct list {
 	size_t nzone;
 	bool parse;
 	unsigned ports;
+	struct buf out;
 };
 
 static int zone_seen(const char *uuid, const struct zone_run *r, void *arg)
@@ -61,10 +62,10 @@ static int show_port(uint32_t ifindex, const struct sw_port *p, const struct sw_
 	drops_text(n, &drops);
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2], p->mac[3], p->mac[4], p->mac[5]);
 	if (l->parse)
-		printf("%s\t%u\t%s\t%u\t%u\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\n", owner_of(l, p->vnic), p->vnic & 31, mac, p->sw >> 12,
+		buf_printf(&l->out, "%s\t%u\t%s\t%u\t%u\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\n", owner_of(l, p->vnic), p->vnic & 31, mac, p->sw >> 12,
 		       p->sw & 4095, (uint64_t)n->opackets, (uint64_t)n->obytes, (uint64_t)n->rpackets, (uint64_t)n->rbytes, buf_str(&drops));
 	else
-		printf("%-36s %3u  %s %10" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 "  %s\n", owner_of(l, p->vnic), p->vnic & 31, mac,
+		buf_printf(&l->out, "%-36s %3u  %s %10" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 "  %s\n", owner_of(l, p->vnic), p->vnic & 31, mac,
 		       (uint64_t)n->opackets, (uint64_t)n->obytes, (uint64_t)n->rpackets, (uint64_t)n->rbytes, drops.len ? buf_str(&drops) : "-");
 	return 0;
 }
@@ -90,9 +91,15 @@ static int run(struct ctx *c, int argc, char **argv)
 	if (r == 0)
 		r = zone_each(c, zone_seen, &l, &e);
 	if (r >= 0 && !l.parse)
-		printf("switch: eBPF by tcx\n%-36s NIC  %-17s %10s %12s %10s %12s  DROPPED\n", "VM", "MAC", "SENT", "BYTES", "RECEIVED", "BYTES");
+		buf_printf(&l.out, "switch: eBPF by tcx\n%-36s NIC  %-17s %10s %12s %10s %12s  DROPPED\n", "VM", "MAC", "SENT", "BYTES", "RECEIVED", "BYTES");
 	if (r >= 0)
 		r = vnic_each(&s, show_port, &l, &e);
+	/* not while we have the lock, which boots and stops wait for: who reads may take his time */
+	switch_close(&s);
+	s = NET_SWITCH_INIT;
+	if (l.out.len)
+		fputs(buf_str(&l.out), stdout);
+	buf_done(&l.out);
 	free(l.zone);
 	return r < 0 ? cmd_fail(c, &e) : 0;
 }

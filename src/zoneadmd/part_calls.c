@@ -57,7 +57,7 @@ static struct {
 	int epoll;        /* of all listeners */
 	int listener;     /* of the call in page; -1 = there is none */
 	int64_t value;    /* what it returns once it is written */
-	bool given, left_over, blind;
+	bool given, left_over, blind, again; /* again: a hand has died of this call's job */
 	uint64_t began, last; /* the hand with its job; when it last was */
 	bool overdue;         /* and is killed for it */
 	struct share share;
@@ -74,7 +74,7 @@ static void answered(void)
 {
 	memset(&calls.page->room, 0, sizeof calls.page->room);
 	calls.listener = -1;
-	calls.given = calls.overdue = false;
+	calls.given = calls.overdue = calls.again = false;
 }
 
 /* An answer that nobody waits for any more is none the worse. */
@@ -101,6 +101,14 @@ static void give(void)
 	if (calls.page->hand != (uint64_t)hand_pid()) {
 		calls.page->hand_start = pid_start(hand_pid(), NULL);
 		calls.page->hand = (uint64_t)hand_pid();
+	}
+	/*
+	 * As late as can be: its caller may have been killed since it asked, by a thread of its own that has the number now and
+	 * another program at that address.
+	 */
+	if (!notify_valid(calls.listener, asked()->id)) {
+		answered();
+		return;
 	}
 	hand_give();
 	calls.given = true;
@@ -229,10 +237,12 @@ static void hand_ended(void)
 	hand_reap();
 	if (!calls.given)
 		return;
-	if (calls.overdue)
+	if (calls.overdue || calls.again) {
 		by_kernel();
-	else
-		give(); /* somebody has killed it */
+		return;
+	}
+	calls.again = true;
+	give(); /* somebody has killed it; or a host lets it not even begin, then once is enough */
 }
 
 static void look_after_hand(const struct pollfd *p, uint64_t now)
