@@ -325,8 +325,11 @@ int vnic_start(const struct vnic *v, int zone_ns, struct err *e)
 
 int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e)
 {
-	int now = rtnl_index(s->rtnl, port, NULL), r = forget_port(s, ifindex, e);
+	int now = rtnl_index(s->rtnl, port, NULL), r;
 
+	if (ifindex == 0 && now > 0)
+		ifindex = (uint32_t)now;
+	r = ifindex ? forget_port(s, ifindex, e) : 0;
 	if (now == -ENODEV || (uint32_t)now == ifindex)
 		detach(s, port);
 	return r < 0 || (uint32_t)now != ifindex ? r : rtnl_delete(s->rtnl, now, e);

@@ -40,7 +40,7 @@ struct vnic {
 int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e);
 /* Its addresses and routes, and up. zone_ns: that of the zone, which nothing of the zone runs in yet. */
 int vnic_start(const struct vnic *v, int zone_ns, struct err *e);
-/* By its name and index. 0, also if there is none, or its zone has gone and the kernel has taken both ends away. */
+/* By its name and index, 0: whichever has that name. 0, also if there is none, or its zone has gone and the kernel has taken both ends away. */
 int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e);
 /* Ports whose interface has gone with a zone that no command has cleaned up after: known no more. Returns how many. */
 int vnic_sweep(struct net_switch *s, struct err *e);

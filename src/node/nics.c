@@ -172,8 +172,11 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 	if (r == 0) {
 		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
 		snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)v->spec->zoneid, (unsigned)(i % NICS_MAX));
-		r = vnic_add(s, &n->v, ns, e);
+		/* before it is made: a command that is killed then leaves a name to look for */
+		r = list_add(v->c, v->uuid, n->v.port, 0, e);
 	}
+	if (r == 0)
+		r = vnic_add(s, &n->v, ns, e);
 	if (r > 0)
 		r = list_add(v->c, v->uuid, n->v.port, r, e);
 	if (r == 0)

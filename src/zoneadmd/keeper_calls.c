@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,18 +19,34 @@
 static int ends = -1;    /* epoll: none of it is asked for anything, but ends are always told */
 static int untold = -1;  /* of which the worker has not heard yet; it will know it by birth if it dies before */
 
+static size_t kept, room;
+
+/* A zone may keep each login's alive for ever by a process that stays: past the room there is, its calls get ENOSYS. */
+#define SPARE_FDS 128
+
 static void watch(int fd, void *arg)
 {
 	struct epoll_event ev = {.events = 0, .data.fd = fd};
 
 	/* the worker is to have it: what is open across exec is */
-	if (fd_cloexec(fd, 0) < 0 || epoll_ctl(ends, EPOLL_CTL_ADD, fd, &ev) < 0)
-		*(int *)arg = -errno;
+	if (kept >= room || fd_cloexec(fd, 0) < 0 || epoll_ctl(ends, EPOLL_CTL_ADD, fd, &ev) < 0)
+		*(int *)arg = -EMFILE;
+	else
+		kept++;
 }
 
 void kept_start(void)
 {
+	struct rlimit l = {0};
 	int r = 0;
+
+	/* the worker inherits it, and has as many open */
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+		getrlimit(RLIMIT_NOFILE, &l);
+	}
+	room = l.rlim_cur > SPARE_FDS ? l.rlim_cur - SPARE_FDS : 0;
 
 	ends = epoll_create1(EPOLL_CLOEXEC);
 	if (ends >= 0)
@@ -53,6 +70,7 @@ static void let_go(void)
 	for (int i = 0; i < n; i++) {
 		epoll_ctl(ends, EPOLL_CTL_DEL, ev[i].data.fd, NULL);
 		close(ev[i].data.fd);
+		kept--;
 		if (ev[i].data.fd == untold)
 			untold = -1;
 	}
@@ -70,8 +88,12 @@ void kept_ready(const struct pollfd *p, int control)
 
 	if (p[1].revents && sock_recv_fd(FD_CALLS, &fd) >= 0 && fd >= 0) {
 		watch(fd, &r);
-		untold = fd;
-		tell(control);
+		if (r == 0) {
+			untold = fd;
+			tell(control);
+		} else {
+			close(fd);
+		}
 	}
 	if (p[2].revents && untold >= 0)
 		tell(control);

@@ -38,7 +38,7 @@
 #define MS     1000000ULL
 #define AGE    (10 * MS)    /* of the numbers; those of processors are never older than the call */
 #define PACKET 32           /* calls before others of our parts are looked after */
-#define STUCK  (10000 * MS) /* what a write into the zone's memory may take */
+#define STUCK  (2000 * MS) /* what a write into the zone's memory may take */
 #define IDLE   (10000 * MS) /* then the hand goes */
 
 /* What the next worker has to know, in a file: the call that is being answered, and the hand that may be writing. */
