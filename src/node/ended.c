@@ -68,24 +68,26 @@ static int boot_again(struct vm *v, uint64_t restarts, const char *event, struct
 	return r;
 }
 
+/* Whatever can't be stored, it is taken down: the database is the authority, and a pool that is full or lost holds no zone up. */
 static int stay_down(struct vm *v, bool forget_autoboot, struct err *e)
 {
 	_json_ json_t *d = how(&v->run);
-	int r = 0;
+	struct err we = ERR_INIT;
+	int r, rs = 0;
 
 	/* before the state says stopped: who waits for that sees how it is to stay */
 	if (forget_autoboot) {
-		r = state_vm_set_autoboot(v->st, v->uuid, 0, e);
-		if (r > 0) {
+		rs = state_vm_set_autoboot(v->st, v->uuid, 0, e);
+		if (rs > 0) {
 			json_object_set_new(v->rec, "autoboot", json_false());
-			r = vm_record_save(v, e);
+			if (vm_record_save(v, &we) < 0)
+				ctx_log(v->c, LOG_WARN, "%s", we.msg);
 		}
 	}
-	if (r >= 0)
-		r = vm_halt_zone(v, e);
+	r = vm_halt_zone(v, rs < 0 ? NULL : e);
 	if (r >= 0)
 		state_event(v->st, "stop", v->uuid, d, NULL);
-	return r < 0 ? r : 0;
+	return rs < 0 ? rs : r < 0 ? r : 0;
 }
 
 int vm_ended(struct ctx *c, const char *uuid, struct err *e)

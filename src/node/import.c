@@ -24,6 +24,7 @@
 #include "node/subid.h"
 #include "node/vmops.h"
 #include "store/store.h"
+#include "zone/usage_now.h"
 #include "zone/zone.h"
 
 #define MARK "import"
@@ -234,6 +235,14 @@ static int groups(struct import *m, struct err *e)
 	return r;
 }
 
+static bool runs(const struct import *m, const char *uuid)
+{
+	for (size_t i = 0; i < m->nrunning; i++)
+		if (str_eq(m->running[i].uuid, uuid))
+			return true;
+	return false;
+}
+
 static int finish(struct import *m, struct err *e)
 {
 	int r = 0;
@@ -243,10 +252,14 @@ static int finish(struct import *m, struct err *e)
 
 		if (!is_ours(m, &m->vm[i]))
 			continue;
-		if (store_exists(m->s, root))
+		if (store_exists(m->s, root)) {
+			/* what it had before is another host's to bill, or has been billed here; of what runs its worker counts */
+			if (!runs(m, m->vm[i].uuid))
+				usage_stopped_now(m->c, m->vm[i].uuid, m->vm[i].id_base, 0);
 			r = state_vm_set_state(m->st, m->vm[i].uuid, "installed", e);
-		else
+		} else {
 			ctx_log(m->c, LOG_WARN, "VM %s has lost its root: it is failed", m->vm[i].uuid);
+		}
 		if (r == 0)
 			r = mark_vm(m->st, m->vm[i].uuid, NULL, e);
 	}

@@ -275,9 +275,13 @@ void usage_vm_new(const struct ctx *c, const char *uuid)
 static int fold_one(const char *uuid, void *arg, struct err *e)
 {
 	struct now *n = arg;
+	_free_ char *run = xprintf("%s/%s", n->c->node.run, uuid);
 	int r = state_vm_has(n->st, uuid, e);
 
-	return r != 0 ? (r < 0 ? r : 0) : usage_retire(n->c, uuid, e);
+	/* a zone that runs on without its row (the database was lost) would be counted again from its boot on */
+	if (r != 0 || access(run, F_OK) == 0)
+		return r < 0 ? r : 0;
+	return usage_retire(n->c, uuid, e);
 }
 
 int usage_fold(const struct ctx *c, struct state *st, struct err *e)

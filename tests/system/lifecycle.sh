@@ -50,6 +50,13 @@ zlogin "$z" poweroff -f >/dev/null 2>&1
 check "a power-off from inside stops it" await 20 bash -c "[ \$(vmadm get $z | jq -r .state) = stopped ]"
 eq "and sets autoboot false" "$(vmadm get "$z" | jq .autoboot)" false
 check "start after that" vmadm start "$z"
+vmadm update "$z" autoboot=true >/dev/null 2>&1
+chattr +i "$NODE_POOL/$z/config"
+zlogin "$z" poweroff -f >/dev/null 2>&1
+check "nor does a record that can't be written hold it up" await 20 bash -c "[ \$(vmadm get $z | jq -r .state) = stopped ]"
+check "all of it has gone" await 5 test ! -e "$NODE_RUN/$z"
+chattr -i "$NODE_POOL/$z/config"
+check "start after that" vmadm start "$z"
 
 # init dies: it is started again
 pid=$(vmadm get "$z" | jq .pid)

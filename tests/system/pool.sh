@@ -251,7 +251,10 @@ if mkzone a web1 '"autoboot":false,"quota":1' && mkzone b web2 '"autoboot":false
 	eq "they are back" "$(states)" 'stopped stopped '
 	eq "… as they were" "$(vmadm get "$a" | jq -S 'del(.server_uuid)' | diff "$T_TMP/before" - && echo same)" same
 	rm -r "$NODE_STATE/node.db"* "$NODE_STATE/pool.conf" # and the pool is still mounted
+	rm -r "$NODE_STATE/usage" # as another host has it
+	sed -i 's/"create_timestamp": *"20[0-9][0-9]/"create_timestamp":"2020/' "$Z/$b/config/record.json"
 	check "import in one go" cloister pool import
+	like "… and nobody pays here for the time before" "$(cloister usage -j --from 2020-01-01 "$b" | jq -c '[.rows[].data_byte_seconds] | add < 1e12')" true
 	like "… says what it found" "$OUT" '2 VMs and [1-9] images imported'
 	eq "quota of the first" "$(btrfs qgroup show -re --raw "$Z" | awk '$1 ~ "^1/" && $4 == 1073741824' | wc -l)" 1
 	eq "quota of the second" "$(btrfs qgroup show -re --raw "$Z" | awk '$1 ~ "^1/" && $4 == 2147483648' | wc -l)" 1

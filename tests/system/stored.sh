@@ -91,6 +91,17 @@ run vmadm create <<<'{"brand":"joyent-minimal","alias":"u4","autoboot":false}'
 n=$(vmadm list -H -o uuid alias=u4)
 eq "a VM that was never started has a line" "$(usage "$n" | jq -c '.rows[0] | [.data_byte_seconds >= 0, .seconds == 0, .cpu_seconds == 0]')" "[true,true,true]"
 
+# the database lost under a zone that runs: its file is no deleted VM's
+check "start" vmadm start "$n"
+burn "$n"
+rm "$NODE_STATE"/node.db*
+run vmadm create <<<'{"brand":"joyent-minimal","alias":"u9","autoboot":false}'
+cloister usage >/dev/null
+check "is not folded" test -e "$NODE_STATE/usage/$n"
+check "import" cloister pool import
+near "and is counted once" "$(cpu "$n")" "$(kernel_cpu "$n")" 0.3
+check "stop" vmadm stop "$n" -F
+
 # deleted: it ends there; and one of the same uuid, within the hour, is another VM
 begin "$d"
 wait_s 3
