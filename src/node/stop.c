@@ -101,7 +101,7 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 	if (r == 0 && !force && vm_bool(v->rec, "docker", false))
 		r = ask_and_wait(v, SIGTERM, timeout >= 0 ? timeout : STOP_DOCKER_S, e);
 	else if (r == 0 && !force && v->brand)
-		r = ask_and_wait(v, reboot ? brand_reboot_signal(vm_init_kind(v)) : brand_halt_signal(vm_init_kind(v)), STOP_OS_S, e);
+		r = ask_and_wait(v, v->sig ?: reboot ? brand_reboot_signal(vm_init_kind(v)) : brand_halt_signal(vm_init_kind(v)), STOP_OS_S, e);
 	if (r == 0) {
 		_fd_ int keeper = pidfd_of(v->run.keeper_pid, v->run.keeper_start, NULL);
 		struct zone_run now = {0};
@@ -219,6 +219,9 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 		return r < 0 ? r : rs < 0 ? rs : 1;
 	}
 	r = provision_down(&v, true, e);
+	/* its image may have to be looked up, and the database is another thread's while that commits */
+	if (r == 0 && !force && v.brand)
+		v.sig = brand_halt_signal(vm_init_kind(&v));
 	if (r == 0)
 		r = autoboot_off(&v, &m, e);
 	if (r == 0)

@@ -29,6 +29,7 @@ struct vm {
 	bool have_image;
 	bool killed;              /* vm_stop() has killed its zone before all else; run says how that was found */
 	struct vm_ending *ending; /* and what goes on about it in a thread: vm_halt_start(); owned */
+	int sig;                  /* what asks its init to end, where vm_stop() has found that out ahead; 0 = not known */
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 	struct zone_ahead ahead;

@@ -331,7 +331,8 @@ static int gather(struct vm_query *q, struct gather *g, struct state *st, struct
 		r = zone_each(g->c, add_up, q, e);
 		if (r < 0)
 			return r;
-		qsort(q->up, q->nup, sizeof *q->up, by_uuid);
+		if (q->nup) /* a null pointer is none to sort by */
+			qsort(q->up, q->nup, sizeof *q->up, by_uuid);
 		/* Without a pool there is still a list. */
 		if (store_open(g->c, &g->store, NULL) < 0)
 			g->store = NULL;

@@ -33,7 +33,9 @@ const struct migration schema[] = {
 	 "CREATE TABLE event (seq INTEGER PRIMARY KEY, ns INTEGER NOT NULL, kind TEXT NOT NULL, uuid TEXT,"
 	 " detail TEXT);"},
 	/* id: part of the number of a switch; never that of another tag again, for the switch may still know frames by it */
-	{"CREATE TABLE nictag (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, mtu INTEGER NOT NULL) WITHOUT ROWID;"},
+	{"CREATE TABLE nictag (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, mtu INTEGER NOT NULL) WITHOUT ROWID;"
+	 /* who has most events, and its oldest: asked while all other writers wait */
+	 "CREATE INDEX event_uuid ON event (uuid, seq) WHERE uuid IS NOT NULL;"},
 };
 const int schema_version = ARRAY_LEN(schema);
 

@@ -66,12 +66,13 @@ static uint64_t there_ms(const struct usage_rec *last, const struct usage_sample
 {
 	uint64_t ms;
 
-	if (!last)
-		return s->from_now ? 0 : s->age_ms;
-	if (last->life[0] == s->life[0] && last->up_ns)
+	if (last && last->life[0] == s->life[0] && last->up_ns)
 		return s->up_ns > last->up_ns ? (s->up_ns - last->up_ns) / 1000000 : 0;
+	if (last)
+		ms = s->wall_ns > last->wall_ns ? (s->wall_ns - last->wall_ns) / 1000000 : 0;
+	else
+		ms = s->from_now ? 0 : s->age_ms;
 	/* a clock that is years ahead at boot makes no bill of years */
-	ms = s->wall_ns > last->wall_ns ? (s->wall_ns - last->wall_ns) / 1000000 : 0;
 	return ms < USAGE_GAP_MAX * HOUR_MS ? ms : USAGE_GAP_MAX * HOUR_MS;
 }
 
