@@ -175,11 +175,13 @@ static int open_all(struct net_switch *s, struct err *e)
 static int take_lock(const struct ctx *c, struct net_switch *s, struct err *e)
 {
 	_free_ char *path = NULL;
+	int r;
 
 	s->dir = xprintf("%s/net", c->node.run);
 	path = xprintf("%s/lock", s->dir);
-	if (dir_make(s->dir, 0700, e) < 0)
-		return -e->code;
+	r = dir_make(s->dir, 0700, e);
+	if (r < 0)
+		return r;
 	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock < 0)
 		return err_sys(e, errno, "%s", path);
@@ -202,7 +204,7 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 		r = make(c, s.dir, e);
 		if (r == 0)
 			r = open_all(&s, e);
-	} else if (r < 0) {
+	} else if (r < 0 && e) {
 		*e = miss;
 	}
 	if (r < 0)
