@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* The maps of the switch. User space pins them; all programs of one switch share them. */
 #ifndef CLOISTER_BPF_MAPS_H
 #define CLOISTER_BPF_MAPS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Headers as they are on the wire, for the programs of this folder; the kernel's own come with too much. */
 #ifndef CLOISTER_BPF_NET_H
 #define CLOISTER_BPF_NET_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Link protection: what a VNIC may send. Each check reads the frame through bounds that were just checked, and what it
  * can't read in full it drops. Order and meaning as dladm(8)'s protection property: mac-nospoof, ip-nospoof,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The switch: what happens to a frame that a VNIC sends. It is attached where the frame arrives at the host's end.
  *
@@ -15,7 +15,7 @@
 #define TC_SHOT     2
 #define TC_REDIRECT 7
 
-char sw_license[] SEC("license") = "Dual MPL/GPL";
+char sw_license[] SEC("license") = "Dual BSD/GPL";
 
 INLINE int drop(struct sw_count *n, int why)
 {

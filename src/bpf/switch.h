@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What the switch's program and user space share: keys and values of its maps. A port is the host's end of a VNIC, known by
  * its interface index in the switch namespace. Addresses and MACs are in network order, everything else in the host's.

@@ -156,6 +156,19 @@ static int stage_init(struct boot *b, struct err *e)
 	return 0;
 }
 
+/* In the host's mounts for a moment: the kernel looks where it is made, see build_pts(). */
+static int make_pts(struct boot *b, struct err *e)
+{
+	int r;
+
+	if (setns(b->host, CLONE_NEWNS) < 0)
+		return err_sys(e, errno, "back to the host's mounts");
+	r = build_pts(b, e);
+	if (setns(b->build_ns, CLONE_NEWNS) < 0 && r == 0)
+		r = err_sys(e, errno, "the zone's mounts");
+	return r;
+}
+
 static int stage_ids(struct boot *b, struct err *e)
 {
 	int r = ns_map_ids(b->init, b->z.id_base, e);
@@ -172,7 +185,7 @@ static int stage_ids(struct boot *b, struct err *e)
 		return r;
 	if (sock_send_fd(b->sock, 'g', b->proc) < 0)
 		return err_sys(e, errno, "init of the zone ended while it was being made");
-	return build_pts(b, e);
+	return make_pts(b, e);
 }
 
 /* What is made up to here needs the spec and the cgroup in v2 alone, and so is made beside what the command makes. */

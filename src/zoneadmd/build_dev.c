@@ -86,7 +86,7 @@ static int console(struct boot *b, struct err *e)
 }
 
 /*
- * Made before the keeper leaves the host's mount namespace: an instance that was mounted there may draw on the ptys kept in
+ * Made in the host's mount namespace: an instance that was mounted there may draw on the ptys kept in
  * reserve (kernel.pty.reserve), one that a zone's root mounts itself, with as large a max as it likes, may not.
  */
 int build_pts(struct boot *b, struct err *e)

@@ -51,6 +51,7 @@ else:
 PY
 for z in "$a" "$b"; do zlogin "$z" 'cat >/root/echo.py' <echo.py; done
 talk() { # server-zone address client-zone
+	: >served
 	inside "$1" "python3 /root/echo.py serve $2" >served 2>&1 &
 	local pid=$! text
 	await 20 grep -q ready served
