@@ -8,8 +8,6 @@
 
 #include <linux/types.h>
 
-#define SW_VERSION 1 /* of this layout; maps of another are not used */
-
 #define SW_PORTS   65536
 #define SW_ADDRS   262144
 #define SW_PORT_IP4 4 /* addresses that a port's own entry holds; more, and prefixes, are in the map addrs */
@@ -24,7 +22,6 @@ enum { /* port.flags */
 	PORT_DHCP_CLIENT = 1 << 4,  /* may ask for a lease from 0.0.0.0 or its link-local address */
 	PORT_ADDRCONF = 1 << 5,     /* may have any address that its MAC forms */
 	PORT_MORE_ADDRS = 1 << 6,   /* addrs has some of its */
-	PORT_FLOOD_UNKNOWN = 1 << 7, /* gets what is for a MAC or address that nobody is known to have */
 	PORT_L2 = 1 << 8,           /* no peer in another namespace: a tap, an uplink */
 	PORT_BLOCKED_PORTS = 1 << 9,
 };
@@ -33,7 +30,6 @@ enum { /* port.flags */
 enum sw_drop {
 	DROP_NONE,
 	DROP_SHORT,      /* a header that is not all there, or contradicts itself */
-	DROP_NO_PORT,
 	DROP_VLAN,       /* a tag that a guest may not send */
 	DROP_MAC,
 	DROP_RESTRICTED, /* neither IP nor ARP */
@@ -46,7 +42,6 @@ enum sw_drop {
 	DROP_FRAGMENT,   /* the first part of a packet without its ports, or one that writes over them */
 	DROP_BLOCKED,    /* blocked_outgoing_ports */
 	DROP_UNKNOWN,    /* nobody on this switch has that MAC */
-	DROP_MTU,
 	DROP_REASONS
 };
 
@@ -54,7 +49,6 @@ struct sw_port {
 	__u32 sw;
 	__u32 flags;
 	__u32 vnic;           /* our number of it, never used again */
-	__u32 mtu;
 	__u8 mac[6];
 	__u8 vrrp;            /* its router id, 0 = none */
 	__u8 n4;

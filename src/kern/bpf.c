@@ -145,17 +145,6 @@ int bpf_attach_tcx(int prog, int ifindex, struct err *e)
 	return err_sys(e, errno == EINVAL ? EOPNOTSUPP : errno, "attach the switch's program to interface %d", ifindex);
 }
 
-int bpf_link_replace(int link, int prog, struct err *e)
-{
-	union bpf_attr a = {0};
-	int r;
-
-	a.link_update.link_fd = (uint32_t)link;
-	a.link_update.new_prog_fd = (uint32_t)prog;
-	r = call(BPF_LINK_UPDATE, &a, sizeof a);
-	return r < 0 ? err_sys(e, r, "replace the program of a BPF link") : 0;
-}
-
 int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, void *out, size_t *nout, struct err *e)
 {
 	union bpf_attr a = {0};

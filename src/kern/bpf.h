@@ -33,8 +33,6 @@ int bpf_cpus(void);
  * ends with its last descriptor or pin, or with the interface. -EOPNOTSUPP: this kernel has no tcx.
  */
 int bpf_attach_tcx(int prog, int ifindex, struct err *e);
-/* The link runs another program from now on, without a gap. */
-int bpf_link_replace(int link, int prog, struct err *e);
 /* BPF_PROG_TEST_RUN: what the program did with this frame as if it had come from interface ifindex, which is there. out may be NULL. */
 int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, void *out, size_t *nout, struct err *e);
 

@@ -258,7 +258,7 @@ int rtnl_has(int s, int index, struct err *e)
 	return r < 0 ? err_sys(e, r, "interface %d%s", index, why) : 1;
 }
 
-static int change(int s, int index, unsigned flags, unsigned mask, uint32_t mtu, const char *what, struct err *e)
+static int change(int s, int index, unsigned flags, unsigned mask, const char *what, struct err *e)
 {
 	struct ifinfomsg *m;
 	struct req q;
@@ -269,20 +269,13 @@ static int change(int s, int index, unsigned flags, unsigned mask, uint32_t mtu,
 	m->ifi_index = index;
 	m->ifi_flags = flags;
 	m->ifi_change = mask;
-	if (mtu)
-		req_u32(&q, IFLA_MTU, mtu);
 	r = req_send(s, &q, NULL, why);
 	return r < 0 ? err_sys(e, r, "%s of interface %d%s", what, index, why) : 0;
 }
 
 int rtnl_up(int s, int index, bool up, struct err *e)
 {
-	return change(s, index, up ? IFF_UP : 0, IFF_UP, 0, up ? "start" : "stop", e);
-}
-
-int rtnl_mtu(int s, int index, uint32_t mtu, struct err *e)
-{
-	return change(s, index, 0, 0, mtu, "MTU", e);
+	return change(s, index, up ? IFF_UP : 0, IFF_UP, up ? "start" : "stop", e);
 }
 
 int rtnl_delete(int s, int index, struct err *e)

@@ -7,10 +7,10 @@
 #include "bpf/switch.h"
 
 static const char *const names[] = {
-	[DROP_NONE] = "none", [DROP_SHORT] = "malformed", [DROP_NO_PORT] = "no-port", [DROP_VLAN] = "vlan-tag", [DROP_MAC] = "mac-nospoof",
+	[DROP_NONE] = "none", [DROP_SHORT] = "malformed", [DROP_VLAN] = "vlan-tag", [DROP_MAC] = "mac-nospoof",
 	[DROP_RESTRICTED] = "restricted", [DROP_IP4] = "ip-nospoof", [DROP_ARP] = "arp", [DROP_IP6] = "ip6-nospoof", [DROP_ND] = "nd",
 	[DROP_RA] = "ra", [DROP_DHCP] = "dhcp-nospoof", [DROP_FRAGMENT] = "fragment", [DROP_BLOCKED] = "blocked-port",
-	[DROP_UNKNOWN] = "no-such-mac", [DROP_MTU] = "mtu",
+	[DROP_UNKNOWN] = "no-such-mac",
 };
 _Static_assert(ARRAY_LEN(names) == DROP_REASONS, "each reason has a name");
 

@@ -214,18 +214,6 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 	return 0;
 }
 
-int switch_upgrade(const struct ctx *c, struct err *e)
-{
-	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
-	_free_ char *bpf = NULL;
-	int r = switch_open(c, false, &s, e);
-
-	if (r < 0)
-		return r;
-	bpf = xprintf("%s/bpf", s.dir);
-	return load(c, bpf, e);
-}
-
 int switch_remove(const struct ctx *c, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;

@@ -29,8 +29,6 @@ struct net_switch {
  */
 int switch_open(const struct ctx *c, bool make, struct net_switch *s, struct err *e);
 void switch_close(struct net_switch *s);
-/* Loads the installed program in place of the one that runs; ports, flows and counters stay. */
-int switch_upgrade(const struct ctx *c, struct err *e);
 /* Takes it away. -EBUSY: it has ports. 0, also if there is none. */
 int switch_remove(const struct ctx *c, struct err *e);
 

@@ -160,7 +160,7 @@ static void detach(struct net_switch *s, const char *port)
 
 static int fill_port(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
 {
-	struct sw_port p = {.sw = v->sw, .flags = v->flags, .vnic = v->number, .mtu = v->mtu, .vrrp = v->vrrp};
+	struct sw_port p = {.sw = v->sw, .flags = v->flags, .vnic = v->number, .vrrp = v->vrrp};
 	struct sw_mac_key m = {.sw = v->sw};
 	struct sw_dest d = {.ifindex = ifindex, .flags = v->flags & PORT_L2};
 	struct sw_neigh nb = {0};

@@ -69,6 +69,10 @@ check "another switch" nictagadm add -l stub1
 mkzone d n3 '"nics":[{"nic_tag":"stub1","ips":["10.9.0.3/24"]}]'
 zlogin "$d" 'cat >/root/echo.py' <echo.py
 like "a zone on another switch reaches neither" "$(inside "$d" 'timeout 3 python3 /root/echo.py ask 10.9.0.2 hello' 2>&1 | tail -1)" 'No route to host|^$|timed out'
+mkzone v n4 '"nics":[{"nic_tag":"stub0","vlan_id":7,"ips":["10.9.0.5/24"]}]'
+zlogin "$v" 'cat >/root/echo.py' <echo.py
+like "nor does one on another VLAN of the same tag" "$(inside "$v" 'timeout 3 python3 /root/echo.py ask 10.9.0.2 hello' 2>&1 | tail -1)" 'No route to host|^$|timed out'
+check "delete it" vmadm delete "$v"
 eq "a MAC of its own" "$(inside "$d" 'cat /sys/class/net/net0/address')" "$(vmadm get "$d" | jq -r '.nics[0].mac')"
 
 # what it may not do

@@ -85,7 +85,7 @@ static int setup(void **state)
 	t.a = (uint32_t)rtnl_index(s, "a", &e);
 	t.b = (uint32_t)rtnl_index(s, "b", &e);
 	close(s);
-	t.port = (struct sw_port){.sw = 1, .mtu = 1500, .n4 = 1, .n6 = 1};
+	t.port = (struct sw_port){.sw = 1, .n4 = 1, .n6 = 1};
 	memcpy(t.port.mac, mac_a, 6);
 	inet_pton(AF_INET, "10.0.0.1", &t.port.ip4[0]);
 	inet_pton(AF_INET6, "fd00::1", t.port.ip6[0]);
