@@ -36,6 +36,8 @@ const struct migration schema[] = {
 	{"CREATE TABLE nictag (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, mtu INTEGER NOT NULL) WITHOUT ROWID;"
 	 /* who has most events, and its oldest: asked while all other writers wait */
 	 "CREATE INDEX event_uuid ON event (uuid, seq) WHERE uuid IS NOT NULL;"},
+	/* what the network has beside VMs and tags (switches' settings, rules, flows, links): each a JSON object with a name of its kind */
+	{"CREATE TABLE netobj (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;"},
 };
 const int schema_version = ARRAY_LEN(schema);
 

@@ -60,6 +60,11 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_NICTAG_EACH] = "SELECT name, id, kind, mtu FROM nictag ORDER BY name",
 	[SQL_NICTAG_DROP] = "DELETE FROM nictag WHERE name=?1",
 
+	[SQL_NETOBJ_PUT] = "INSERT INTO netobj (kind, name, value) VALUES (?1,?2,?3) ON CONFLICT (kind, name) DO UPDATE SET value=excluded.value",
+	[SQL_NETOBJ_GET] = "SELECT value FROM netobj WHERE kind=?1 AND name=?2",
+	[SQL_NETOBJ_EACH] = "SELECT name, value FROM netobj WHERE kind=?1 ORDER BY name",
+	[SQL_NETOBJ_DROP] = "DELETE FROM netobj WHERE kind=?1 AND name=?2",
+
 	[SQL_EVENT_PUT] = "INSERT INTO event (ns, kind, uuid, detail) VALUES (?1,?2,?3,?4)",
 	[SQL_EVENT_COUNT] = "SELECT count(*) FROM event",
 	[SQL_EVENT_MOST] = "SELECT uuid, count(*) AS n FROM event WHERE uuid IS NOT NULL GROUP BY uuid HAVING n>?1 ORDER BY n DESC",

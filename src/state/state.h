@@ -110,6 +110,13 @@ int state_nictag_get(struct state *s, const char *name, struct state_nictag *out
 int state_nictag_each(struct state *s, int (*each)(const struct state_nictag *, void *arg), void *arg, struct err *e);
 int state_nictag_delete(struct state *s, const char *name, struct err *e); /* -ENOENT */
 
+/* ---- what else the network has: a JSON object for each name of a kind ("switch", "rule", "rvm", "flow", "fabric", "link") ---- */
+int state_net_put(struct state *s, const char *kind, const char *name, const json_t *value, struct err *e);     /* made or replaced */
+int state_net_get(struct state *s, const char *kind, const char *name, json_t **value, struct err *e);          /* -ENOENT; the caller's to free */
+/* By name. value is borrowed. A negative return of each ends the walk and is returned. */
+int state_net_each(struct state *s, const char *kind, int (*each)(const char *name, const json_t *value, void *arg), void *arg, struct err *e);
+int state_net_delete(struct state *s, const char *kind, const char *name, struct err *e); /* 0, also if there was none */
+
 /* ---- events ---- */
 /*
  * Appends; seq and time are the store's, numbers follow each other without a gap. 100,000 are kept: beyond that the VMs with most (and
