@@ -12,6 +12,8 @@
 #define SW_ADDRS   262144
 #define SW_PORT_IP4 4 /* addresses that a port's own entry holds; more, and prefixes, are in the map addrs */
 #define SW_PORT_IP6 2
+#define SW_FLOWS   (1 << 20) /* that the firewalls of all zones together remember */
+#define SW_FLOWS_ZONE 16384  /* of these at most for one zone */
 #define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
 
 enum { /* port.flags */
@@ -24,6 +26,7 @@ enum { /* port.flags */
 	PORT_MORE_ADDRS = 1 << 6,   /* addrs has some of its */
 	PORT_L2 = 1 << 8,           /* no peer in another namespace: a tap, an uplink */
 	PORT_BLOCKED_PORTS = 1 << 9,
+	PORT_FIREWALL = 1 << 10,    /* asks its zone's list; without one it is closed */
 };
 
 /* Why a frame was dropped. The names stand in net/drop.c in the same order. */
@@ -42,6 +45,10 @@ enum sw_drop {
 	DROP_FRAGMENT,   /* the first part of a packet without its ports, or one that writes over them */
 	DROP_BLOCKED,    /* blocked_outgoing_ports */
 	DROP_UNKNOWN,    /* nobody on this switch has that MAC */
+	DROP_FW_OUT,     /* the sender's firewall */
+	DROP_FW_IN,      /* the receiver's, counted there */
+	DROP_FW_STATE,   /* no packet of a flow that is there, nor one that may begin one */
+	DROP_FW_FULL,    /* the zone has as many flows as it may have */
 	DROP_REASONS
 };
 
@@ -67,7 +74,8 @@ struct sw_mac_key {
 
 struct sw_dest {
 	__u32 ifindex;
-	__u32 flags; /* PORT_L2 */
+	__u32 flags; /* PORT_*, the port's own */
+	__u32 vnic;  /* as in sw_port; 0: not of a zone */
 };
 
 struct sw_ip_key {
@@ -97,6 +105,70 @@ struct sw_flood_key {
 struct sw_port_key {
 	__u32 ifindex;
 	__u32 port; /* protocol << 16 | number, for blocked_outgoing_ports */
+};
+
+/* ---- the firewall (fw.h): lists, sets, flows ---- */
+
+enum { FW_RULE_ANY, FW_RULE_NET, FW_RULE_SET };
+
+/* An element of a zone's list. The first one is struct sw_fw_head. */
+struct sw_rule {
+	__u8 rule[16];
+	__u8 family;  /* 4, 6; 0: both */
+	__u8 proto;   /* 0: any */
+	__u8 block;
+	__u8 peer;    /* FW_RULE_* */
+	__u32 set;
+	__u8 ip[16], mask[16];
+	__u32 nports;
+	struct {
+		__u16 lo, hi;
+	} port[8];    /* or type and code, 0xffff: each code */
+	__u32 pad;
+	__u64 packets, bytes; /* that it decided */
+};
+
+struct sw_fw_head { /* as large as sw_rule */
+	__u32 nin, nout;  /* 1…nin, then nout more */
+	__u64 since;      /* nanoseconds of CLOCK_MONOTONIC: when the firewall went on */
+	__u64 in_packets, in_bytes, out_packets, out_bytes; /* that no rule decided */
+	__u8 pad[64];
+};
+
+struct sw_set_key {
+	__u32 set;
+	__u32 family;
+	__u8 ip[16];
+};
+
+/* A flow is the same for both directions: the lesser address first. ICMP: both ports are its id. Fragments: what they have in common. */
+struct sw_flow_key {
+	__u32 sw;
+	__u8 family, proto;
+	__u8 kind;       /* FLOW_*; of ICMP the type of the question */
+	__u8 pad;
+	__u16 port[2];   /* as on the wire; of fragments the id */
+	__u8 ip[2][16];
+};
+#define FLOW_FRAGMENT 255
+
+struct sw_flow {
+	__u32 zone[2];  /* whose the ends are, in the order of the key */
+	__u32 until;    /* in units of 2^30 ns */
+	__u32 owner, slot; /* whom it is charged to */
+	__u8 state;
+	__u8 from;      /* the end that began it */
+	__u8 asked;     /* bits: ends whose rules have let it pass */
+	__u8 fin;       /* bits: ends that have said they are done, or (<< 2) broke it off */
+};
+
+/* What a zone has of flows: slots 0…window - 1, in each the key of a flow that may have ended. The hand goes round. */
+struct sw_use {
+	__u32 limit, window, hand, pad;
+};
+
+struct sw_slot_key {
+	__u32 zone, slot;
 };
 
 struct sw_count { /* one per port and processor: what the VNIC sent (o) and received (r) */

@@ -10,7 +10,8 @@ static const char *const names[] = {
 	[DROP_NONE] = "none", [DROP_SHORT] = "malformed", [DROP_VLAN] = "vlan-tag", [DROP_MAC] = "mac-nospoof",
 	[DROP_RESTRICTED] = "restricted", [DROP_IP4] = "ip-nospoof", [DROP_ARP] = "arp", [DROP_IP6] = "ip6-nospoof", [DROP_ND] = "nd",
 	[DROP_RA] = "ra", [DROP_DHCP] = "dhcp-nospoof", [DROP_FRAGMENT] = "fragment", [DROP_BLOCKED] = "blocked-port",
-	[DROP_UNKNOWN] = "no-such-mac",
+	[DROP_UNKNOWN] = "no-such-mac", [DROP_FW_OUT] = "fw-out", [DROP_FW_IN] = "fw-in", [DROP_FW_STATE] = "fw-state",
+	[DROP_FW_FULL] = "fw-full",
 };
 _Static_assert(ARRAY_LEN(names) == DROP_REASONS, "each reason has a name");
 

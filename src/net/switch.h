@@ -11,7 +11,11 @@
 
 #include "base/ctx.h"
 
-enum sw_map { SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_FLOOD, SWM_BLOCKED, SWM_COUNTERS, SW_MAPS };
+enum sw_map {
+	SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_FLOOD, SWM_BLOCKED, SWM_COUNTERS,
+	SWM_FW_LISTS, SWM_FW_SETS, SWM_FLOWS, SWM_FLOW_USE, SWM_FLOW_SLOTS, /* the firewall */
+	SW_MAPS
+};
 
 struct net_switch {
 	char *dir;       /* <run>/net */
@@ -21,7 +25,7 @@ struct net_switch {
 	int lock;        /* held while ports come and go */
 	int map[SW_MAPS];
 };
-#define NET_SWITCH_INIT ((struct net_switch){.ns = -1, .rtnl = -1, .prog = -1, .lock = -1, .map = {-1, -1, -1, -1, -1, -1, -1}})
+#define NET_SWITCH_INIT ((struct net_switch){.ns = -1, .rtnl = -1, .prog = -1, .lock = -1, .map = {[0 ... SW_MAPS - 1] = -1}})
 
 /*
  * Opens it, with its lock held until switch_close(). make: it is made if there is none, in some 20 ms; else -ENOENT.

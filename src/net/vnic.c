@@ -162,7 +162,7 @@ static int fill_port(struct net_switch *s, const struct vnic *v, uint32_t ifinde
 {
 	struct sw_port p = {.sw = v->sw, .flags = v->flags, .vnic = v->number, .vrrp = v->vrrp};
 	struct sw_mac_key m = {.sw = v->sw};
-	struct sw_dest d = {.ifindex = ifindex, .flags = v->flags & PORT_L2};
+	struct sw_dest d = {.ifindex = ifindex, .vnic = v->number};
 	struct sw_neigh nb = {0};
 	int r = put_counters(s, ifindex, e);
 
@@ -177,6 +177,7 @@ static int fill_port(struct net_switch *s, const struct vnic *v, uint32_t ifinde
 		r = put_blocked(s, &p, ifindex, v, e);
 	if (r == 0)
 		r = bpf_put(s->map[SWM_PORTS], &ifindex, &p, e);
+	d.flags = p.flags;
 	if (r == 0)
 		r = bpf_put(s->map[SWM_FDB], &m, &d, e);
 	for (size_t i = 0; r == 0 && i < v->nips; i++) {
