@@ -13,6 +13,7 @@ LAYERS = [
     ['base', 'bpf'],
     ['kern'],
     ['model', 'state'],
+    ['fw'],
     ['store', 'image', 'brand', 'net'],
     ['zone', 'stat'],
     ['node'],
