@@ -23,7 +23,7 @@ struct frame {
 
 INLINE int in_trie(const struct frame *f, __u32 family, const void *ip)
 {
-	struct sw_addr_key k = {.bits = family == 4 ? 96 : 192, .ifindex = f->ifindex, .family = family};
+	struct sw_addr_key k = {.bits = family == 4 ? 96 : 192, .list = f->port->lists, .family = family};
 
 	if (!(f->port->flags & PORT_MORE_ADDRS))
 		return 0;
@@ -67,7 +67,7 @@ INLINE int check_dhcp_client(const struct frame *f, __u32 off, __u32 end)
 INLINE int check_l4(const struct frame *f, __u32 off, __u32 end, __u32 proto, int v6)
 {
 	struct l4ports *p;
-	struct sw_port_key k = {.ifindex = f->ifindex};
+	struct sw_port_key k = {.list = f->port->lists};
 
 	if (proto != IPP_TCP && proto != IPP_UDP)
 		return DROP_NONE;

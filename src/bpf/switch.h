@@ -14,6 +14,7 @@
 #define SW_PORT_IP6 2
 #define SW_FLOWS   (1 << 20) /* that the firewalls of all zones together remember */
 #define SW_FLOWS_ZONE 16384  /* of these at most for one zone */
+#define SW_LISTS_ODD (1u << 31)
 #define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
 
 enum { /* port.flags */
@@ -62,7 +63,8 @@ struct sw_port {
 	__u32 ip4[SW_PORT_IP4];
 	__u8 ip6[SW_PORT_IP6][16];
 	__u8 n6;
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 lists;          /* by which addrs and blocked know its: interface index, and SW_LISTS_ODD at every other change */
 };
 
 /* maps: ports (ifindex → sw_port), fdb, neighbours, addrs, flood, counters */
@@ -89,10 +91,10 @@ struct sw_neigh {
 	__u8 pad[2];
 };
 
-/* A trie: prefixes of a port's addresses. bits: 64 for ifindex and family, and those of the prefix. */
+/* A trie: prefixes of a port's addresses. bits: 64 for list and family, and those of the prefix. */
 struct sw_addr_key {
 	__u32 bits;
-	__u32 ifindex;
+	__u32 list; /* port.lists */
 	__u32 family;
 	__u8 ip[16];
 };
@@ -103,7 +105,7 @@ struct sw_flood_key {
 };
 
 struct sw_port_key {
-	__u32 ifindex;
+	__u32 list; /* port.lists */
 	__u32 port; /* protocol << 16 | number, for blocked_outgoing_ports */
 };
 

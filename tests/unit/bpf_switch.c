@@ -85,7 +85,7 @@ static int setup(void **state)
 	t.a = (uint32_t)rtnl_index(s, "a", &e);
 	t.b = (uint32_t)rtnl_index(s, "b", &e);
 	close(s);
-	t.port = (struct sw_port){.sw = 1, .n4 = 1, .n6 = 1};
+	t.port = (struct sw_port){.sw = 1, .n4 = 1, .n6 = 1, .lists = t.a};
 	memcpy(t.port.mac, mac_a, 6);
 	inet_pton(AF_INET, "10.0.0.1", &t.port.ip4[0]);
 	inet_pton(AF_INET6, "fd00::1", t.port.ip6[0]);
@@ -272,7 +272,7 @@ static void unknown_mac(void **state)
 
 static void ip_source(void **state)
 {
-	struct sw_addr_key k = {.bits = 64 + 24, .ifindex = t.a, .family = 4};
+	struct sw_addr_key k = {.bits = 64 + 24, .list = t.a, .family = 4};
 	uint32_t one = 1;
 
 	NEED;
@@ -434,7 +434,7 @@ static void dhcp(void **state)
 
 static void blocked_ports(void **state)
 {
-	struct sw_port_key k = {.ifindex = t.a, .port = 17 << 16 | 25};
+	struct sw_port_key k = {.list = t.a, .port = 17 << 16 | 25};
 	uint32_t one = 1;
 
 	NEED;

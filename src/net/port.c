@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the maps of the switch know of a port, each element written so that one who reads meanwhile sees the old or the new. */
+#include "net/port.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "bpf/switch.h"
+#include "kern/bpf.h"
+#include "kern/rtnl.h"
+
+static int full(const struct net_ip *a)
+{
+	return a->prefix == (a->family == AF_INET ? 32u : 128u);
+}
+
+static struct sw_ip_key ip_key(uint32_t sw, const struct net_ip *a)
+{
+	struct sw_ip_key k = {.sw = sw, .family = a->family == AF_INET ? 4 : 6};
+
+	memcpy(k.ip, a->ip, a->family == AF_INET ? 4 : 16);
+	return k;
+}
+
+static struct sw_addr_key addr_key(uint32_t list, const struct net_ip *a, unsigned prefix)
+{
+	struct sw_addr_key k = {.bits = 64 + prefix, .list = list, .family = a->family == AF_INET ? 4 : 6};
+
+	memcpy(k.ip, a->ip, a->family == AF_INET ? 4 : 16);
+	return k;
+}
+
+/* In the port's own entry while there is room, else in the trie. */
+static int put_address(struct net_switch *s, struct sw_port *p, const struct net_ip *a, unsigned prefix, struct err *e)
+{
+	struct net_ip one = *a;
+	struct sw_addr_key k;
+	uint32_t yes = 1;
+
+	one.prefix = prefix;
+	if (full(&one) && a->family == AF_INET && p->n4 < SW_PORT_IP4) {
+		memcpy(&p->ip4[p->n4++], a->ip, 4);
+		return 0;
+	}
+	if (full(&one) && a->family == AF_INET6 && p->n6 < SW_PORT_IP6) {
+		memcpy(p->ip6[p->n6++], a->ip, 16);
+		return 0;
+	}
+	p->flags |= PORT_MORE_ADDRS;
+	k = addr_key(p->lists, a, prefix);
+	return bpf_put(s->map[SWM_ADDRS], &k, &yes, e);
+}
+
+static int put_blocked(struct net_switch *s, struct sw_port *p, const struct vnic *v, struct err *e)
+{
+	static const uint32_t protos[] = {6, 17};
+	uint32_t yes = 1;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < v->nblocked; i++)
+		for (size_t j = 0; r == 0 && j < ARRAY_LEN(protos); j++) {
+			struct sw_port_key k = {.list = p->lists, .port = protos[j] << 16 | v->blocked[i]};
+
+			p->flags |= PORT_BLOCKED_PORTS;
+			r = bpf_put(s->map[SWM_BLOCKED], &k, &yes, e);
+		}
+	return r;
+}
+
+/* All that the record says of it, into p and the maps that p->lists leads to. Nobody looks there yet. */
+static int put_lists(struct net_switch *s, struct sw_port *p, const struct vnic *v, struct err *e)
+{
+	int r = 0;
+
+	p->n4 = p->n6 = 0;
+	memset(p->ip4, 0, sizeof p->ip4);
+	memset(p->ip6, 0, sizeof p->ip6);
+	for (size_t i = 0; r == 0 && i < v->nips; i++)
+		r = put_address(s, p, &v->ips[i], v->ips[i].family == AF_INET ? 32 : 128, e);
+	for (size_t i = 0; r == 0 && i < v->nallowed; i++)
+		r = put_address(s, p, &v->allowed[i], v->allowed[i].prefix, e);
+	return r < 0 ? r : put_blocked(s, p, v, e);
+}
+
+static int put_neighbours(struct net_switch *s, uint32_t sw, const struct vnic *v, struct err *e)
+{
+	struct sw_neigh nb = {0};
+	int r = 0;
+
+	memcpy(nb.mac, v->mac, 6);
+	for (size_t i = 0; r == 0 && i < v->nips; i++) {
+		struct sw_ip_key k = ip_key(sw, &v->ips[i]);
+
+		r = bpf_put(s->map[SWM_NEIGHBOURS], &k, &nb, e);
+	}
+	return r;
+}
+
+static int put_counters(struct net_switch *s, uint32_t ifindex, struct err *e)
+{
+	_free_ struct sw_count *zero = calloc((size_t)bpf_cpus(), sizeof *zero);
+
+	return zero ? bpf_put(s->map[SWM_COUNTERS], &ifindex, zero, e) : err_sys(e, ENOMEM, "counters of a VNIC");
+}
+
+/* ---- the list of ports that a broadcast reaches: entry 0 is how many follow ---- */
+
+static int flood_add(struct net_switch *s, uint32_t sw, uint32_t ifindex, struct err *e)
+{
+	struct sw_flood_key k = {.sw = sw};
+	uint32_t n = 0;
+	int r;
+
+	if (bpf_get(s->map[SWM_FLOOD], &k, &n, NULL) == 0 && n >= SW_FLOOD)
+		return err_set(e, ENOSPC, "a switch has at most %d ports", SW_FLOOD);
+	k.i = ++n;
+	r = bpf_put(s->map[SWM_FLOOD], &k, &ifindex, e);
+	k.i = 0;
+	return r < 0 ? r : bpf_put(s->map[SWM_FLOOD], &k, &n, e);
+}
+
+/* The last one takes its place. A frame that is sent just then may meet that one twice. */
+static int flood_remove(struct net_switch *s, uint32_t sw, uint32_t ifindex, struct err *e)
+{
+	struct sw_flood_key k = {.sw = sw}, at;
+	uint32_t n = 0, one, last = 0;
+	int r;
+
+	if (bpf_get(s->map[SWM_FLOOD], &k, &n, NULL) < 0)
+		return 0;
+	at = k;
+	for (at.i = 1; at.i <= n; at.i++)
+		if (bpf_get(s->map[SWM_FLOOD], &at, &one, NULL) == 0 && one == ifindex)
+			break;
+	if (at.i > n)
+		return 0;
+	k.i = n;
+	r = bpf_get(s->map[SWM_FLOOD], &k, &last, e);
+	if (r == 0)
+		r = bpf_put(s->map[SWM_FLOOD], &at, &last, e);
+	k.i = 0;
+	n--;
+	if (r == 0)
+		r = bpf_put(s->map[SWM_FLOOD], &k, &n, e);
+	k.i = n + 1;
+	return r < 0 ? r : bpf_del(s->map[SWM_FLOOD], &k, e);
+}
+
+int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
+{
+	struct sw_port p = {.sw = v->sw, .flags = v->flags, .vnic = v->number, .vrrp = v->vrrp, .lists = ifindex};
+	struct sw_mac_key m = {.sw = v->sw};
+	struct sw_dest d = {.ifindex = ifindex, .vnic = v->number};
+	int r = put_counters(s, ifindex, e);
+
+	memcpy(p.mac, v->mac, 6);
+	memcpy(m.mac, v->mac, 6);
+	if (r == 0)
+		r = put_lists(s, &p, v, e);
+	if (r == 0)
+		r = bpf_put(s->map[SWM_PORTS], &ifindex, &p, e);
+	d.flags = p.flags;
+	if (r == 0)
+		r = bpf_put(s->map[SWM_FDB], &m, &d, e);
+	if (r == 0)
+		r = put_neighbours(s, v->sw, v, e);
+	return r < 0 ? r : flood_add(s, v->sw, ifindex, e);
+}
+
+/* ---- forgotten ---- */
+
+/* Entries of a map whose value or key names this port. The walk begins anew after each that goes. */
+static void forget_keys(int map, size_t key_size, bool (*is)(const void *key, int map, const void *arg), const void *arg)
+{
+	char key[64], next[64];
+	bool have = false;
+
+	while (bpf_next(map, have ? key : NULL, next, NULL) == 1) {
+		if (is(next, map, arg))
+			bpf_del(map, next, NULL);
+		else {
+			memcpy(key, next, key_size);
+			have = true;
+		}
+	}
+}
+
+struct former {
+	const struct sw_port *p;
+	const struct vnic *keep; /* addresses that stay; NULL: none */
+};
+
+static bool is_kept(const struct former *f, const struct sw_ip_key *k)
+{
+	for (size_t i = 0; f->keep && i < f->keep->nips; i++) {
+		struct sw_ip_key one = ip_key(f->p->sw, &f->keep->ips[i]);
+
+		if (memcmp(&one, k, sizeof one) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool neighbour_is(const void *key, int map, const void *arg)
+{
+	const struct former *f = arg;
+	struct sw_neigh n;
+
+	return ((const struct sw_ip_key *)key)->sw == f->p->sw && bpf_get(map, key, &n, NULL) == 0 && memcmp(n.mac, f->p->mac, 6) == 0 &&
+	       !is_kept(f, key);
+}
+
+static bool addr_is(const void *key, int map, const void *arg)
+{
+	return ((const struct sw_addr_key *)key)->list == *(const uint32_t *)arg;
+}
+
+static bool blocked_is(const void *key, int map, const void *arg)
+{
+	return ((const struct sw_port_key *)key)->list == *(const uint32_t *)arg;
+}
+
+static void forget_lists(struct net_switch *s, const struct sw_port *p)
+{
+	if (p->flags & PORT_MORE_ADDRS)
+		forget_keys(s->map[SWM_ADDRS], sizeof(struct sw_addr_key), addr_is, &p->lists);
+	if (p->flags & PORT_BLOCKED_PORTS)
+		forget_keys(s->map[SWM_BLOCKED], sizeof(struct sw_port_key), blocked_is, &p->lists);
+}
+
+static void forget_neighbour(struct net_switch *s, const struct former *f, unsigned family, const void *ip)
+{
+	struct sw_ip_key k = {.sw = f->p->sw, .family = family};
+
+	memcpy(k.ip, ip, family == 4 ? 4 : 16);
+	if (neighbour_is(&k, s->map[SWM_NEIGHBOURS], f))
+		bpf_del(s->map[SWM_NEIGHBOURS], &k, NULL);
+}
+
+static void forget_neighbours(struct net_switch *s, const struct former *f)
+{
+	/* nearly all have few addresses, which the port's entry names: the map need not be walked for them */
+	for (int i = 0; i < f->p->n4; i++)
+		forget_neighbour(s, f, 4, &f->p->ip4[i]);
+	for (int i = 0; i < f->p->n6; i++)
+		forget_neighbour(s, f, 6, f->p->ip6[i]);
+	if (f->p->flags & PORT_MORE_ADDRS)
+		forget_keys(s->map[SWM_NEIGHBOURS], sizeof(struct sw_ip_key), neighbour_is, f);
+}
+
+/* Backwards: the port first, so that nothing more comes from it. */
+int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
+{
+	struct sw_mac_key m = {0};
+	struct sw_port p;
+	struct sw_dest d;
+	int r;
+
+	if (bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) < 0)
+		return bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
+	r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
+	if (r == 0)
+		r = flood_remove(s, p.sw, ifindex, e);
+	m.sw = p.sw;
+	memcpy(m.mac, p.mac, 6);
+	/* it may have been booted again meanwhile, with the same address at another port */
+	if (r == 0 && bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0 && d.ifindex == ifindex) {
+		r = bpf_del(s->map[SWM_FDB], &m, e);
+		forget_neighbours(s, &(struct former){&p, NULL});
+	}
+	forget_lists(s, &p);
+	return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
+}
+
+/* ---- changed ---- */
+
+/* What of a port's flags the record says; the others are set by whom they belong to. */
+#define RECORD_FLAGS                                                                                                                  \
+	(PORT_MAC_NOSPOOF | PORT_IP_NOSPOOF | PORT_DHCP_NOSPOOF | PORT_RESTRICTED | PORT_DHCP_CLIENT | PORT_ADDRCONF | PORT_MORE_ADDRS | \
+	 PORT_BLOCKED_PORTS)
+
+int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
+{
+	struct sw_mac_key m = {0};
+	struct sw_port old, p;
+	struct sw_dest d;
+	int r = bpf_get(s->map[SWM_PORTS], &ifindex, &old, e);
+
+	if (r < 0)
+		return r;
+	p = old;
+	m.sw = p.sw;
+	p.flags = (old.flags & ~RECORD_FLAGS) | v->flags;
+	p.vrrp = v->vrrp;
+	p.lists = old.lists ^ SW_LISTS_ODD;
+	/* what a change that was killed has left there would be this one's */
+	forget_lists(s, &(struct sw_port){.lists = p.lists, .flags = (v->nips + v->nallowed ? PORT_MORE_ADDRS : 0) | (v->nblocked ? PORT_BLOCKED_PORTS : 0)});
+	r = put_lists(s, &p, v, e);
+	if (r == 0)
+		r = bpf_put(s->map[SWM_PORTS], &ifindex, &p, e);
+	if (r < 0) {
+		p.flags |= PORT_MORE_ADDRS | PORT_BLOCKED_PORTS;
+		forget_lists(s, &p);
+		return r;
+	}
+	r = put_neighbours(s, p.sw, v, e);
+	memcpy(m.mac, p.mac, 6);
+	if (r == 0 && bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0 && d.ifindex == ifindex) {
+		d.flags = p.flags;
+		r = bpf_put(s->map[SWM_FDB], &m, &d, e);
+	}
+	forget_neighbours(s, &(struct former){&old, v});
+	forget_lists(s, &old);
+	return r;
+}
+
+/* ---- whose it is ---- */
+
+/* 1: the port is another's, and there. 0: it is this zone's own, or has gone and is forgotten. */
+static int others(struct net_switch *s, const struct vnic *v, uint32_t ifindex, bool own_too, struct err *e)
+{
+	struct sw_port p;
+	int r = rtnl_has(s->rtnl, (int)ifindex, e);
+
+	if (r == 0)
+		return port_forget(s, ifindex, e);
+	if (r < 0 || own_too || bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) < 0)
+		return r;
+	return v->number >> 5 == 0 || p.vnic >> 5 != v->number >> 5;
+}
+
+static int claim_address(struct net_switch *s, const struct vnic *v, const struct net_ip *a, struct err *e)
+{
+	struct sw_ip_key k = ip_key(v->sw, a);
+	struct sw_mac_key m = {.sw = v->sw};
+	char text[INET6_ADDRSTRLEN] = "";
+	struct sw_neigh n;
+	struct sw_dest d;
+	int r;
+
+	if (bpf_get(s->map[SWM_NEIGHBOURS], &k, &n, NULL) < 0 || memcmp(n.mac, v->mac, 6) == 0)
+		return 0;
+	memcpy(m.mac, n.mac, 6);
+	if (bpf_get(s->map[SWM_FDB], &m, &d, NULL) < 0)
+		return 0;
+	r = others(s, v, d.ifindex, false, e);
+	inet_ntop(a->family, a->ip, text, sizeof text);
+	return r <= 0 ? r : err_set(e, EADDRINUSE, "another VNIC of this switch has the address %s", text);
+}
+
+int port_claim(struct net_switch *s, const struct vnic *v, struct err *e)
+{
+	struct sw_mac_key m = {.sw = v->sw};
+	struct sw_dest d;
+	int r = 0;
+
+	memcpy(m.mac, v->mac, 6);
+	if (bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0)
+		r = others(s, v, d.ifindex, true, e);
+	if (r > 0)
+		return err_set(e, EADDRINUSE, "another VNIC of this switch has the link address %02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1],
+			       v->mac[2], v->mac[3], v->mac[4], v->mac[5]);
+	for (size_t i = 0; r == 0 && i < v->nips; i++)
+		r = claim_address(s, v, &v->ips[i], e);
+	return r;
+}
