@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -18,13 +16,10 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "kern/bpf.h"
-#include "kern/ns.h"
+#include "kern/netns.h"
 #include "kern/rtnl.h"
 
 #define OBJECT "switch.bpf.o"
-#ifndef NSFS_MAGIC
-#define NSFS_MAGIC 0x6e736673
-#endif
 
 static const char *const map_names[SW_MAPS] = {
 	[SWM_PORTS] = "ports", [SWM_FDB] = "fdb", [SWM_NEIGHBOURS] = "neighbours", [SWM_ADDRS] = "addrs", [SWM_FLOOD] = "flood",
@@ -53,21 +48,18 @@ static bool is_on(const char *path, long magic)
 
 /* ---- made ---- */
 
-/* Runs in a child: a namespace of its own, in which nothing answers for the host. Returns an errno. */
-static int make_ns(const char *path)
+/* A namespace in which nothing answers for the host: interfaces there have no addresses of their own. */
+static int quiet(void)
 {
 	static const char *const off[] = {"/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/default/disable_ipv6"};
 
-	if (unshare(CLONE_NEWNET) < 0)
-		return errno;
-	/* interfaces here have no addresses of their own; a host without IPv6 has no such file */
 	for (size_t i = 0; i < ARRAY_LEN(off); i++) {
 		int r = file_write(AT_FDCWD, off[i], "1", NULL);
 
-		if (r < 0 && r != -ENOENT)
-			return -r;
+		if (r < 0 && r != -ENOENT) /* a host without IPv6 has no such file */
+			return r;
 	}
-	return mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) < 0 ? errno : 0;
+	return 0;
 }
 
 static int child_result(pid_t pid, int *status)
@@ -76,25 +68,6 @@ static int child_result(pid_t pid, int *status)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
-}
-
-static int pin_ns(const char *path, struct err *e)
-{
-	_fd_ int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int status = 0, r;
-	pid_t pid;
-
-	if (fd < 0)
-		return err_sys(e, errno, "%s", path);
-	pid = fork();
-	if (pid == 0)
-		_exit(make_ns(path));
-	r = pid < 0 ? -errno : child_result(pid, &status);
-	if (r == 0 && !WIFEXITED(status))
-		r = -ECHILD;
-	if (r == 0)
-		r = -WEXITSTATUS(status);
-	return r < 0 ? err_sys(e, r, "make the switch's network namespace") : 0;
 }
 
 static int load(const struct ctx *c, const char *bpf, struct err *e)
@@ -142,7 +115,7 @@ static int make(const struct ctx *c, const char *dir, struct err *e)
 	_free_ char *bpf = xprintf("%s/bpf", dir);
 	int r;
 
-	r = is_on(ns, NSFS_MAGIC) ? 0 : pin_ns(ns, e);
+	r = netns_pinned(ns) ? 0 : netns_pin(ns, quiet, e);
 	if (r == 0)
 		r = dir_make(bpf, 0700, e);
 	if (r == 0 && !is_on(bpf, BPF_FS_MAGIC) && mount("bpf", bpf, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
@@ -157,7 +130,7 @@ static int open_all(struct net_switch *s, struct err *e)
 	_free_ char *ns = xprintf("%s/ns", s->dir);
 	_free_ char *bpf = xprintf("%s/bpf", s->dir);
 
-	if (!is_on(ns, NSFS_MAGIC) || !is_on(bpf, BPF_FS_MAGIC))
+	if (!netns_pinned(ns) || !is_on(bpf, BPF_FS_MAGIC))
 		return err_set(e, ENOENT, "this node has no switch");
 	s->ns = open(ns, O_RDONLY | O_CLOEXEC);
 	if (s->ns < 0)
@@ -231,7 +204,7 @@ int switch_remove(const struct ctx *c, struct err *e)
 		return err_set(e, EBUSY, "the switch has ports");
 	if (is_on(bpf, BPF_FS_MAGIC) && umount2(bpf, MNT_DETACH) < 0)
 		return err_sys(e, errno, "unmount %s", bpf);
-	if (is_on(ns, NSFS_MAGIC) && umount2(ns, MNT_DETACH) < 0)
+	if (netns_pinned(ns) && umount2(ns, MNT_DETACH) < 0)
 		return err_sys(e, errno, "unmount %s", ns);
 	return 0;
 }
