@@ -9,7 +9,9 @@
 #include "base/own.h"
 #include "bpf/switch.h"
 #include "cmd/cmd.h"
+#include "cmd/net_set.h"
 #include "net/drop.h"
+#include "net/router.h"
 #include "net/vnic.h"
 #include "zone/zone.h"
 
@@ -42,7 +44,7 @@ static const char *owner_of(const struct list *l, uint32_t vnic)
 	for (size_t i = 0; i < l->nzone; i++)
 		if ((uint32_t)l->zone[i].zoneid << 5 == (vnic & ~31u))
 			return l->zone[i].uuid;
-	return "-";
+	return vnic == ROUTER_VNIC ? "router" : "-";
 }
 
 static void drops_text(const struct sw_count *n, struct buf *out)
@@ -77,6 +79,12 @@ static int run(struct ctx *c, int argc, char **argv)
 	struct list l = {0};
 	int r;
 
+	if (argc >= 2 && strcmp(argv[1], "set") == 0)
+		return net_set(c, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "get") == 0)
+		return net_get(c, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "unset") == 0)
+		return net_unset(c, argc - 1, argv + 1);
 	if (argc < 2 || strcmp(argv[1], "status") != 0)
 		return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
 	l.parse = argc == 3 && strcmp(argv[2], "-p") == 0;
@@ -103,4 +111,5 @@ static int run(struct ctx *c, int argc, char **argv)
 	free(l.zone);
 	return r < 0 ? cmd_fail(c, &e) : 0;
 }
-CMD(cloister_net, "cloister", "net", "status [-p]", "the switch, its ports, and what was dropped and why", CMD_NONE, run);
+CMD(cloister_net, "cloister", "net", "status [-p] | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
+    "the switch, its ports, what was dropped and why; settings of a nic tag's switch", CMD_NONE, run);

@@ -13,9 +13,11 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "net/router.h"
 #include "net/vnic.h"
 #include "node/dataset.h"
 #include "node/lock.h"
+#include "node/router.h"
 #include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -193,6 +195,16 @@ static int none_running(const char *uuid, const struct zone_run *r, void *arg)
 	return r->running ? -EBUSY : 0;
 }
 
+/* A router that can't be made keeps no VM down that does not need it. */
+static void net_back(struct ctx *c)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct err e = ERR_INIT;
+
+	if (state_open(c, STATE_READ, &st, &e) < 0 || router_sync(c, st, NULL, &e) < 0)
+		ctx_log(c, LOG_WARN, "%s", e.msg);
+}
+
 int node_boot(struct ctx *c, struct err *e)
 {
 	struct todo t = {0}, half = {0};
@@ -227,6 +239,8 @@ int node_boot(struct ctx *c, struct err *e)
 	if (r == 0)
 		usage_fold(c, st, NULL); /* what can't be folded now is folded another time */
 	state_close(&st);
+	if (r == 0)
+		net_back(c);
 	if (r == 0) {
 		int failed = in_parallel(c, "zone-boot", &t, (unsigned)get_nprocs() * 2);
 
@@ -246,7 +260,7 @@ static void net_away(struct ctx *c)
 
 	if (switch_open(c, false, &s, NULL) < 0)
 		return;
-	if (vnic_sweep(&s, &e) < 0)
+	if (router_remove(&s, &e) < 0 || vnic_sweep(&s, &e) < 0)
 		ctx_log(c, LOG_WARN, "%s", e.msg);
 	switch_close(&s);
 	if (switch_remove(c, &e) < 0)

@@ -14,6 +14,7 @@
 #include "kern/ns.h"
 #include "model/vm.h"
 #include "net/vnic.h"
+#include "node/router.h"
 
 #define MTU       1500 /* unless given, and the tag has no less */
 #define NICS_MAX  32
@@ -167,8 +168,12 @@ static int list_add(const struct ctx *c, const char *uuid, const char *port, int
 static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t i, int ns, struct err *e)
 {
 	struct nic *n = xalloc(sizeof *n);
+	const char *tag = vm_str(nic, "nic_tag") ?: "";
+	_free_ char *name = vm_int(nic, "vlan_id", 0) ? xprintf("%s/%lld", tag, (long long)vm_int(nic, "vlan_id", 0)) : xstrdup(tag);
 	int r = from_record(v->st, nic, n, e);
 
+	if (r == 0)
+		r = router_need(v->c, v->st, s, n->v.sw, name, e);
 	if (r == 0) {
 		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
 		snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)v->spec->zoneid, (unsigned)(i % NICS_MAX));

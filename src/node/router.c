@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/router.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "net/router.h"
+
+#define MTU 1500 /* unless given, and the tag has no less */
+
+int netset_name(struct state *st, const char *text, struct switch_name *out, struct err *e)
+{
+	const char *slash = strrchr(text, '/');
+	char tag[STATE_TAG_NAME];
+	uint64_t vlan = 0;
+	int r;
+
+	memset(out, 0, sizeof *out);
+	if (strlen(text) < sizeof tag && st && state_nictag_get(st, text, &out->tag, NULL) == 0) {
+		snprintf(out->name, sizeof out->name, "%s", text);
+		return 0;
+	}
+	if (slash && slash > text && (size_t)(slash - text) < sizeof tag && str_to_u64(slash + 1, &vlan) == 0) {
+		snprintf(tag, sizeof tag, "%.*s", (int)(slash - text), text);
+		if (vlan > 4094)
+			return err_set(e, EINVAL, "%s: a VLAN is 0 to 4094", text);
+		r = st ? state_nictag_get(st, tag, &out->tag, e) : err_set(e, ENOENT, "nic tag \"%s\" does not exist", tag);
+		out->vlan = (unsigned)vlan;
+		snprintf(out->name, sizeof out->name, vlan ? "%s/%u" : "%s", tag, out->vlan);
+		return r;
+	}
+	return err_set(e, ENOENT, "nic tag \"%s\" does not exist", text);
+}
+
+/* ---- what else has these addresses ---- */
+
+static void net_text(const struct net_cidr *n, char out[64])
+{
+	char a[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(n->family, n->ip, a, sizeof a);
+	snprintf(out, 64, "%s/%u", a, n->prefix);
+}
+
+/* A line of /proc/net/route: "eth0 0000A8C0 00000000 0001 0 0 0 00FFFFFF …", in the host's byte order. */
+static bool route4(const char *line, struct net_cidr *out, char dev[16])
+{
+	uint32_t to, mask;
+
+	if (sscanf(line, "%15s %x %*x %*x %*d %*d %*d %x", dev, &to, &mask) != 3)
+		return false;
+	*out = (struct net_cidr){.family = AF_INET, .prefix = (unsigned)__builtin_popcount(mask)};
+	memcpy(out->ip, &to, 4);
+	return true;
+}
+
+/* A line of /proc/net/ipv6_route: "fd00…32 digits 40 … eth0", the length in hex. */
+static bool route6(const char *line, struct net_cidr *out, char dev[16])
+{
+	*out = (struct net_cidr){.family = AF_INET6};
+	for (int i = 0; i < 16; i++)
+		if (sscanf(line + 2 * i, "%2hhx", &out->ip[i]) != 1)
+			return false;
+	return sscanf(line + 32, "%x %*s %*s %*s %*s %*s %*s %*s %15s", &out->prefix, dev) == 2;
+}
+
+/* Routes of all and of the host's own addresses (128 bits, lo) are no network that would be hidden. */
+static int host_has(const char *path, bool (*parse)(const char *, struct net_cidr *, char *), const struct net_cidr *net, const char *what, struct err *e)
+{
+	_buf_ struct buf b = BUF_INIT;
+	char *save = NULL, dev[16], text[64];
+	struct net_cidr c;
+
+	if (!net->family || file_read(AT_FDCWD, path, 4 << 20, &b, NULL) < 0)
+		return 0;
+	for (char *line = b.p ? strtok_r(b.p, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+		if (!parse(line, &c, dev) || c.prefix == 0 || str_eq(dev, "lo") || (c.family == AF_INET6 && c.prefix < 8) || !netset_overlap(net, &c))
+			continue;
+		net_text(&c, text);
+		err_set(e, EEXIST, "%s: this host has a route to %s (%s)", what, text, dev);
+		return err_hint(e, "Take another network, or -f: that one can't be reached from zones on this switch then.");
+	}
+	return 0;
+}
+
+struct others {
+	const struct switch_name *name;
+	const struct netset *set;
+	struct err *e;
+};
+
+static int other(const char *name, const json_t *value, void *arg)
+{
+	const struct others *o = arg;
+	struct netset *s;
+	char text[64];
+	int r = 0;
+
+	if (str_eq(name, o->name->name))
+		return 0;
+	s = xalloc(sizeof *s);
+	if (netset_parse(value, s, NULL) == 0) {
+		bool four = netset_overlap(&s->subnet, &o->set->subnet);
+
+		net_text(four ? &s->subnet : &s->subnet6, text);
+		if (four || netset_overlap(&s->subnet6, &o->set->subnet6))
+			r = err_set(o->e, EEXIST, "%s: switch %s has %s", four ? "subnet" : "subnet6", name, text);
+		for (unsigned i = 0; r == 0 && i < s->nforwards; i++)
+			for (unsigned k = 0; r == 0 && k < o->set->nforwards; k++)
+				if (netset_same_port(&s->forwards[i], &o->set->forwards[k]))
+					r = err_set(o->e, EEXIST, "forwards: switch %s has %s:%u", name, s->forwards[i].udp ? "udp" : "tcp", s->forwards[i].port);
+	}
+	free(s);
+	return r;
+}
+
+int netset_free(struct state *st, const struct switch_name *n, const struct netset *s, struct err *e)
+{
+	struct others o = {n, s, e};
+	int r = state_net_each(st, "switch", other, &o, e);
+
+	if (r == 0)
+		r = host_has("/proc/self/net/route", route4, &s->subnet, "subnet", e);
+	return r < 0 ? r : host_has("/proc/self/net/ipv6_route", route6, &s->subnet6, "subnet6", e);
+}
+
+/* ---- made so ---- */
+
+struct all {
+	struct ctx *c;
+	struct state *st;
+	struct router_port *port;
+	struct netset **set;
+	size_t n;
+	char *server; /* this node's uuid: link addresses of two nodes' routers on one wire differ */
+};
+
+static void all_done(struct all *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->set[i]);
+	free(a->set);
+	free(a->port);
+	free(a->server);
+}
+
+static void mac_of(const struct all *a, uint32_t sw, uint8_t mac[6])
+{
+	_free_ char *text = xprintf("%s %u", a->server ?: "", sw);
+	uint64_t h = str_hash(text, strlen(text));
+
+	mac[0] = 0x02;
+	mac[1] = 0x72;
+	memcpy(mac + 2, &h, 4);
+}
+
+static int load_one(const char *name, const json_t *value, void *arg)
+{
+	struct all *a = arg;
+	struct netset *s = xalloc(sizeof *s);
+	struct err why = ERR_INIT;
+	struct state_nictag t;
+	struct router_port *p;
+
+	if (netset_parse(value, s, &why) < 0 || state_nictag_get(a->st, s->tag, &t, &why) < 0) {
+		ctx_log(a->c, LOG_WARN, "switch %s: %s", name, why.msg);
+		free(s);
+		return 0;
+	}
+	if (!s->gateway.family && !s->gateway6.family) {
+		free(s);
+		return 0;
+	}
+	a->port = xrealloc(a->port, (a->n + 1) * sizeof *a->port);
+	a->set = xrealloc(a->set, (a->n + 1) * sizeof(struct netset *));
+	p = &a->port[a->n];
+	*p = (struct router_port){.sw = t.id << 12 | s->vlan, .mtu = s->mtu ?: t.mtu < MTU ? t.mtu : MTU, .set = s};
+	mac_of(a, p->sw, p->mac);
+	a->set[a->n++] = s;
+	return 0;
+}
+
+static int make(struct all *a, struct net_switch *s, struct err *e)
+{
+	_fd_ int ns = router_open(a->c, true, e);
+	int r = ns < 0 ? ns : router_sweep(s, a->port, a->n, e);
+
+	for (size_t i = 0; r == 0 && i < a->n; i++)
+		r = router_port(s, ns, &a->port[i], e);
+	return r;
+}
+
+int router_sync(struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
+{
+	_clean_(switch_close) struct net_switch mine = NET_SWITCH_INIT;
+	_clean_(all_done) struct all a = {.c = c, .st = st};
+	struct err miss = ERR_INIT;
+	int r;
+
+	state_kv_get(st, "server_uuid", &a.server, NULL);
+	r = state_net_each(st, "switch", load_one, &a, e);
+	if (r < 0)
+		return r;
+	if (!s) {
+		r = switch_open(c, a.n > 0, &mine, &miss);
+		if (r == -ENOENT)
+			return 0;
+		if (r < 0 && e)
+			*e = miss;
+		if (r < 0)
+			return r;
+		s = &mine;
+	}
+	return a.n ? make(&a, s, e) : router_remove(s, e);
+}
+
+int router_need(struct ctx *c, struct state *st, struct net_switch *s, uint32_t sw, const char *name, struct err *e)
+{
+	struct err miss = ERR_INIT;
+	json_t *set = NULL;
+	int r = state_net_get(st, "switch", name, &set, &miss);
+
+	json_decref(set);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && e)
+		*e = miss;
+	if (r == 0)
+		r = router_has_port(s, sw, e);
+	return r != 0 ? (r < 0 ? r : 0) : router_sync(c, st, s, e);
+}
