@@ -11,6 +11,7 @@
  * Nothing reaches the switch namespace's own network stack: every way ends in a redirect or a drop.
  */
 #include "protect.h"
+#include "shape.h"
 
 #define TC_SHOT     2
 #define TC_REDIRECT 7
@@ -35,10 +36,24 @@ INLINE void received(__u32 ifindex, __u32 len)
 }
 
 /* To one port. A veth's peer gets it without a second way through a stack. */
-INLINE int send_to(struct __sk_buff *skb, const struct sw_dest *d)
+INLINE int send_now(struct __sk_buff *skb, const struct sw_dest *d)
 {
 	received(d->ifindex, skb->len);
 	return d->flags & PORT_L2 ? bpf_redirect(d->ifindex, 0) : bpf_redirect_peer(d->ifindex, 0);
+}
+
+/* As fast as that one may receive. A port that is said to be shaped and has no shape is one that is just being changed. */
+INLINE int send_to(struct __sk_buff *skb, const struct sw_dest *d)
+{
+	if (d->flags & PORT_SHAPED) {
+		__u32 ifindex = d->ifindex;
+		struct sw_shape *s = bpf_map_lookup_elem(&shapes, &ifindex);
+		int wire = s ? shape(skb, ifindex, s, 1) : -1;
+
+		if (wire)
+			return wire > 0 ? bpf_redirect(wire, 0) : TC_SHOT;
+	}
+	return send_now(skb, d);
 }
 
 struct all {
@@ -51,10 +66,17 @@ static long send_each(__u32 i, struct all *a)
 	struct sw_flood_key k = {.sw = a->sw, .i = i + 1};
 	__u32 *ifindex = bpf_map_lookup_elem(&flood, &k);
 
-	if (ifindex && *ifindex != a->from) {
+	struct sw_shape *s;
+	int wire = 0;
+
+	if (!ifindex || *ifindex == a->from)
+		return 0;
+	s = bpf_map_lookup_elem(&shapes, ifindex);
+	if (s)
+		wire = shape(a->skb, *ifindex, s, 1);
+	if (!wire)
 		received(*ifindex, a->skb->len);
-		bpf_clone_redirect(a->skb, *ifindex, 0);
-	}
+	bpf_clone_redirect(a->skb, wire ?: *ifindex, 0);
 	return 0;
 }
 
@@ -75,6 +97,7 @@ INLINE int answer_arp(const struct frame *f)
 	struct eth *e = f->data;
 	struct arp *a = AT(f, 14, struct arp);
 	struct sw_ip_key k = {.sw = f->port->sw, .family = 4};
+	struct sw_dest back = {.ifindex = f->ifindex, .flags = f->port->flags & PORT_SHAPED};
 	struct sw_neigh *n;
 	__be32 ip;
 
@@ -95,52 +118,102 @@ INLINE int answer_arp(const struct frame *f)
 	a->spa = ip;
 	__builtin_memcpy(e->dst, e->src, 6);
 	__builtin_memcpy(e->src, n->mac, 6);
-	return bpf_redirect(f->ifindex, 0);
+	/* not to the peer: a frame doesn't turn round there */
+	back.flags |= PORT_L2;
+	return send_to(f->skb, &back);
+}
+
+/* The headers, where they can be read. */
+INLINE void pull(struct frame *f)
+{
+	__u32 want = f->skb->len < HEADERS ? f->skb->len : HEADERS;
+
+	if ((long)f->skb->data_end - (long)f->skb->data < want)
+		bpf_skb_pull_data(f->skb, want);
+	f->data = (void *)(long)f->skb->data;
+	f->end = (void *)(long)f->skb->data_end;
+}
+
+/* Who is it for? Of a frame that may be sent. */
+INLINE int deliver(const struct frame *f, struct sw_count *n)
+{
+	struct sw_mac_key k = {.sw = f->port->sw};
+	struct eth *e = f->data;
+	struct sw_dest *d;
+	int r;
+
+	if ((void *)(e + 1) > f->end)
+		return drop(n, DROP_SHORT);
+	if (n) {
+		n->opackets++;
+		n->obytes += f->skb->len;
+	}
+	if (e->dst[0] & 1) {
+		if (e->proto == bpf_htons(P_ARP)) {
+			r = answer_arp(f);
+			if (r)
+				return r;
+		}
+		return send_all(f);
+	}
+	__builtin_memcpy(k.mac, e->dst, 6);
+	d = bpf_map_lookup_elem(&fdb, &k);
+	if (!d || d->ifindex == f->ifindex)
+		return drop(n, DROP_UNKNOWN);
+	return send_to(f->skb, d);
 }
 
 SEC("tc")
 int from_vnic(struct __sk_buff *skb)
 {
 	struct frame f = {.skb = skb, .ifindex = skb->ifindex};
-	__u32 want = skb->len < HEADERS ? skb->len : HEADERS;
-	struct sw_mac_key k = {};
 	struct sw_count *n;
-	struct sw_dest *d;
-	struct eth *e;
 	int r;
 
 	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
 	if (!f.port)
 		return TC_SHOT;
 	n = bpf_map_lookup_elem(&counters, &f.ifindex);
-	if ((long)skb->data_end - (long)skb->data < want)
-		bpf_skb_pull_data(skb, want);
-	f.data = (void *)(long)skb->data;
-	f.end = (void *)(long)skb->data_end;
+	pull(&f);
 	r = protect(&f);
 	if (r)
 		return drop(n, r);
-	e = f.data;
-	if ((void *)(e + 1) > f.end)
-		return drop(n, DROP_SHORT);
-	if (n) {
-		n->opackets++;
-		n->obytes += skb->len;
+	if (f.port->flags & PORT_SHAPED) {
+		struct sw_shape *s = bpf_map_lookup_elem(&shapes, &f.ifindex);
+
+		r = s ? shape(skb, f.ifindex, s, 0) : -1;
+		if (r)
+			return r > 0 ? bpf_redirect(r, 0) : TC_SHOT;
 	}
-	if (e->dst[0] & 1) {
-		if (e->proto == bpf_htons(P_ARP)) {
-			r = answer_arp(&f);
-			if (r)
-				return r;
-		}
-		return send_all(&f);
-	}
-	k.sw = f.port->sw;
-	__builtin_memcpy(k.mac, e->dst, 6);
-	d = bpf_map_lookup_elem(&fdb, &k);
-	if (!d)
-		return drop(n, DROP_UNKNOWN);
-	if (d->ifindex == f.ifindex)
-		return drop(n, DROP_UNKNOWN);
-	return send_to(skb, d);
+	return deliver(&f, n);
+}
+
+/* The far end of the senders' wire. */
+SEC("tc")
+int from_wire_out(struct __sk_buff *skb)
+{
+	struct frame f = {.skb = skb, .ifindex = skb->mark};
+
+	skb->mark = 0;
+	skb->priority = 0;
+	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
+	if (!f.port)
+		return TC_SHOT;
+	pull(&f);
+	return deliver(&f, bpf_map_lookup_elem(&counters, &f.ifindex));
+}
+
+/* The far end of the receivers' wire. */
+SEC("tc")
+int from_wire_in(struct __sk_buff *skb)
+{
+	struct sw_dest d = {.ifindex = skb->mark};
+	struct sw_port *p = bpf_map_lookup_elem(&ports, &d.ifindex);
+
+	skb->mark = 0;
+	skb->priority = 0;
+	if (!p)
+		return TC_SHOT;
+	d.flags = p->flags;
+	return send_now(skb, &d);
 }

@@ -16,6 +16,9 @@
 #define SW_FLOWS_ZONE 16384  /* of these at most for one zone */
 #define SW_LISTS_ODD (1u << 31)
 #define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
+#define SHAPE_FLOWS 16  /* of one VNIC (flowadm) */
+#define SHAPE_MAJOR 1   /* of the wires' qdisc */
+#define SHAPE_SMALL 256 /* a frame of at most so many bytes goes before larger ones of the same class */
 
 enum { /* port.flags */
 	PORT_MAC_NOSPOOF = 1 << 0,
@@ -28,6 +31,7 @@ enum { /* port.flags */
 	PORT_L2 = 1 << 8,           /* no peer in another namespace: a tap, an uplink */
 	PORT_BLOCKED_PORTS = 1 << 9,
 	PORT_FIREWALL = 1 << 10,    /* asks its zone's list; without one it is closed */
+	PORT_SHAPED = 1 << 12,      /* shapes has an entry: of a port, for what it sends; of a destination, for what it receives */
 };
 
 /* Why a frame was dropped. The names stand in net/drop.c in the same order. */
@@ -67,7 +71,7 @@ struct sw_port {
 	__u32 lists;          /* by which addrs and blocked know its: interface index, and SW_LISTS_ODD at every other change */
 };
 
-/* maps: ports (ifindex → sw_port), fdb, neighbours, addrs, flood, counters */
+/* maps: ports (ifindex → sw_port), fdb, neighbours, addrs, flood, counters, shapes */
 struct sw_mac_key {
 	__u32 sw;
 	__u8 mac[6];
@@ -171,6 +175,37 @@ struct sw_use {
 
 struct sw_slot_key {
 	__u32 zone, slot;
+};
+
+/* ---- bandwidth (shape.h) ---- */
+
+/*
+ * What goes through a shaper wire. class_: the minor number of its HTB class, the same on both wires; small frames go to the
+ * class after it, the others to the one after that. 0 = not shaped, unless a flow of it is.
+ */
+struct sw_shape {
+	__u32 wire_out, wire_in; /* interface indexes of their near ends */
+	__u32 class_;
+	__u32 capped;            /* 0: only what is in a flow goes through the wire */
+	__u32 nflows;
+	__u32 prio;              /* 0 high, 1 medium, 2 low */
+	__u64 kbit;              /* maxbw, 0 = none */
+};
+
+/* A flow is what fits all that is given; 0 = not given. Ports are those of the VNIC's side (l) and of the other (r). */
+struct sw_shape_flow {
+	__u32 class_;
+	__u32 prio;
+	__u64 kbit;
+	__u8 family;             /* 4 or 6 */
+	__u8 proto, ds, dsmask;
+	__u16 lport, rport;      /* network order */
+	__u32 lip[4], lmask[4], rip[4], rmask[4];
+	char name[32];
+};
+
+struct sw_shape_flows {
+	struct sw_shape_flow f[SHAPE_FLOWS]; /* the first that fits is it */
 };
 
 struct sw_count { /* one per port and processor: what the VNIC sent (o) and received (r) */

@@ -26,6 +26,7 @@ static const char *const map_names[SW_MAPS] = {
 	[SWM_BLOCKED] = "blocked", [SWM_COUNTERS] = "counters",
 	[SWM_FW_LISTS] = "fw_lists", [SWM_FW_SETS] = "fw_sets", [SWM_FLOWS] = "flows", [SWM_FLOW_USE] = "flow_use",
 	[SWM_FLOW_SLOTS] = "flow_slots",
+	[SWM_SHAPES] = "shapes", [SWM_SHAPE_FLOWS] = "shape_flows", [SWM_SHAPE_SLOTS] = "shape_slots",
 };
 
 void switch_close(struct net_switch *s)

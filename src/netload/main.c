@@ -75,6 +75,21 @@ static int replace_links(int prog, const char *dir)
 	return bad;
 }
 
+/* The ends of the shaper wires: each link bears its program's name. */
+static int replace_wire(struct bpf_program *p, const char *dir)
+{
+	char path[4096];
+	int link, r;
+
+	snprintf(path, sizeof path, "%s/wires/%s", dir, bpf_program__name(p));
+	link = bpf_obj_get(path);
+	if (link < 0)
+		return 0;
+	r = bpf_link_update(link, bpf_program__fd(p), NULL);
+	close(link);
+	return r < 0 ? fail("replace the program of", path) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct bpf_program *p, *entry;
@@ -104,6 +119,9 @@ int main(int argc, char **argv)
 	bpf_object__for_each_program(p, o)
 		if (pin_program(p, argv[2]) < 0)
 			return fail("pin", bpf_program__name(p));
+	bpf_object__for_each_program(p, o)
+		if (replace_wire(p, argv[2]))
+			return 1;
 	entry = bpf_object__find_program_by_name(o, "from_vnic");
 	if (!entry)
 		return fail("find from_vnic in", argv[1]);
