@@ -11,15 +11,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "kern/ns.h"
 
 #define MAC_LEN 6
+#define LIMIT_S 5
 
 int rtnl_open(struct err *e)
 {
 	_fd_ int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct timeval limit = {.tv_sec = LIMIT_S};
 	int one = 1;
 
 	if (s < 0)
@@ -27,6 +31,8 @@ int rtnl_open(struct err *e)
 	/* an error in words, and without our own question sent back */
 	setsockopt(s, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);
 	setsockopt(s, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
+	/* in a zone's namespace others may fill our queue, so that an answer of the kernel finds no room */
+	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	return take_fd(&s);
 }
 
@@ -137,19 +143,42 @@ static void words(const struct nlmsghdr *h, size_t n, char out[128])
 	}
 }
 
-/* Sends it and waits for the answer: *index is the interface's that a reply of RTM_NEWLINK names. 0 or -errno. */
-static int req_send(int s, struct req *q, int *index, char why[128])
+static void link_of(const struct nlmsghdr *h, struct rtnl_link *out)
+{
+	const struct ifinfomsg *m = NLMSG_DATA(h);
+	size_t n = h->nlmsg_len - NLMSG_LENGTH(sizeof *m);
+
+	*out = (struct rtnl_link){.index = m->ifi_index, .up = m->ifi_flags & IFF_UP, .running = m->ifi_flags & IFF_RUNNING};
+	for (const struct rtattr *a = IFLA_RTA(m); RTA_OK(a, n); a = RTA_NEXT(a, n)) {
+		size_t len = RTA_PAYLOAD(a);
+
+		if (a->rta_type == IFLA_IFNAME)
+			snprintf(out->name, sizeof out->name, "%.*s", (int)len, (const char *)RTA_DATA(a));
+		else if (a->rta_type == IFLA_ADDRESS && len == MAC_LEN)
+			memcpy(out->mac, RTA_DATA(a), MAC_LEN);
+		else if (a->rta_type == IFLA_MTU && len == 4)
+			memcpy(&out->mtu, RTA_DATA(a), 4);
+		else if (a->rta_type == IFLA_LINK && len == 4)
+			memcpy(&out->peer, RTA_DATA(a), 4);
+	}
+}
+
+/* Sends it and waits for the answer: *link is what a reply of RTM_NEWLINK tells. 0 or -errno. */
+static int req_send(int s, struct req *q, struct rtnl_link *link, char why[128])
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	union {
 		struct nlmsghdr h;
 		char bytes[8192];
 	} b;
+	uint64_t now = clock_mono_ns();
 	ssize_t n;
 
 	why[0] = 0;
 	if (q->full)
 		return -EMSGSIZE;
+	/* an answer that came too late for its question is none to the next */
+	q->h.nlmsg_seq = (uint32_t)now;
 	do
 		n = sendto(s, q->bytes, q->h.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
 	while (n < 0 && errno == EINTR);
@@ -164,10 +193,15 @@ static int req_send(int s, struct req *q, int *index, char why[128])
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		/* a process of that namespace, who may go on for ever */
+		if (from.nl_pid != 0 && clock_mono_ns() - now > LIMIT_S * 1000000000ULL)
+			return -ETIMEDOUT;
 		if (from.nl_pid != 0)
 			continue;
 		for (; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
+			if (h->nlmsg_seq != q->h.nlmsg_seq)
+				continue;
 			if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr))) {
 				const struct nlmsgerr *m = NLMSG_DATA(h);
 
@@ -175,8 +209,8 @@ static int req_send(int s, struct req *q, int *index, char why[128])
 					words(h, h->nlmsg_len, why);
 				return m->error;
 			}
-			if (h->nlmsg_type == RTM_NEWLINK && index && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
-				*index = ((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
+			if (h->nlmsg_type == RTM_NEWLINK && link && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
+				link_of(h, link);
 		}
 	}
 }
@@ -229,33 +263,51 @@ int rtnl_veth(int s, const struct rtnl_veth *v, struct err *e)
 
 int rtnl_index(int s, const char *name, struct err *e)
 {
+	struct rtnl_link l = {0};
 	struct req q;
 	char why[128];
-	int r, index = 0;
+	int r;
 
 	if (!name_fits(name))
 		return err_set(e, EINVAL, "\"%s\": the name of an interface has 1 to %d bytes", name, IFNAMSIZ - 1);
 	req_body(&q, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
 	req_text(&q, IFLA_IFNAME, name);
-	r = req_send(s, &q, &index, why);
-	if (r == 0 && index <= 0)
+	r = req_send(s, &q, &l, why);
+	if (r == 0 && l.index <= 0)
 		r = -ENODEV;
-	return r < 0 ? err_sys(e, r, "interface %s%s", name, why) : index;
+	return r < 0 ? err_sys(e, r, "interface %s%s", name, why) : l.index;
+}
+
+int rtnl_get(int s, int index, struct rtnl_link *out, struct err *e)
+{
+	struct rtnl_link l = {0};
+	struct ifinfomsg *m;
+	struct req q;
+	char why[128];
+	int r;
+
+	m = req_body(&q, RTM_GETLINK, 0, sizeof *m);
+	m->ifi_index = index;
+	r = req_send(s, &q, &l, why);
+	if (r == 0 && l.index != index)
+		r = -ENODEV;
+	if (r < 0)
+		return err_sys(e, r, "interface %d%s", index, why);
+	*out = l;
+	return 0;
 }
 
 int rtnl_has(int s, int index, struct err *e)
 {
-	struct ifinfomsg *m;
-	struct req q;
-	char why[128];
-	int r, found = 0;
+	struct rtnl_link l;
+	struct err miss = ERR_INIT;
+	int r = rtnl_get(s, index, &l, &miss);
 
-	m = req_body(&q, RTM_GETLINK, 0, sizeof *m);
-	m->ifi_index = index;
-	r = req_send(s, &q, &found, why);
 	if (r == -ENODEV)
 		return 0;
-	return r < 0 ? err_sys(e, r, "interface %d%s", index, why) : 1;
+	if (r < 0 && e)
+		*e = miss;
+	return r < 0 ? r : 1;
 }
 
 static int change(int s, int index, unsigned flags, unsigned mask, const char *what, struct err *e)
@@ -298,41 +350,52 @@ static size_t addr_len(int family)
 	return family == AF_INET ? 4 : 16;
 }
 
-int rtnl_address(int s, int index, int family, const void *addr, unsigned prefix, struct err *e)
+static int address(int s, uint16_t type, uint16_t how, int index, int family, const void *addr, unsigned prefix, char why[128])
 {
 	struct ifaddrmsg *m;
 	struct req q;
-	char why[128];
-	int r;
 
-	m = req_body(&q, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *m);
+	m = req_body(&q, type, how, sizeof *m);
 	m->ifa_family = (uint8_t)family;
 	m->ifa_prefixlen = (uint8_t)prefix;
 	m->ifa_index = (uint32_t)index;
 	req_put(&q, IFA_LOCAL, addr, addr_len(family));
 	req_put(&q, IFA_ADDRESS, addr, addr_len(family));
-	if (family == AF_INET6)
+	if (type == RTM_NEWADDR && family == AF_INET6)
 		/* the switch knows whose it is: no need to ask for a second whether it is free */
 		req_u32(&q, IFA_FLAGS, IFA_F_NODAD);
-	if (family == AF_INET && prefix < 31) {
+	if (type == RTM_NEWADDR && family == AF_INET && prefix < 31) {
 		uint32_t b, mask = prefix ? __builtin_bswap32(~0u << (32 - prefix)) : 0;
 
 		memcpy(&b, addr, sizeof b);
 		b |= ~mask;
 		req_put(&q, IFA_BROADCAST, &b, sizeof b);
 	}
-	r = req_send(s, &q, NULL, why);
+	return req_send(s, &q, NULL, why);
+}
+
+int rtnl_address(int s, int index, int family, const void *addr, unsigned prefix, struct err *e)
+{
+	char why[128];
+	int r = address(s, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, family, addr, prefix, why);
+
 	return r < 0 && r != -EEXIST ? err_sys(e, r, "address of interface %d%s", index, why) : 0;
 }
 
-int rtnl_route(int s, int index, int family, const void *to, unsigned prefix, const void *gateway, struct err *e)
+int rtnl_address_gone(int s, int index, int family, const void *addr, unsigned prefix, struct err *e)
+{
+	char why[128];
+	int r = address(s, RTM_DELADDR, 0, index, family, addr, prefix, why);
+
+	return r < 0 && r != -EADDRNOTAVAIL && r != -ENODEV ? err_sys(e, r, "address of interface %d%s", index, why) : 0;
+}
+
+static int route(int s, uint16_t type, uint16_t how, int index, int family, const void *to, unsigned prefix, const void *gateway, char why[128])
 {
 	struct rtmsg *m;
 	struct req q;
-	char why[128];
-	int r;
 
-	m = req_body(&q, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof *m);
+	m = req_body(&q, type, how, sizeof *m);
 	m->rtm_family = (uint8_t)family;
 	m->rtm_dst_len = to ? (uint8_t)prefix : 0;
 	m->rtm_table = RT_TABLE_MAIN;
@@ -345,6 +408,21 @@ int rtnl_route(int s, int index, int family, const void *to, unsigned prefix, co
 		req_put(&q, RTA_GATEWAY, gateway, addr_len(family));
 	if (index)
 		req_u32(&q, RTA_OIF, (uint32_t)index);
-	r = req_send(s, &q, NULL, why);
+	return req_send(s, &q, NULL, why);
+}
+
+int rtnl_route(int s, int index, int family, const void *to, unsigned prefix, const void *gateway, struct err *e)
+{
+	char why[128];
+	int r = route(s, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, family, to, prefix, gateway, why);
+
 	return r < 0 && r != -EEXIST ? err_sys(e, r, "route%s", why) : 0;
+}
+
+int rtnl_route_gone(int s, int index, int family, const void *to, unsigned prefix, const void *gateway, struct err *e)
+{
+	char why[128];
+	int r = route(s, RTM_DELROUTE, 0, index, family, to, prefix, gateway, why);
+
+	return r < 0 && r != -ESRCH && r != -ENODEV ? err_sys(e, r, "route%s", why) : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Links, addresses and routes by rtnetlink. A socket belongs to the network namespace in which it was opened, whatever its
- * user enters later. Each call waits for the kernel's answer; an error carries the kernel's own words where it has any.
+ * user enters later. Each call waits for the kernel's answer, for five seconds (-ETIMEDOUT); an error carries the kernel's own words where it has any.
  */
 #ifndef CLOISTER_KERN_RTNL_H
 #define CLOISTER_KERN_RTNL_H
@@ -29,6 +29,16 @@ struct rtnl_veth {
 int rtnl_veth(int s, const struct rtnl_veth *v, struct err *e);
 /* Its index, or -ENODEV. */
 int rtnl_index(int s, const char *name, struct err *e);
+struct rtnl_link {
+	int index;
+	int peer;        /* a veth's other end, by its index in the namespace that it is in; 0: none */
+	uint32_t mtu;
+	uint8_t mac[6];
+	char name[16];
+	bool up, running; /* running: a carrier */
+};
+/* -ENODEV. */
+int rtnl_get(int s, int index, struct rtnl_link *out, struct err *e);
 /* 1 = there is an interface of that index, 0 = there is none. */
 int rtnl_has(int s, int index, struct err *e);
 int rtnl_up(int s, int index, bool up, struct err *e);
@@ -36,7 +46,11 @@ int rtnl_up(int s, int index, bool up, struct err *e);
 int rtnl_delete(int s, int index, struct err *e);
 /* family AF_INET or AF_INET6, addr 4 or 16 bytes. 0, also if it was there already. */
 int rtnl_address(int s, int index, int family, const void *addr, unsigned prefix, struct err *e);
+/* 0, also if it was not there. */
+int rtnl_address_gone(int s, int index, int family, const void *addr, unsigned prefix, struct err *e);
 /* to NULL: the default route. index 0: told by the gateway. 0, also if it was there already. */
 int rtnl_route(int s, int index, int family, const void *to, unsigned prefix, const void *gateway, struct err *e);
+/* 0, also if it was not there. */
+int rtnl_route_gone(int s, int index, int family, const void *to, unsigned prefix, const void *gateway, struct err *e);
 
 #endif

@@ -351,14 +351,14 @@ static int claim_address(struct net_switch *s, const struct vnic *v, const struc
 	return r <= 0 ? r : err_set(e, EADDRINUSE, "another VNIC of this switch has the address %s", text);
 }
 
-int port_claim(struct net_switch *s, const struct vnic *v, struct err *e)
+int port_claim(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
 {
 	struct sw_mac_key m = {.sw = v->sw};
 	struct sw_dest d;
 	int r = 0;
 
 	memcpy(m.mac, v->mac, 6);
-	if (bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0)
+	if (bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0 && d.ifindex != ifindex)
 		r = others(s, v, d.ifindex, true, e);
 	if (r > 0)
 		return err_set(e, EADDRINUSE, "another VNIC of this switch has the link address %02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1],

@@ -5,8 +5,11 @@
 
 #include "net/vnic.h"
 
-/* Whether its MAC and addresses are nobody else's on its switch: -EADDRINUSE. Ports of theirs whose interface has gone are forgotten. */
-int port_claim(struct net_switch *s, const struct vnic *v, struct err *e);
+/*
+ * Whether its MAC and addresses are nobody else's on its switch: -EADDRINUSE. Ports of theirs whose interface has gone are forgotten.
+ * ifindex: its own, or 0 before it has one.
+ */
+int port_claim(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e);
 /* A new one. What is there of it after a failure port_forget() takes away. */
 int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e);
 /*

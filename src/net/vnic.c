@@ -50,7 +50,7 @@ static void detach(struct net_switch *s, const char *port)
 int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e)
 {
 	struct rtnl_veth veth = {.name = v->port, .peer = v->name, .peer_ns = zone_ns, .peer_mac = v->mac, .mtu = v->mtu};
-	int r = port_claim(s, v, e), ifindex = 0;
+	int r = port_claim(s, v, 0, e), ifindex = 0;
 
 	if (r == 0)
 		r = rtnl_veth(s->rtnl, &veth, e);
@@ -69,19 +69,86 @@ int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err
 	return r < 0 ? err_add(e, "VNIC %s", v->name) : ifindex;
 }
 
+int vnic_set(int rtnl, int index, const struct vnic *v, bool up, struct err *e)
+{
+	int r = 0;
+
+	/* addresses before the link is up: IPv6 would begin to look for its own otherwise */
+	for (size_t i = 0; r == 0 && i < v->nips; i++)
+		r = rtnl_address(rtnl, index, v->ips[i].family, v->ips[i].ip, v->ips[i].prefix, e);
+	if (r == 0 && up)
+		r = rtnl_up(rtnl, index, true, e);
+	for (size_t i = 0; r == 0 && i < v->ngateways; i++)
+		r = rtnl_route(rtnl, index, v->gateways[i].family, NULL, 0, v->gateways[i].ip, e);
+	return r < 0 ? err_add(e, "VNIC %s", v->name) : 0;
+}
+
 int vnic_start(const struct vnic *v, int zone_ns, struct err *e)
 {
 	_fd_ int s = rtnl_open_in(zone_ns, e);
-	int r = s < 0 ? s : rtnl_index(s, v->name, e), index = r;
+	int index = s < 0 ? s : rtnl_index(s, v->name, e);
 
-	/* addresses before the link is up: IPv6 would begin to look for its own otherwise */
-	for (size_t i = 0; r >= 0 && i < v->nips; i++)
-		r = rtnl_address(s, index, v->ips[i].family, v->ips[i].ip, v->ips[i].prefix, e);
-	if (r >= 0)
-		r = rtnl_up(s, index, true, e);
-	for (size_t i = 0; r >= 0 && i < v->ngateways; i++)
-		r = rtnl_route(s, index, v->gateways[i].family, NULL, 0, v->gateways[i].ip, e);
+	return index < 0 ? err_add(e, "VNIC %s", v->name) : vnic_set(s, index, v, true, e);
+}
+
+static bool has_ip(const struct net_ip *list, size_t n, const struct net_ip *a, bool prefix_too)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].family == a->family && memcmp(list[i].ip, a->ip, sizeof a->ip) == 0 && (!prefix_too || list[i].prefix == a->prefix))
+			return true;
+	return false;
+}
+
+int vnic_unset(int rtnl, int index, const struct vnic *old, const struct vnic *v, struct err *e)
+{
+	int r = 0, one;
+
+	for (size_t i = 0; i < old->ngateways; i++)
+		if (!has_ip(v->gateways, v->ngateways, &old->gateways[i], false)) {
+			one = rtnl_route_gone(rtnl, index, old->gateways[i].family, NULL, 0, old->gateways[i].ip, r < 0 ? NULL : e);
+			r = r < 0 ? r : one;
+		}
+	for (size_t i = 0; i < old->nips; i++)
+		if (!has_ip(v->ips, v->nips, &old->ips[i], true)) {
+			one = rtnl_address_gone(rtnl, index, old->ips[i].family, old->ips[i].ip, old->ips[i].prefix, r < 0 ? NULL : e);
+			r = r < 0 ? r : one;
+		}
 	return r < 0 ? err_add(e, "VNIC %s", v->name) : 0;
+}
+
+/* Never by its name: in a running zone that may be another's by now. */
+int vnic_inside(struct net_switch *s, uint32_t ifindex, int rtnl, struct err *e)
+{
+	struct rtnl_link host, zone;
+	int r = rtnl_get(s->rtnl, (int)ifindex, &host, e);
+
+	if (r == 0)
+		r = rtnl_get(rtnl, host.peer, &zone, e);
+	if (r == 0 && zone.peer != (int)ifindex)
+		r = err_set(e, ENODEV, "its interface has gone from the zone's network namespace");
+	return r < 0 ? r : host.peer;
+}
+
+int vnic_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
+{
+	struct vnic now = *v;
+	struct sw_port p;
+	int r = bpf_get(s->map[SWM_PORTS], &ifindex, &p, e);
+
+	if (r < 0)
+		return err_add(e, "VNIC %s", v->name);
+	now.sw = p.sw;
+	r = port_claim(s, &now, ifindex, e);
+	if (r == 0)
+		r = port_change(s, &now, ifindex, e);
+	return r < 0 ? err_add(e, "VNIC %s", v->name) : 0;
+}
+
+int vnic_port(struct net_switch *s, uint32_t ifindex, struct sw_port *p)
+{
+	int r = bpf_get(s->map[SWM_PORTS], &ifindex, p, NULL);
+
+	return r < 0 ? r : rtnl_has(s->rtnl, (int)ifindex, NULL) == 1;
 }
 
 int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e)

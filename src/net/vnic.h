@@ -6,6 +6,7 @@
 #ifndef CLOISTER_NET_VNIC_H
 #define CLOISTER_NET_VNIC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,12 +41,30 @@ struct vnic {
 int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e);
 /* Its addresses and routes, and up. zone_ns: that of the zone, which nothing of the zone runs in yet. */
 int vnic_start(const struct vnic *v, int zone_ns, struct err *e);
+
+/* ---- a running zone's: its root may have renamed, moved or removed what is inside ---- */
+
+struct sw_port;
+/* What the switch knows of a port: 1, or 0 = but its interface has gone. -ENOENT. */
+int vnic_port(struct net_switch *s, uint32_t ifindex, struct sw_port *p);
+/* Addresses, protection and blocked ports as v says from now on, switch and MAC as they are. On failure: change it back. */
+int vnic_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e);
+/* Tells the others of its switch whose its addresses are now, those of old (may be NULL) excepted: they may know them by another MAC. */
+int vnic_announce(struct net_switch *s, const struct vnic *v, const struct vnic *old, uint32_t ifindex, struct err *e);
+/* The zone's end of it, by a socket in the zone's namespace. -ENODEV: that is not there any more. */
+int vnic_inside(struct net_switch *s, uint32_t ifindex, int rtnl, struct err *e);
+/* Its addresses and routes there. up: the link too. */
+int vnic_set(int rtnl, int index, const struct vnic *v, bool up, struct err *e);
+/* Takes away those that old has and v has not; of a subnet's others vnic_set() brings back what the kernel takes with them. */
+int vnic_unset(int rtnl, int index, const struct vnic *old, const struct vnic *v, struct err *e);
+
+/* ---- */
+
 /* By its name and index, 0: whichever has that name. 0, also if there is none, or its zone has gone and the kernel has taken both ends away. */
 int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e);
 /* Ports whose interface has gone with a zone that no command has cleaned up after: known no more. Returns how many. */
 int vnic_sweep(struct net_switch *s, struct err *e);
 /* Each port that the switch knows. A negative return of each ends the walk and is returned. */
-struct sw_port;
 struct sw_count;
 int vnic_each(struct net_switch *s, int (*each)(uint32_t ifindex, const struct sw_port *p, const struct sw_count *sum, void *arg),
 	      void *arg, struct err *e);

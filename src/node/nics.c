@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "node/nics.h"
+#include "node/nics_in.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
@@ -13,20 +16,9 @@
 #include "bpf/switch.h"
 #include "kern/ns.h"
 #include "model/vm.h"
-#include "net/vnic.h"
 #include "node/router.h"
 
 #define MTU       1500 /* unless given, and the tag has no less */
-#define NICS_MAX  32
-#define IPS_MAX   40
-#define PORTS_MAX 64
-
-/* A VNIC with room for its lists. */
-struct nic {
-	struct vnic v;
-	struct net_ip ips[IPS_MAX], allowed[IPS_MAX], gateways[IPS_MAX];
-	uint16_t blocked[PORTS_MAX];
-};
 
 /* "10.0.0.1/24", "fd00::1"; without a length it is the whole address. The model has checked it. */
 static int parse_ip(const char *text, struct net_ip *out)
@@ -80,9 +72,41 @@ static uint32_t protection(const json_t *nic)
 	return f;
 }
 
-static int from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e)
+int nic_mac(const json_t *nic, uint8_t m[6])
 {
-	const char *tag = vm_str(nic, "nic_tag"), *mac = vm_str(nic, "mac"), *name = vm_str(nic, "interface"), *vrrp = vm_str(nic, "vrrp_primary_ip");
+	return sscanf(vm_str(nic, "mac") ?: "", "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]) == 6 ? 0 : -EINVAL;
+}
+
+static bool reached(const struct net_ip *gw, const struct net_ip *a)
+{
+	unsigned whole = a->prefix / 8, rest = a->prefix % 8;
+
+	return gw->family == a->family && memcmp(gw->ip, a->ip, whole) == 0 && (!rest || (uint8_t)((gw->ip[whole] ^ a->ip[whole]) >> (8 - rest)) == 0);
+}
+
+/* One default route of each family, by a gateway that the kernel will take: said here, and not by a boot that fails. */
+static int check_gateways(const struct nic *n, struct err *e)
+{
+	for (size_t i = 0; i < n->v.ngateways; i++) {
+		const struct net_ip *gw = &n->gateways[i];
+		char text[INET6_ADDRSTRLEN] = "";
+		bool on_link = gw->family == AF_INET6 && gw->ip[0] == 0xfe && (gw->ip[1] & 0xc0) == 0x80;
+
+		inet_ntop(gw->family, gw->ip, text, sizeof text);
+		for (size_t k = 0; k < i; k++)
+			if (n->gateways[k].family == gw->family)
+				return err_set(e, EINVAL, "nics: %s has two default gateways of one family, the second is %s", n->v.name, text);
+		for (size_t k = 0; k < n->v.nips; k++)
+			on_link |= reached(gw, &n->ips[k]);
+		if (!on_link)
+			return err_set(e, EINVAL, "nics: the gateway %s of %s is in none of its networks", text, n->v.name);
+	}
+	return 0;
+}
+
+int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e)
+{
+	const char *tag = vm_str(nic, "nic_tag"), *name = vm_str(nic, "interface"), *vrrp = vm_str(nic, "vrrp_primary_ip");
 	struct state_nictag t;
 	size_t i;
 	json_t *o;
@@ -98,8 +122,7 @@ static int from_record(struct state *st, const json_t *nic, struct nic *out, str
 	out->v.flags = protection(nic);
 	out->v.vrrp = (uint8_t)vm_int(nic, "vrrp_vrid", 0);
 	snprintf(out->v.name, sizeof out->v.name, "%s", name ?: "net0");
-	if (!mac || sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &out->v.mac[0], &out->v.mac[1], &out->v.mac[2], &out->v.mac[3], &out->v.mac[4],
-			   &out->v.mac[5]) != 6)
+	if (nic_mac(nic, out->v.mac) < 0)
 		return err_set(e, EINVAL, "nics: %s has no link address", out->v.name);
 	r = parse_list(json_object_get(nic, "ips"), out->ips, &out->v.nips, "nics.*.ips", e);
 	if (r == 0)
@@ -142,22 +165,26 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 
 	json_array_foreach(json_object_get(rec, "nics"), i, o)
 	{
-		r = from_record(st ?: mine, o, n, e);
+		r = nic_from_record(st ?: mine, o, n, e);
+		if (r == 0)
+			r = check_gateways(n, e);
 		if (r < 0)
 			break;
 	}
 	free(n);
+	if (r == 0)
+		r = state_nics_free(st ?: mine, rec, e);
 	return r;
 }
 
-static char *list_path(const struct ctx *c, const char *uuid)
+char *nics_list(const struct ctx *c, const char *uuid)
 {
 	return xprintf("%s/net/%s", c->node.run, uuid);
 }
 
-static int list_add(const struct ctx *c, const char *uuid, const char *port, int ifindex, struct err *e)
+int nics_list_add(const struct ctx *c, const char *uuid, const char *port, int ifindex, struct err *e)
 {
-	_free_ char *path = list_path(c, uuid);
+	_free_ char *path = nics_list(c, uuid);
 	_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0 || dprintf(fd, "%s %d\n", port, ifindex) < 0)
@@ -165,29 +192,81 @@ static int list_add(const struct ctx *c, const char *uuid, const char *port, int
 	return 0;
 }
 
+int nic_router(struct vm *v, struct net_switch *s, const json_t *nic, const struct nic *n, struct err *e)
+{
+	const char *tag = vm_str(nic, "nic_tag") ?: "";
+	_free_ char *name = vm_int(nic, "vlan_id", 0) ? xprintf("%s/%lld", tag, (long long)vm_int(nic, "vlan_id", 0)) : xstrdup(tag);
+
+	return router_need(v->c, v->st, s, n->v.sw, name, e);
+}
+
 static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t i, int ns, struct err *e)
 {
 	struct nic *n = xalloc(sizeof *n);
-	const char *tag = vm_str(nic, "nic_tag") ?: "";
-	_free_ char *name = vm_int(nic, "vlan_id", 0) ? xprintf("%s/%lld", tag, (long long)vm_int(nic, "vlan_id", 0)) : xstrdup(tag);
-	int r = from_record(v->st, nic, n, e);
+	int r = nic_from_record(v->st, nic, n, e);
 
 	if (r == 0)
-		r = router_need(v->c, v->st, s, n->v.sw, name, e);
+		r = nic_router(v, s, nic, n, e);
 	if (r == 0) {
 		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
 		snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)v->spec->zoneid, (unsigned)(i % NICS_MAX));
 		/* before it is made: a command that is killed then leaves a name to look for */
-		r = list_add(v->c, v->uuid, n->v.port, 0, e);
+		r = nics_list_add(v->c, v->uuid, n->v.port, 0, e);
 	}
 	if (r == 0)
 		r = vnic_add(s, &n->v, ns, e);
 	if (r > 0)
-		r = list_add(v->c, v->uuid, n->v.port, r, e);
+		r = nics_list_add(v->c, v->uuid, n->v.port, r, e);
 	if (r == 0)
 		r = vnic_start(&n->v, ns, e);
 	free(n);
 	return r;
+}
+
+/* ---- who may take links away can be found out: its namespace is kept until its ports have been looked at ---- */
+
+static char *kept_path(const struct ctx *c, const char *uuid)
+{
+	return xprintf("%s/net/%s.ns", c->node.run, uuid);
+}
+
+static int keep_ns(struct vm *v, pid_t init, struct err *e)
+{
+	_free_ char *path = kept_path(v->c, v->uuid), *ns = xprintf("/proc/%d/ns/net", (int)init);
+	_fd_ int fd = -1;
+
+	if (!(v->spec->caps >> CAP_NET_ADMIN & 1))
+		return 0;
+	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || mount(ns, path, NULL, MS_BIND, NULL) < 0)
+		return err_sys(e, errno, "keep the zone's network namespace at %s", path);
+	return 0;
+}
+
+static void let_go(const struct ctx *c, const char *uuid)
+{
+	_free_ char *path = kept_path(c, uuid);
+
+	while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		;
+	unlink(path);
+}
+
+static void tell_missed(const struct ctx *c, const char *uuid, struct net_switch *s, uint32_t ifindex)
+{
+	_clean_(state_close) struct state *st = NULL;
+	struct sw_port p;
+	char mac[18];
+	json_t *d;
+
+	if (ifindex == 0 || vnic_port(s, ifindex, &p) != 0)
+		return;
+	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", p.mac[0], p.mac[1], p.mac[2], p.mac[3], p.mac[4], p.mac[5]);
+	ctx_log(c, LOG_WARN, "VM %s: the zone had taken its interface with %s away", uuid, mac);
+	d = json_pack("{s:s}", "mac", mac);
+	if (state_open(c, STATE_WRITE, &st, NULL) == 0)
+		state_event(st, "nic-gone", uuid, d, NULL);
+	json_decref(d);
 }
 
 int nics_up(struct vm *v, pid_t init, struct err *e)
@@ -198,6 +277,8 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 	json_t *o;
 	int r = ns < 0 ? ns : switch_open(v->c, true, &s, e);
 
+	if (r == 0)
+		r = keep_ns(v, init, e);
 	if (r < 0)
 		return r;
 	json_array_foreach(json_object_get(v->rec, "nics"), i, o)
@@ -216,15 +297,20 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
-	_free_ char *path = list_path(c, uuid);
+	_free_ char *path = nics_list(c, uuid), *ns = kept_path(c, uuid);
 	_buf_ struct buf b = BUF_INIT;
+	bool kept;
 	struct err miss = ERR_INIT;
 	unsigned ifindex;
 	char port[16];
 	int r = file_read(AT_FDCWD, path, 1 << 16, &b, &miss), n;
 
-	if (r == -ENOENT)
+	kept = access(ns, F_OK) == 0;
+	if (r == -ENOENT) {
+		if (kept)
+			let_go(c, uuid);
 		return 0;
+	}
 	if (r < 0) {
 		if (e)
 			*e = miss;
@@ -233,12 +319,17 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	r = switch_open(c, false, &s, &miss);
 	if (r == -ENOENT) { /* the switch has gone with all its ports; in another one their indexes may be somebody else's */
 		unlink(path);
+		let_go(c, uuid);
 		return 0;
 	}
+	for (const char *p = buf_str(&b); kept && r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
+		tell_missed(c, uuid, &s, ifindex);
 	for (const char *p = buf_str(&b); r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
 		r = vnic_remove(&s, port, ifindex, &miss);
 	if (r < 0 && e)
 		*e = miss;
+	if (kept)
+		let_go(c, uuid);
 	if (r == 0)
 		unlink(path);
 	return r;

@@ -14,7 +14,18 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
  * failure nothing is left.
  */
 int nics_up(struct vm *v, pid_t init, struct err *e);
-/* Takes away what nics_up() has made, whoever it was and however the zone ended. 0, also if there is nothing. */
+/*
+ * Takes away what nics_up() has made, whoever it was and however the zone ended. 0, also if there is nothing. An event for each that
+ * the zone had taken away itself.
+ */
 int nics_down(const struct ctx *c, const char *uuid, struct err *e);
+
+/*
+ * The NICs of a running zone from those of one record to those of another: added, removed, and what can change of the others. Nothing
+ * if it does not run. It may be begun anywhere between the two, and so is its own undo.
+ */
+int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e);
+/* What of a change waits for the next boot: "nics.*.mtu"…, appended to the list. */
+void nics_later(const json_t *from, const json_t *to, json_t *list);
 
 #endif

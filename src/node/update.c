@@ -164,6 +164,20 @@ static int undo_devices(struct ctx *c, void *op, struct err *e)
 	return live_devices(u->v, u->rec, u->old, e);
 }
 
+static int do_nics(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return nics_live(u->v, u->old, u->rec, e);
+}
+
+static int undo_nics(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return nics_live(u->v, u->rec, u->old, e);
+}
+
 static int do_store(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
@@ -235,6 +249,7 @@ static const struct step update_steps[] = {
 	{"update-quota", do_quota, undo_quota},
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},
+	{"update-nics", do_nics, undo_nics},
 	{"update-locked", do_locked, undo_locked},
 	{"update-store", do_store, undo_store},
 	{"update-record", do_record, NULL},
@@ -334,7 +349,9 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	if (later) {
 		*later = json_array();
 		json_array_foreach(changed, i, n)
-			if (v.run.running && (vm_live_of(json_string_value(n), vm_str(rec, "brand")) == VM_LIVE_BOOT ||
+			if (v.run.running && str_eq(json_string_value(n), "nics"))
+				nics_later(v.rec, rec, *later);
+			else if (v.run.running && (vm_live_of(json_string_value(n), vm_str(rec, "brand")) == VM_LIVE_BOOT ||
 					      (u.locked_later && !strcmp(json_string_value(n), "max_locked_memory"))))
 				json_array_append(*later, (json_t *)n);
 	}

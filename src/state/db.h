@@ -74,6 +74,10 @@ int schema_apply(struct state *s, const struct migration *m, int n, bool create,
 int idrange_take(struct state *s, const uint32_t *skip, size_t nskip, uint32_t *base, struct err *e);
 int idrange_free(struct state *s, uint32_t base, struct err *e);
 
+/* ---- taken.c: inside a transaction ---- */
+/* What its NICs have from now on, in place of what those of its stored record have; rec NULL: nothing. -EEXIST says whose it is. Before the record is written. */
+int taken_change(struct state *s, const char *uuid, const json_t *rec, struct err *e);
+
 extern const char *const sql_text[SQL_COUNT];
 
 #endif

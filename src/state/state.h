@@ -46,7 +46,7 @@ struct vm_row {
 /*
  * Inserts the record in state `state` and allocates a uid range: first free one of the node's, skipping ranges that
  * /etc/subuid, /etc/subgid and passwd use (given by the caller as skip[], multiples of 65536). -EEXIST names what is
- * taken (uuid, zonename; later mac, ip). *id_base, where it is not 0, is the range that it has to be.
+ * taken (uuid, zonename, mac, ip, vrid). *id_base, where it is not 0, is the range that it has to be.
  */
 int state_vm_insert(struct state *s, const json_t *rec, const char *state, const uint32_t *skip, size_t nskip,
 		    uint32_t *id_base, struct err *e);
@@ -116,6 +116,9 @@ int state_net_get(struct state *s, const char *kind, const char *name, json_t **
 /* By name. value is borrowed. A negative return of each ends the walk and is returned. */
 int state_net_each(struct state *s, const char *kind, int (*each)(const char *name, const json_t *value, void *arg), void *arg, struct err *e);
 int state_net_delete(struct state *s, const char *kind, const char *name, struct err *e); /* 0, also if there was none */
+
+/* Whether the NICs of a record have nothing that another VM has which has not failed: -EEXIST. Inserting and replacing look again. */
+int state_nics_free(struct state *s, const json_t *rec, struct err *e);
 
 /* ---- events ---- */
 /*

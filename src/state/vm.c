@@ -120,6 +120,8 @@ static int insert(struct state *s, const json_t *rec, const char *vmstate, const
 		return err_set(e, EINVAL, "the record has no uuid");
 	r = check_taken(s, rec, true, e);
 	if (r == 0)
+		r = taken_change(s, text_of(rec, "uuid"), rec, e);
+	if (r == 0)
 		r = idrange_take(s, skip, nskip, base, e);
 	if (r < 0)
 		return r;
@@ -163,6 +165,8 @@ static int replace(struct state *s, const json_t *rec, struct err *e)
 	if (!text_of(rec, "uuid"))
 		return err_set(e, EINVAL, "the record has no uuid");
 	r = check_taken(s, rec, false, e);
+	if (r == 0)
+		r = taken_change(s, text_of(rec, "uuid"), rec, e);
 	if (r < 0)
 		return r;
 	st = db_stmt(s, SQL_VM_REPLACE, e);
@@ -352,6 +356,8 @@ static int drop(struct state *s, const char *uuid, struct err *e)
 	uint32_t base;
 	int r = state_vm_get(s, uuid, NULL, NULL, &base, e);
 
+	if (r == 0)
+		r = taken_change(s, uuid, NULL, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(q); i++) {
 		sqlite3_stmt *st = db_stmt(s, q[i], e);
 

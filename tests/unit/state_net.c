@@ -122,11 +122,77 @@ static void not_objects(void **p)
 	assert_int_equal(state_net_each(f->s, "rule", collect, out, &e), -EUCLEAN);
 }
 
+/* ---- what no two VMs may have ---- */
+
+static json_t *vm_with(int n, const char *nics)
+{
+	json_t *rec = json_pack("{s:s,s:s,s:o}", "uuid", "", "brand", "joyent-minimal", "nics", json_loads(nics, 0, NULL));
+	char uuid[40];
+
+	snprintf(uuid, sizeof uuid, "00000000-0000-4000-8000-00000000000%d", n);
+	json_object_set_new(rec, "uuid", json_string(uuid));
+	return rec;
+}
+
+static int with(struct fix *f, int n, bool insert, const char *nics, struct err *e)
+{
+	json_t *rec = vm_with(n, nics);
+	int r = insert ? state_vm_insert(f->s, rec, "installed", NULL, 0, NULL, e) : state_vm_replace(f->s, rec, e);
+
+	json_decref(rec);
+	return r;
+}
+
+#define NIC(tag, mac, ip) "{\"nic_tag\":\"" tag "\",\"mac\":\"02:00:00:00:00:" mac "\",\"ips\":[\"" ip "/24\"]}"
+
+static void nics_taken(void **p)
+{
+	struct fix *f = *p;
+	struct err e = ERR_INIT;
+	json_t *rec;
+
+	assert_int_equal(with(f, 1, true, "[" NIC("a", "01", "10.0.0.1") "]", &e), 0);
+	assert_int_equal(with(f, 2, true, "[" NIC("a", "02", "10.0.0.1") "]", &e), -EEXIST);
+	assert_non_null(strstr(e.msg, "the address 10.0.0.1 on nic tag a is taken by VM 00000000-0000-4000-8000-000000000001"));
+	assert_int_equal(with(f, 2, true, "[" NIC("b", "01", "10.0.0.1") "]", &e), -EEXIST);
+	assert_non_null(strstr(e.msg, "the link address 02:00:00:00:00:01 is taken"));
+	/* what failed left nothing behind; another tag is another network */
+	assert_int_equal(with(f, 2, true, "[" NIC("b", "02", "10.0.0.1") "]", &e), 0);
+	assert_int_equal(with(f, 2, false, "[" NIC("a", "02", "10.0.0.1") "]", &e), -EEXIST);
+	assert_int_equal(with(f, 2, false, "[" NIC("b", "02", "10.0.0.2") "]", &e), 0);
+	/* given up, so free; and what a VM has is its own */
+	assert_int_equal(with(f, 3, true, "[" NIC("b", "03", "10.0.0.1") "]", &e), 0);
+	assert_int_equal(with(f, 3, false, "[" NIC("b", "03", "10.0.0.1") "," NIC("b", "04", "10.0.0.4") "]", &e), 0);
+	rec = vm_with(4, "[" NIC("b", "05", "10.0.0.4") "]");
+	assert_int_equal(state_nics_free(f->s, rec, &e), -EEXIST);
+	assert_int_equal(state_vm_delete(f->s, "00000000-0000-4000-8000-000000000003", &e), 0);
+	assert_int_equal(state_nics_free(f->s, rec, &e), 0);
+	json_decref(rec);
+	/* a VM that has failed holds nothing */
+	assert_int_equal(state_vm_set_state(f->s, "00000000-0000-4000-8000-000000000001", "failed", &e), 0);
+	assert_int_equal(with(f, 4, true, "[" NIC("a", "01", "10.0.0.1") "]", &e), 0);
+	assert_int_equal(state_vm_delete(f->s, "00000000-0000-4000-8000-000000000001", &e), 0);
+	assert_int_equal(with(f, 5, true, "[" NIC("a", "06", "10.0.0.1") "]", &e), -EEXIST);
+}
+
+/* VRRP: many VMs have a router's id on different networks, none on the same. A database older than the index has one made. */
+static void nics_vrid_and_older(void **p)
+{
+	struct fix *f = *p;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(with(f, 1, true, "[{\"nic_tag\":\"a\",\"mac\":\"02:00:00:00:00:01\",\"vrrp_vrid\":9}]", &e), 0);
+	assert_int_equal(with(f, 2, true, "[{\"nic_tag\":\"a\",\"mac\":\"02:00:00:00:00:02\",\"vrrp_vrid\":9}]", &e), -EEXIST);
+	assert_int_equal(with(f, 2, true, "[{\"nic_tag\":\"a\",\"vlan_id\":4,\"mac\":\"02:00:00:00:00:02\",\"vrrp_vrid\":9}]", &e), 0);
+	assert_int_equal(db_exec(f->s, "DELETE FROM netobj; DELETE FROM kv WHERE key='nics-indexed'", &e), 0);
+	assert_int_equal(with(f, 3, true, "[{\"nic_tag\":\"c\",\"mac\":\"02:00:00:00:00:02\"}]", &e), -EEXIST);
+}
+
 #define T(x) cmocka_unit_test_setup_teardown(x, set_up, tear_down)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(kinds), T(not_objects)};
+	const struct CMUnitTest tests[] = {T(kinds), T(not_objects), T(nics_taken), T(nics_vrid_and_older)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What nics.c (boot and halt) and nics_live.c (a running zone) share. */
+#ifndef CLOISTER_NODE_NICS_IN_H
+#define CLOISTER_NODE_NICS_IN_H
+
+#include "net/vnic.h"
+#include "node/nics.h"
+
+#define NICS_MAX  32
+#define IPS_MAX   40
+#define PORTS_MAX 64
+
+/* A VNIC with room for its lists. */
+struct nic {
+	struct vnic v;
+	struct net_ip ips[IPS_MAX], allowed[IPS_MAX], gateways[IPS_MAX];
+	uint16_t blocked[PORTS_MAX];
+};
+
+int nic_mac(const json_t *nic, uint8_t mac[6]); /* -EINVAL */
+/* One NIC of a record; v.port and v.number stay empty. */
+int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e);
+/* The router's port on its switch, where that has one. */
+int nic_router(struct vm *v, struct net_switch *s, const json_t *nic, const struct nic *n, struct err *e);
+/* <run>/net/<uuid>: a line "port index" for each that was made; index 0 before. The path is the caller's to free. */
+char *nics_list(const struct ctx *c, const char *uuid);
+int nics_list_add(const struct ctx *c, const char *uuid, const char *port, int ifindex, struct err *e);
+
+#endif
