@@ -17,7 +17,7 @@ LAYERS = [
     ['store', 'image', 'brand', 'net'],
     ['zone', 'stat'],
     ['node'],
-    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack', 'netload'],
+    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack', 'netload', 'netd'],
 ]
 ALSO = {('image', 'store')}  # an image is a dataset
 # Programs that a zone's root could reach: small, so nothing above L1 but the named ones.
@@ -26,6 +26,7 @@ ONLY = {
     'inside': {'base', 'kern', 'zone', 'inside'},
     'unpack': {'base', 'kern', 'unpack'},
     'netload': {'netload'},
+    'netd': {'netd'},
     'bpf': {'bpf'},
     'zoneadmd': {'base', 'kern', 'zone', 'zoneadmd'},
 }
