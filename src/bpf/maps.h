@@ -62,6 +62,15 @@ struct {
 	__type(value, struct sw_count);
 } counters SEC(".maps");
 
+/* By port: when it will have paid for the broadcasts that were copied for it (storm.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u64);
+} storm SEC(".maps");
+
 /* The firewall. A list is an array of its own, so that a change of a zone's rules is one write. */
 struct fw_list {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

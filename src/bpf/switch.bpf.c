@@ -12,6 +12,7 @@
  */
 #include "protect.h"
 #include "shape.h"
+#include "storm.h"
 
 #define TC_SHOT     2
 #define TC_REDIRECT 7
@@ -80,12 +81,15 @@ static long send_each(__u32 i, struct all *a)
 	return 0;
 }
 
-INLINE int send_all(const struct frame *f)
+INLINE int send_all(const struct frame *f, struct sw_count *count)
 {
 	struct sw_flood_key k = {.sw = f->port->sw};
 	struct all a = {.skb = f->skb, .sw = f->port->sw, .from = f->ifindex};
 	__u32 *n = bpf_map_lookup_elem(&flood, &k);
+	int r = n && *n > 1 ? storm_check(f->ifindex, *n - 1, SW_STORM_COPIES) : 0;
 
+	if (r)
+		return drop(count, r);
 	if (n)
 		bpf_loop(*n < SW_FLOOD ? *n : SW_FLOOD, send_each, &a, 0);
 	return TC_SHOT; /* the copies are on their way */
@@ -154,7 +158,7 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 			if (r)
 				return r;
 		}
-		return send_all(f);
+		return send_all(f, n);
 	}
 	__builtin_memcpy(k.mac, e->dst, 6);
 	d = bpf_map_lookup_elem(&fdb, &k);

@@ -20,6 +20,10 @@
 #define SHAPE_MAJOR 1   /* of the wires' qdisc */
 #define SHAPE_SMALL 256 /* a frame of at most so many bytes goes before larger ones of the same class */
 
+/* What one port may have copied to others by broadcast and multicast: so many copies a second, and so many at once. */
+#define SW_STORM_COPIES 20000
+#define SW_STORM_COPIES_OUTSIDE 100000 /* from an uplink or a tunnel, for all who send there */
+
 enum { /* port.flags */
 	PORT_MAC_NOSPOOF = 1 << 0,
 	PORT_IP_NOSPOOF = 1 << 1,
@@ -54,8 +58,10 @@ enum sw_drop {
 	DROP_FW_IN,      /* the receiver's, counted there */
 	DROP_FW_STATE,   /* no packet of a flow that is there, nor one that may begin one */
 	DROP_FW_FULL,    /* the zone has as many flows as it may have */
+	DROP_STORM,      /* more broadcasts than it may have copied */
 	DROP_REASONS
 };
+#define DROP_ROOM 48 /* of the counters: a new reason is no new layout, and the program can be replaced under them */
 
 struct sw_port {
 	__u32 sw;
@@ -210,7 +216,7 @@ struct sw_shape_flows {
 
 struct sw_count { /* one per port and processor: what the VNIC sent (o) and received (r) */
 	__u64 opackets, obytes, rpackets, rbytes;
-	__u64 drops[DROP_REASONS];
+	__u64 drops[DROP_ROOM];
 };
 
 #endif

@@ -72,21 +72,30 @@ static int show_port(uint32_t ifindex, const struct sw_port *p, const struct sw_
 	return 0;
 }
 
-static int run(struct ctx *c, int argc, char **argv)
+static int upgrade(struct ctx *c, int argc)
+{
+	struct err e = ERR_INIT;
+	int r;
+
+	if (argc != 2)
+		return cmd_usage("cloister", "net", NULL);
+	r = switch_upgrade(c, true, &e);
+	if (r == -ENOENT)
+		printf("no switch: the first NIC that boots makes it, with the installed program\n");
+	else if (r < 0)
+		return cmd_fail(c, &e);
+	if (r > 0)
+		cmd_audit(c, "net upgrade", NULL, NULL, NULL, 0);
+	return 0;
+}
+
+static int status(struct ctx *c, int argc, char **argv)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	struct err e = ERR_INIT;
 	struct list l = {0};
 	int r;
 
-	if (argc >= 2 && strcmp(argv[1], "set") == 0)
-		return net_set(c, argc - 1, argv + 1);
-	if (argc >= 2 && strcmp(argv[1], "get") == 0)
-		return net_get(c, argc - 1, argv + 1);
-	if (argc >= 2 && strcmp(argv[1], "unset") == 0)
-		return net_unset(c, argc - 1, argv + 1);
-	if (argc < 2 || strcmp(argv[1], "status") != 0)
-		return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
 	l.parse = argc == 3 && strcmp(argv[2], "-p") == 0;
 	if (argc > 2 && !l.parse)
 		return cmd_usage("cloister", "net", NULL);
@@ -111,5 +120,20 @@ static int run(struct ctx *c, int argc, char **argv)
 	free(l.zone);
 	return r < 0 ? cmd_fail(c, &e) : 0;
 }
-CMD(cloister_net, "cloister", "net", "status [-p] | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
+
+static int run(struct ctx *c, int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "status") == 0)
+		return status(c, argc, argv);
+	if (argc > 1 && strcmp(argv[1], "upgrade") == 0)
+		return upgrade(c, argc);
+	if (argc > 1 && strcmp(argv[1], "set") == 0)
+		return net_set(c, argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "get") == 0)
+		return net_get(c, argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "unset") == 0)
+		return net_unset(c, argc - 1, argv + 1);
+	return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
+}
+CMD(cloister_net, "cloister", "net", "status [-p] | upgrade | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
     "the switch, its ports, what was dropped and why; settings of a nic tag's switch", CMD_NONE, run);

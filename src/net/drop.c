@@ -12,8 +12,10 @@ static const char *const names[] = {
 	[DROP_RA] = "ra", [DROP_DHCP] = "dhcp-nospoof", [DROP_FRAGMENT] = "fragment", [DROP_BLOCKED] = "blocked-port",
 	[DROP_UNKNOWN] = "no-such-mac", [DROP_FW_OUT] = "fw-out", [DROP_FW_IN] = "fw-in", [DROP_FW_STATE] = "fw-state",
 	[DROP_FW_FULL] = "fw-full",
+	[DROP_STORM] = "broadcast-rate",
 };
 _Static_assert(ARRAY_LEN(names) == DROP_REASONS, "each reason has a name");
+_Static_assert(DROP_REASONS <= DROP_ROOM, "and a counter");
 
 const char *drop_name(unsigned reason)
 {

@@ -272,6 +272,8 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 		forget_neighbours(s, &(struct former){&p, NULL});
 	}
 	forget_lists(s, &p);
+	if (r == 0)
+		r = bpf_del(s->map[SWM_STORM], &ifindex, e);
 	return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,27 +16,35 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "kern/bpf.h"
 #include "kern/netns.h"
 #include "kern/rtnl.h"
 
 #define OBJECT "switch.bpf.o"
+#define OBJECT_MAX (16 << 20)
+#define LAYOUT 3 /* netload's exit status: a pinned map has another layout */
 
 static const char *const map_names[SW_MAPS] = {
 	[SWM_PORTS] = "ports", [SWM_FDB] = "fdb", [SWM_NEIGHBOURS] = "neighbours", [SWM_ADDRS] = "addrs", [SWM_FLOOD] = "flood",
-	[SWM_BLOCKED] = "blocked", [SWM_COUNTERS] = "counters",
+	[SWM_BLOCKED] = "blocked", [SWM_COUNTERS] = "counters", [SWM_STORM] = "storm",
 	[SWM_FW_LISTS] = "fw_lists", [SWM_FW_SETS] = "fw_sets", [SWM_FLOWS] = "flows", [SWM_FLOW_USE] = "flow_use",
 	[SWM_FLOW_SLOTS] = "flow_slots",
 	[SWM_SHAPES] = "shapes", [SWM_SHAPE_FLOWS] = "shape_flows", [SWM_SHAPE_SLOTS] = "shape_slots",
 };
 
-void switch_close(struct net_switch *s)
+static void close_opened(struct net_switch *s)
 {
 	own_fd(&s->rtnl);
 	own_fd(&s->ns);
 	own_fd(&s->prog);
 	for (int i = 0; i < SW_MAPS; i++)
 		own_fd(&s->map[i]);
+}
+
+void switch_close(struct net_switch *s)
+{
+	close_opened(s);
 	own_fd(&s->lock);
 	free(take(s->dir));
 }
@@ -71,7 +80,34 @@ static int child_result(pid_t pid, int *status)
 	return 0;
 }
 
-static int load(const struct ctx *c, const char *bpf, struct err *e)
+/* Of the installed program: 0 if it can't be read, which loading it will say. */
+static uint64_t object_sum(const struct ctx *c)
+{
+	_free_ char *object = xprintf("%s/%s", c->libexec, OBJECT);
+	_buf_ struct buf b = BUF_INIT;
+
+	return file_read(AT_FDCWD, object, OBJECT_MAX, &b, NULL) < 0 ? 0 : str_hash(b.p, b.len);
+}
+
+/* Of the one that runs; 0: not known. */
+static uint64_t running_sum(const char *dir)
+{
+	_free_ char *path = xprintf("%s/object", dir);
+	_buf_ struct buf b = BUF_INIT;
+	uint64_t n = 0;
+
+	return file_read(AT_FDCWD, path, 64, &b, NULL) < 0 || str_to_u64(buf_str(&b), &n) < 0 ? 0 : n;
+}
+
+static int note_sum(const char *dir, uint64_t sum, struct err *e)
+{
+	_free_ char *path = xprintf("%s/object", dir);
+	_free_ char *text = xprintf("%" PRIu64, sum);
+
+	return file_replace(path, text, strlen(text), 0600, 0, e);
+}
+
+static int run_netload(const struct ctx *c, const char *bpf, struct err *e)
 {
 	_free_ char *tool = xprintf("%s/cloister-netload", c->libexec);
 	_free_ char *object = xprintf("%s/%s", c->libexec, OBJECT);
@@ -107,7 +143,20 @@ static int load(const struct ctx *c, const char *bpf, struct err *e)
 	if (WEXITSTATUS(status) == 0)
 		return 0;
 	text[strcspn(text, "\n")] = 0;
+	if (WEXITSTATUS(status) == LAYOUT) {
+		err_set(e, EBUSY, "the switch that runs keeps what it knows in another form (map %s): its program can't be replaced under its ports", text);
+		return err_hint(e, "`cloister shutdown`, then `cloister boot` make a new one.");
+	}
 	return err_set(e, EOPNOTSUPP, "this kernel does not take the switch's program: %s", text);
+}
+
+static int load(const struct ctx *c, const char *dir, struct err *e)
+{
+	_free_ char *bpf = xprintf("%s/bpf", dir);
+	uint64_t sum = object_sum(c);
+	int r = run_netload(c, bpf, e);
+
+	return r < 0 ? r : note_sum(dir, sum, e);
 }
 
 static int make(const struct ctx *c, const char *dir, struct err *e)
@@ -121,7 +170,7 @@ static int make(const struct ctx *c, const char *dir, struct err *e)
 		r = dir_make(bpf, 0700, e);
 	if (r == 0 && !is_on(bpf, BPF_FS_MAGIC) && mount("bpf", bpf, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
 		r = err_sys(e, errno, "mount the switch's bpffs at %s", bpf);
-	return r < 0 ? r : load(c, bpf, e);
+	return r < 0 ? r : load(c, dir, e);
 }
 
 /* ---- opened ---- */
@@ -141,6 +190,9 @@ static int open_all(struct net_switch *s, struct err *e)
 		return s->prog;
 	for (int i = 0; i < SW_MAPS; i++) {
 		s->map[i] = bpf_open(bpf, map_names[i], e);
+		/* programs without one of our maps are of another version of Cloister */
+		if (s->map[i] == -ENOENT)
+			return err_set(e, ESTALE, "its program knows no %s", map_names[i]);
 		if (s->map[i] < 0)
 			return s->map[i];
 	}
@@ -176,10 +228,12 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 	if (r < 0)
 		return err_add(e, "switch");
 	r = open_all(&s, &miss);
-	if (r == -ENOENT && may_make) {
-		r = make(c, s.dir, e);
-		if (r == 0)
+	if ((r == -ENOENT && may_make) || r == -ESTALE) {
+		r = r == -ESTALE ? load(c, s.dir, e) : make(c, s.dir, e);
+		if (r == 0) {
+			close_opened(&s);
 			r = open_all(&s, e);
+		}
 	} else if (r < 0 && e) {
 		*e = miss;
 	}
@@ -188,6 +242,21 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 	*out = s;
 	s = NET_SWITCH_INIT;
 	return 0;
+}
+
+int switch_upgrade(const struct ctx *c, bool force, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	uint64_t sum;
+	int r = switch_open(c, false, &s, e);
+
+	if (r < 0)
+		return r;
+	sum = object_sum(c);
+	if (!force && sum && sum == running_sum(s.dir))
+		return 0;
+	r = load(c, s.dir, e);
+	return r < 0 ? err_add(e, "switch") : 1;
 }
 
 int switch_remove(const struct ctx *c, struct err *e)

@@ -12,7 +12,7 @@
 #include "base/ctx.h"
 
 enum sw_map {
-	SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_FLOOD, SWM_BLOCKED, SWM_COUNTERS,
+	SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_FLOOD, SWM_BLOCKED, SWM_COUNTERS, SWM_STORM,
 	SWM_FW_LISTS, SWM_FW_SETS, SWM_FLOWS, SWM_FLOW_USE, SWM_FLOW_SLOTS, /* the firewall */
 	SWM_SHAPES, SWM_SHAPE_FLOWS, SWM_SHAPE_SLOTS, /* bandwidth */
 	SW_MAPS
@@ -34,6 +34,11 @@ struct net_switch {
  */
 int switch_open(const struct ctx *c, bool make, struct net_switch *s, struct err *e);
 void switch_close(struct net_switch *s);
+/*
+ * Its program becomes the installed one, at each port in one step; what the maps hold stays, so that no flow ends. force: also if it
+ * is the same already. 1 = replaced, 0 = there was nothing to do, -EBUSY: a map has another layout, and nothing was changed.
+ */
+int switch_upgrade(const struct ctx *c, bool force, struct err *e);
 /* Takes it away. -EBUSY: it has ports. 0, also if there is none. */
 int switch_remove(const struct ctx *c, struct err *e);
 

@@ -3,9 +3,10 @@
  * usage: cloister-netload OBJECT DIR     (DIR is on a bpffs of ours)
  *
  * Loads a switch's programs and pins them and their maps in DIR; run by the command that makes the switch, and again for an
- * upgrade: maps that are there and of the same shape stay, with what is in them, and every link in DIR/links gets the
- * new program in one step, so that no frame meets none. A program of its own, so that the others need no libbpf.
- * Exit 0, or 1 with the reason on standard error.
+ * upgrade: maps that are there stay, with what is in them, and every link in DIR/links gets the new program of the name that
+ * its old one has, in one step, so that no frame meets none. A map of another layout: nothing is changed. A program of its
+ * own, so that the others need no libbpf.
+ * Exit 0, 1 with the reason on standard error, or 3: a map there has another layout, which standard error names.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -17,6 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "layout.h"
 
 static int say(enum libbpf_print_level l, const char *fmt, va_list ap)
 {
@@ -42,29 +45,52 @@ static int pin_program(struct bpf_program *p, const char *dir)
 	return rename(fresh, path);
 }
 
+/* The program of this object that has the name of the one which link runs now. NULL: there is none, or the interface has gone. */
+static struct bpf_program *successor(struct bpf_object *o, int link)
+{
+	struct bpf_link_info l = {0};
+	struct bpf_prog_info p = {0};
+	__u32 n = sizeof l;
+	int fd, r;
+
+	if (bpf_obj_get_info_by_fd(link, &l, &n) < 0)
+		return NULL;
+	fd = bpf_prog_get_fd_by_id(l.prog_id);
+	if (fd < 0)
+		return NULL;
+	n = sizeof p;
+	r = bpf_obj_get_info_by_fd(fd, &p, &n);
+	close(fd);
+	return r < 0 ? NULL : bpf_object__find_program_by_name(o, p.name);
+}
+
 /* The links of an interface that has gone are of no use to anybody: their pins go. */
-static int replace_links(int prog, const char *dir)
+/* sub: where such links are pinned. */
+static int replace_links(struct bpf_object *o, const char *dir, const char *sub)
 {
 	char path[4096];
 	struct dirent *d;
 	int bad = 0;
 	DIR *list;
 
-	snprintf(path, sizeof path, "%s/links", dir);
+	snprintf(path, sizeof path, "%s/%s", dir, sub);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return fail("make", path);
 	list = opendir(path);
 	if (!list)
 		return fail("read", path);
 	while ((d = readdir(list))) {
+		struct bpf_program *p;
 		int link, r;
 
-		if (d->d_name[0] == '.' || snprintf(path, sizeof path, "%s/links/%s", dir, d->d_name) >= (int)sizeof path)
+		if (d->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s/%s", dir, sub, d->d_name) >= (int)sizeof path)
 			continue;
 		link = bpf_obj_get(path);
 		if (link < 0)
 			continue;
-		r = bpf_link_update(link, prog, NULL);
+		p = successor(o, link);
+		errno = ESRCH;
+		r = p ? bpf_link_update(link, bpf_program__fd(p), NULL) : -ESRCH;
 		if (r == -ENOLINK)
 			unlink(path);
 		else if (r < 0)
@@ -75,26 +101,34 @@ static int replace_links(int prog, const char *dir)
 	return bad;
 }
 
-/* The ends of the shaper wires: each link bears its program's name. */
-static int replace_wire(struct bpf_program *p, const char *dir)
+/* Each map is where those are that it stays with. 0, or the exit status. */
+static int take_maps(struct bpf_object *o, const char *dir)
 {
-	char path[4096];
-	int link, r;
+	struct bpf_map *m;
 
-	snprintf(path, sizeof path, "%s/wires/%s", dir, bpf_program__name(p));
-	link = bpf_obj_get(path);
-	if (link < 0)
-		return 0;
-	r = bpf_link_update(link, bpf_program__fd(p), NULL);
-	close(link);
-	return r < 0 ? fail("replace the program of", path) : 0;
+	bpf_object__for_each_map(m, o) {
+		char path[4096];
+		int r;
+
+		if (bpf_map__is_internal(m))
+			continue;
+		snprintf(path, sizeof path, "%s/%s", dir, bpf_map__name(m));
+		r = layout_same(o, m, path);
+		if (r == 0) {
+			fprintf(stderr, "%s\n", bpf_map__name(m));
+			return 3;
+		}
+		if (r < 0 || bpf_map__set_pin_path(m, path) < 0)
+			return fail("pin", path);
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct bpf_program *p, *entry;
+	struct bpf_program *p;
 	struct bpf_object *o;
-	struct bpf_map *m;
+	int r;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: cloister-netload OBJECT DIR\n");
@@ -105,25 +139,15 @@ int main(int argc, char **argv)
 	o = bpf_object__open_file(argv[1], NULL);
 	if (!o)
 		return fail("open", argv[1]);
-	bpf_object__for_each_map(m, o) {
-		char path[4096];
-
-		if (bpf_map__is_internal(m))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", argv[2], bpf_map__name(m));
-		if (bpf_map__set_pin_path(m, path) < 0)
-			return fail("pin", path);
-	}
+	r = take_maps(o, argv[2]);
+	if (r)
+		return r;
 	if (bpf_object__load(o) < 0)
 		return fail("load", argv[1]);
 	bpf_object__for_each_program(p, o)
 		if (pin_program(p, argv[2]) < 0)
 			return fail("pin", bpf_program__name(p));
-	bpf_object__for_each_program(p, o)
-		if (replace_wire(p, argv[2]))
-			return 1;
-	entry = bpf_object__find_program_by_name(o, "from_vnic");
-	if (!entry)
-		return fail("find from_vnic in", argv[1]);
-	return replace_links(bpf_program__fd(entry), argv[2]);
+	if (replace_links(o, argv[2], "wires"))
+		return 1;
+	return replace_links(o, argv[2], "links");
 }

@@ -205,6 +205,16 @@ static void net_back(struct ctx *c)
 		ctx_log(c, LOG_WARN, "%s", e.msg);
 }
 
+/* An older program goes on with its ports; a switch that isn't there is made by who needs it, of the installed one. */
+static void net_renew(struct ctx *c)
+{
+	struct err e = ERR_INIT;
+	int r = switch_upgrade(c, false, &e);
+
+	if (r < 0 && r != -ENOENT)
+		ctx_log(c, LOG_WARN, "%s%s%s", e.msg, e.hint[0] ? ". " : "", e.hint);
+}
+
 int node_boot(struct ctx *c, struct err *e)
 {
 	struct todo t = {0}, half = {0};
@@ -218,6 +228,7 @@ int node_boot(struct ctx *c, struct err *e)
 	if (r < 0)
 		return r;
 	clear_stale(c);
+	net_renew(c);
 	r = node_recover(c, e);
 	if (r == 0)
 		r = store_open(c, &store, e);

@@ -542,6 +542,27 @@ static void vrrp(void **state)
 	DROPPED(ip4(v, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8), DROP_MAC);
 }
 
+/* Who has 10.0.0.77? goes to all others: 4,000 here, which is a fifth of what a second has room for. */
+static void storm(void **state)
+{
+	struct frame f = arp(mac_a, mac_a, 1, "10.0.0.1", "10.0.0.77");
+	struct sw_flood_key k = {.sw = 1};
+	uint32_t ports = 4001, none = 0;
+	int n = 0;
+
+	NEED;
+	set_port(ALL);
+	assert_int_equal(bpf_put(map("flood"), &k, &ports, NULL), 0);
+	while (n < 100 && drops(DROP_STORM) == 0) {
+		assert_int_equal(run(&f), SHOT);
+		n++;
+	}
+	assert_in_range(n, 6, 99);
+	/* to one goes as ever */
+	PASSES(udp("10.0.0.1", "10.0.0.2", 1, 2, "", 0));
+	assert_int_equal(bpf_put(map("flood"), &k, &none, NULL), 0);
+}
+
 static void no_port(void **state)
 {
 	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8);
@@ -560,7 +581,7 @@ int main(void)
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
 		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
-		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(no_port),
+		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(no_port),
 	};
 
 	return cmocka_run_group_tests_name("bpf_switch", tests, setup, done);
