@@ -75,6 +75,7 @@ struct sw_port {
 	__u8 n6;
 	__u8 pad[3];
 	__u32 lists;          /* by which addrs and blocked know its: interface index, and SW_LISTS_ODD at every other change */
+	char name[16];        /* what it is called where it is: net0. For people alone */
 };
 
 /* maps: ports (ifindex → sw_port), fdb, neighbours, addrs, flood, counters, shapes */

@@ -99,7 +99,7 @@ static int status(struct ctx *c, int argc, char **argv)
 	l.parse = argc == 3 && strcmp(argv[2], "-p") == 0;
 	if (argc > 2 && !l.parse)
 		return cmd_usage("cloister", "net", NULL);
-	r = switch_open(c, false, &s, &e);
+	r = switch_look(c, &s, &e);
 	if (r == -ENOENT) {
 		if (!l.parse)
 			printf("no switch: the first NIC that boots makes it\n");
@@ -111,9 +111,6 @@ static int status(struct ctx *c, int argc, char **argv)
 		buf_printf(&l.out, "switch: eBPF by tcx\n%-36s NIC  %-17s %10s %12s %10s %12s  DROPPED\n", "VM", "MAC", "SENT", "BYTES", "RECEIVED", "BYTES");
 	if (r >= 0)
 		r = vnic_each(&s, show_port, &l, &e);
-	/* not while we have the lock, which boots and stops wait for: who reads may take his time */
-	switch_close(&s);
-	s = NET_SWITCH_INIT;
 	if (l.out.len)
 		fputs(buf_str(&l.out), stdout);
 	buf_done(&l.out);

@@ -117,6 +117,25 @@ int bpf_next(int map, const void *key, void *next, struct err *e)
 	return r < 0 ? err_sys(e, r, "walk a BPF map") : 1;
 }
 
+int bpf_batch(int map, void *keys, void *values, uint32_t *n, uint32_t *place, bool first, struct err *e)
+{
+	union bpf_attr a = {0};
+	uint32_t in = *place;
+	int r;
+
+	a.batch.in_batch = first ? 0 : (uintptr_t)&in;
+	a.batch.out_batch = (uintptr_t)place;
+	a.batch.keys = (uintptr_t)keys;
+	a.batch.values = (uintptr_t)values;
+	a.batch.count = *n;
+	a.batch.map_fd = (uint32_t)map;
+	r = call(BPF_MAP_LOOKUP_BATCH, &a, sizeof a);
+	if (r < 0 && r != -ENOENT)
+		return err_sys(e, r, "read a BPF map");
+	*n = a.batch.count;
+	return r == 0;
+}
+
 int bpf_cpus(void)
 {
 	_buf_ struct buf b = BUF_INIT;

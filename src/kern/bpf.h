@@ -25,6 +25,11 @@ int bpf_get(int map, const void *key, void *value, struct err *e);
 int bpf_del(int map, const void *key, struct err *e);
 /* The key after `key` (NULL: the first): 1, or 0 at the end. */
 int bpf_next(int map, const void *key, void *next, struct err *e);
+/*
+ * Many of a hash's elements in one call: at most *n, then as many as there were. *place is where to go on; first begins. 1, or 0 at the
+ * end. -ENOSPC: *n is less than what one bucket has.
+ */
+int bpf_batch(int map, void *keys, void *values, uint32_t *n, uint32_t *place, bool first, struct err *e);
 /* Possible processors: how many values an element of a per-processor map has. */
 int bpf_cpus(void);
 

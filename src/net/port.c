@@ -158,6 +158,7 @@ int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struc
 
 	memcpy(p.mac, v->mac, 6);
 	memcpy(m.mac, v->mac, 6);
+	memcpy(p.name, v->name, sizeof p.name);
 	if (r == 0)
 		r = put_lists(s, &p, v, e);
 	if (r == 0)

@@ -259,6 +259,20 @@ int switch_upgrade(const struct ctx *c, bool force, struct err *e)
 	return r < 0 ? err_add(e, "switch") : 1;
 }
 
+int switch_look(const struct ctx *c, struct net_switch *out, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	int r;
+
+	s.dir = xprintf("%s/net", c->node.run);
+	r = open_all(&s, e);
+	if (r < 0)
+		return err_add(e, "switch");
+	*out = s;
+	s = NET_SWITCH_INIT;
+	return 0;
+}
+
 int switch_remove(const struct ctx *c, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;

@@ -33,6 +33,8 @@ struct net_switch {
  * One that was left half made is made anew.
  */
 int switch_open(const struct ctx *c, bool make, struct net_switch *s, struct err *e);
+/* Without the lock, for who only reads: ports come and go meanwhile. -ENOENT. */
+int switch_look(const struct ctx *c, struct net_switch *s, struct err *e);
 void switch_close(struct net_switch *s);
 /*
  * Its program becomes the installed one, at each port in one step; what the maps hold stays, so that no flow ends. force: also if it

@@ -163,36 +163,6 @@ int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct
 	return r < 0 || (uint32_t)now != ifindex ? r : rtnl_delete(s->rtnl, now, e);
 }
 
-int vnic_each(struct net_switch *s, int (*each)(uint32_t, const struct sw_port *, const struct sw_count *, void *), void *arg, struct err *e)
-{
-	int cpus = bpf_cpus(), r;
-	_free_ struct sw_count *c = calloc((size_t)cpus, sizeof *c);
-	uint32_t key, next;
-	bool have = false;
-
-	while ((r = bpf_next(s->map[SWM_PORTS], have ? &key : NULL, &next, e)) == 1) {
-		struct sw_count sum = {0};
-		struct sw_port p;
-
-		key = next;
-		have = true;
-		if (bpf_get(s->map[SWM_PORTS], &key, &p, NULL) < 0)
-			continue;
-		if (c && bpf_get(s->map[SWM_COUNTERS], &key, c, NULL) == 0)
-			for (int i = 0; i < cpus; i++) {
-				const uint64_t *from = (const void *)&c[i];
-				uint64_t *to = (void *)&sum;
-
-				for (size_t j = 0; j < sizeof sum / sizeof *to; j++)
-					to[j] += from[j];
-			}
-		r = each(key, &p, &sum, arg);
-		if (r < 0)
-			return r;
-	}
-	return r;
-}
-
 struct gone {
 	struct net_switch *s;
 	uint32_t *ifindex;

@@ -127,7 +127,7 @@ check "its port has gone" await 10 eval '[ "$(ports)" = 2 ]'
 check "start" vmadm start "$b"
 eq "and come again" "$(talk "$b" 10.9.0.2 "$a")" "hello from 10.9.0.1"
 # nobody has the same address twice on one switch
-fails 1 'another VNIC of this switch has the link address' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"stub0","mac":"02:08:20:00:00:01","ips":["10.9.0.9/24"]}]}'
+fails 1 'the link address 02:08:20:00:00:01 is taken' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"stub0","mac":"02:08:20:00:00:01","ips":["10.9.0.9/24"]}]}'
 eq "two ports still" "$(ports)" 3
 
 for z in "$a" "$b" "$d"; do check "delete" vmadm delete "$z"; done
