@@ -10,6 +10,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/own.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -36,31 +37,40 @@ enum { NARROW_AFFINITY = 242, NARROW_SYSINFO = 116 };
 #define LD(field)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IS(v, jt, jf)  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, v, jt, jf)
 
-/* What is allowed here may still be refused by the table's filter: of all answers the strictest counts. */
+/* In front of the table's program: what it does not take goes on there. A number of either machine has one meaning alone. */
 static const struct sock_filter program[] = {
 	/* 0 */ LD(arch),
 	/* 1 */ IS(WIDE, 0, 3),
 	/* 2 */ LD(nr),
-	/* 3 */ IS(SYS_sched_getaffinity, 6, 0),
-	/* 4 */ IS(SYS_sysinfo, 5, 4),
-	/* 5 */ IS(NARROW, 0, 3),
+	/* 3 */ IS(SYS_sched_getaffinity, 5, 0),
+	/* 4 */ IS(SYS_sysinfo, 4, 5),
+	/* 5 */ IS(NARROW, 0, 4),
 	/* 6 */ LD(nr),
-	/* 7 */ IS(NARROW_AFFINITY, 2, 0),
-	/* 8 */ IS(NARROW_SYSINFO, 1, 0),
-	/* 9 */ BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	/* 10 */ BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+	/* 7 */ IS(NARROW_AFFINITY, 1, 0),
+	/* 8 */ IS(NARROW_SYSINFO, 0, 1),
+	/* 9 */ BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 };
+static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 
-int notify_install(void)
+int notify_install(const void *table, size_t bytes)
 {
-	struct sock_fprog p = {.len = ARRAY_LEN(program), .filter = (struct sock_filter *)(uintptr_t)program};
+	_buf_ struct buf b = BUF_INIT;
 	struct seccomp_notif_sizes s;
+	struct sock_fprog p;
 	long fd;
 
+	if (bytes % sizeof *program || bytes / sizeof *program > BPF_MAXINSNS - ARRAY_LEN(program) - 1)
+		return -EINVAL;
 	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &s) < 0)
 		return -errno;
 	if (s.seccomp_notif > NOTIFY_PAGE || s.seccomp_notif_resp > NOTIFY_PAGE)
 		return -EINVAL;
+	buf_add(&b, program, sizeof program);
+	if (bytes)
+		buf_add(&b, table, bytes);
+	else
+		buf_add(&b, &allow, sizeof allow);
+	p = (struct sock_fprog){.len = (unsigned short)(b.len / sizeof *program), .filter = (struct sock_filter *)(void *)b.p};
 	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &p);
 	if (fd < 0)
 		return -errno;

@@ -103,7 +103,11 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 		return r;
 	if (!v->st)
 		return no_such(word, e);
-	r = state_vm_find(v->st, word, uuid, e);
+	/* a whole uuid is looked for but once; not by who would lock a VM that is not there */
+	if (!(flags & VM_LOCK) && uuid_valid(word))
+		memcpy(uuid, word, sizeof uuid);
+	else
+		r = state_vm_find(v->st, word, uuid, e);
 	if (r == -ENOENT)
 		return no_such(word, e);
 	if (r < 0)

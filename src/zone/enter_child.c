@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -137,9 +138,9 @@ static void closed(void)
  * By the rights over the zone's user namespace, but still as the global root: how many descriptors may be under way is
  * counted by user, and the zone's root could have used up what is his. Where the kernel can't, the host's numbers it is.
  */
-static void own_numbers(void)
+static bool own_numbers(const struct enter_in *in)
 {
-	int listener = notify_install();
+	int listener = notify_install(in->filter, in->filter_len);
 
 	if (listener >= 0) {
 		if (sock_send_fd(FD_CALLS, 'n', listener) < 0)
@@ -147,10 +148,14 @@ static void own_numbers(void)
 		close(listener);
 	}
 	close(FD_CALLS);
+	return listener >= 0;
 }
 
-static void join_namespaces(bool calls)
+/* Whether the filter is on already. */
+static bool join_namespaces(const struct enter_in *in)
 {
+	bool filtered = false;
+
 	/* the rest it was born in; the cgroup namespace only now, for from inside one nobody is put into a cgroup above it */
 	if (setns(FD_PIDFD, CLONE_NEWUSER | CLONE_NEWCGROUP | CLONE_NEWTIME) < 0) {
 		if (errno == ESRCH)
@@ -158,14 +163,17 @@ static void join_namespaces(bool calls)
 		fail_sys(FD_REPORT, errno, "join the zone's namespaces");
 	}
 	close(FD_PIDFD);
+	/* keys are owned by these: again, now the zone's root's; if its keys are used up, the empty one from outside stays */
+	setfsgid(0);
+	setfsuid(0);
 	closed();
-	if (calls)
-		own_numbers();
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	if (in->calls >= 0)
+		filtered = own_numbers(in);
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		fail_sys(FD_REPORT, errno, "become the zone's root");
 	closed();
-	/* again, now owned by the zone's root; if its keys are used up, the empty one from outside stays */
-	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	return filtered;
 }
 
 /* Where we were given none: the zone's own /dev/null, if it is one. */
@@ -342,6 +350,7 @@ static void __attribute__((noreturn)) run_program(const struct enter_in *in)
 void enter_child(const struct enter_in *in)
 {
 	struct err e = ERR_INIT;
+	bool filtered;
 
 	closed();
 	plain_process(in); /* a cgroup of v1 takes no real-time process in */
@@ -356,10 +365,10 @@ void enter_child(const struct enter_in *in)
 		fail_sys(in->report, errno, "new session keyring");
 	own_session(in);
 	shed_descriptors(in);
-	join_namespaces(in->calls >= 0);
+	filtered = join_namespaces(in);
 	null_inside(in);
 	/* first the filter: it needs a capability that the zone may not have */
-	if (in->filter_len && seccomp_apply(in->filter, in->filter_len, &e) < 0)
+	if (!filtered && in->filter_len && seccomp_apply(in->filter, in->filter_len, &e) < 0)
 		fail(FD_REPORT, &e);
 	if (caps_limit(in->z->caps, &e) < 0)
 		fail(FD_REPORT, &e);

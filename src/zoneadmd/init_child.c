@@ -7,9 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/keyctl.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +26,7 @@
 #include "kern/notify.h"
 #include "kern/path.h"
 #include "kern/ns.h"
+#include "kern/seccomp.h"
 #include "kern/sock.h"
 #include "kern/sig.h"
 #include "kern/slice.h"
@@ -152,12 +151,17 @@ static int limit(int what, uint64_t value, const char *name, struct err *e)
 	return setrlimit((__rlimit_resource_t)what, &r) < 0 ? err_sys(e, errno, "%s", name) : 0;
 }
 
-/* What the zone would be told of the host by system calls; without a word where the kernel can't: docs/limits.md. */
-static int own_numbers(struct err *e)
+/*
+ * The table, and before it what the zone would be told of the host by two system calls; without these, and without a word, where
+ * the kernel can't: docs/limits.md.
+ */
+static int filter(const struct buf *table, struct err *e)
 {
-	_fd_ int listener = notify_install();
+	_fd_ int listener = notify_install(table->p, table->len);
 
-	return listener >= 0 && sock_send_fd(SOCK, 'n', listener) < 0 ? err_sys(e, errno, "listener of system calls") : 0;
+	if (listener >= 0)
+		return sock_send_fd(SOCK, 'n', listener) < 0 ? err_sys(e, errno, "listener of system calls") : 0;
+	return table->len ? seccomp_apply(table->p, table->len, e) : 0;
 }
 
 static int restrict_self(const struct boot *b, struct err *e)
@@ -169,20 +173,7 @@ static int restrict_self(const struct boot *b, struct err *e)
 			return err_sys(e, errno, "drop capability %d", c);
 	}
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (own_numbers(e) < 0)
-		return -e->code;
-	if (b->filter.len) {
-		struct sock_fprog p = {
-			.len = (unsigned short)(b->filter.len / sizeof(struct sock_filter)),
-			.filter = (struct sock_filter *)(void *)b->filter.p,
-		};
-
-		if (b->filter.len % sizeof(struct sock_filter) || b->filter.len / sizeof(struct sock_filter) > BPF_MAXINSNS)
-			return err_set(e, EINVAL, "system call filter: %zu bytes are no program", b->filter.len);
-		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p) < 0)
-			return err_sys(e, errno, "system call filter");
-	}
-	return 0;
+	return filter(&b->filter, e);
 }
 
 /* The image names it: through no link of /proc, which could be a folder of whoever's descriptor it is. */
