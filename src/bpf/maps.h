@@ -71,6 +71,39 @@ struct {
 	__type(value, __u64);
 } storm SEC(".maps");
 
+/* What lies outside (uplink.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct sw_wire);
+} wires SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sw_flood_key);
+	__type(value, struct sw_end);
+} ends SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_ADDRS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sw_mac_key);
+	__type(value, struct sw_end);
+} remotes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sw_peer_key);
+	__type(value, __u32);
+} peers SEC(".maps");
+
 /* The firewall. A list is an array of its own, so that a change of a zone's rules is one write. */
 struct fw_list {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

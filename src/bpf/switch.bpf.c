@@ -13,6 +13,7 @@
 #include "protect.h"
 #include "shape.h"
 #include "storm.h"
+#include "uplink.h"
 
 #define TC_SHOT     2
 #define TC_REDIRECT 7
@@ -86,13 +87,19 @@ INLINE int send_all(const struct frame *f, struct sw_count *count)
 	struct sw_flood_key k = {.sw = f->port->sw};
 	struct all a = {.skb = f->skb, .sw = f->port->sw, .from = f->ifindex};
 	__u32 *n = bpf_map_lookup_elem(&flood, &k);
-	int r = n && *n > 1 ? storm_check(f->ifindex, *n - 1, SW_STORM_COPIES) : 0;
+	struct sw_wire *w = wire_of(f);
+	__u32 copies = (n ? *n : 0) + (w ? (w->kind == WIRE_FABRIC ? w->nends : 1) : 0);
+	struct eth *e = f->data;
+	int r;
 
+	if (w && ((void *)(e + 1) > f->end || for_neighbour(e->dst)))
+		w = 0;
+	r = copies > 1 ? storm_check(f->ifindex, copies - 1, f->port->flags & PORT_OUTSIDE ? SW_STORM_COPIES_OUTSIDE : SW_STORM_COPIES) : 0;
 	if (r)
 		return drop(count, r);
 	if (n)
 		bpf_loop(*n < SW_FLOOD ? *n : SW_FLOOD, send_each, &a, 0);
-	return TC_SHOT; /* the copies are on their way */
+	return w ? all_outside(f->skb, w, k.sw) : TC_SHOT; /* the copies are on their way */
 }
 
 /* The answer is the question turned round, and goes back the way it came. 0 if nobody is known to have that address. */
@@ -142,8 +149,9 @@ INLINE void pull(struct frame *f)
 INLINE int deliver(const struct frame *f, struct sw_count *n)
 {
 	struct sw_mac_key k = {.sw = f->port->sw};
+	struct sw_dest *d, out = {.flags = PORT_L2};
 	struct eth *e = f->data;
-	struct sw_dest *d;
+	struct sw_wire *w;
 	int r;
 
 	if ((void *)(e + 1) > f->end)
@@ -153,7 +161,7 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 		n->obytes += f->skb->len;
 	}
 	if (e->dst[0] & 1) {
-		if (e->proto == bpf_htons(P_ARP)) {
+		if (e->proto == bpf_htons(P_ARP) && !(f->port->flags & PORT_OUTSIDE)) {
 			r = answer_arp(f);
 			if (r)
 				return r;
@@ -162,8 +170,17 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 	}
 	__builtin_memcpy(k.mac, e->dst, 6);
 	d = bpf_map_lookup_elem(&fdb, &k);
+	w = d ? 0 : wire_of(f);
+	if (w) {
+		out.ifindex = w->ifindex;
+		d = &out;
+	}
 	if (!d || d->ifindex == f->ifindex)
 		return drop(n, DROP_UNKNOWN);
+	if (w) {
+		r = outside(f, w, &k);
+		return r < 0 ? drop(n, DROP_UNKNOWN) : r;
+	}
 	return send_to(f->skb, d);
 }
 
@@ -220,4 +237,55 @@ int from_wire_in(struct __sk_buff *skb)
 		return TC_SHOT;
 	d.flags = p->flags;
 	return send_now(skb, &d);
+}
+
+/* What came from a wire, and is on that switch of its nic tag. */
+INLINE int from_outside(struct frame *f, __u32 sw, struct sw_count *n)
+{
+	struct sw_port p = *f->port;
+	struct sw_dest *d;
+	int r;
+
+	p.sw = sw;
+	f->port = &p;
+	pull(f);
+	r = check_outside(f);
+	if (r)
+		return drop(n, r);
+	d = asked_for(f);
+	return d ? send_to(f->skb, d) : deliver(f, n);
+}
+
+SEC("tc")
+int from_uplink(struct __sk_buff *skb)
+{
+	struct frame f = {.skb = skb, .ifindex = skb->ifindex};
+	struct sw_count *n;
+	int vlan;
+
+	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
+	if (!f.port || !(f.port->flags & PORT_OUTSIDE))
+		return TC_SHOT;
+	n = bpf_map_lookup_elem(&counters, &f.ifindex);
+	vlan = untag(skb);
+	return vlan < 0 ? drop(n, DROP_VLAN) : from_outside(&f, f.port->sw | vlan, n);
+}
+
+SEC("tc")
+int from_tunnel(struct __sk_buff *skb)
+{
+	struct frame f = {.skb = skb, .ifindex = skb->ifindex};
+	struct sw_count *n;
+	__u32 sw;
+
+	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
+	if (!f.port || !(f.port->flags & PORT_OUTSIDE))
+		return TC_SHOT;
+	n = bpf_map_lookup_elem(&counters, &f.ifindex);
+	sw = untunnel(skb);
+	if (!sw)
+		return drop(n, DROP_PEER);
+	if (skb->vlan_present)
+		return drop(n, DROP_VLAN);
+	return from_outside(&f, sw, n);
 }

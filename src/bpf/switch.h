@@ -35,6 +35,7 @@ enum { /* port.flags */
 	PORT_L2 = 1 << 8,           /* no peer in another namespace: a tap, an uplink */
 	PORT_BLOCKED_PORTS = 1 << 9,
 	PORT_FIREWALL = 1 << 10,    /* asks its zone's list; without one it is closed */
+	PORT_OUTSIDE = 1 << 15,     /* an uplink or a tunnel: no VNIC */
 	PORT_SHAPED = 1 << 12,      /* shapes has an entry: of a port, for what it sends; of a destination, for what it receives */
 };
 
@@ -59,6 +60,8 @@ enum sw_drop {
 	DROP_FW_STATE,   /* no packet of a flow that is there, nor one that may begin one */
 	DROP_FW_FULL,    /* the zone has as many flows as it may have */
 	DROP_STORM,      /* more broadcasts than it may have copied */
+	DROP_OURS,       /* from outside, with the MAC or address of somebody here */
+	DROP_PEER,       /* by a tunnel, from nobody who is an end of that fabric */
 	DROP_REASONS
 };
 #define DROP_ROOM 48 /* of the counters: a new reason is no new layout, and the program can be replaced under them */
@@ -118,6 +121,30 @@ struct sw_flood_key {
 struct sw_port_key {
 	__u32 list; /* port.lists */
 	__u32 port; /* protocol << 16 | number, for blocked_outgoing_ports */
+};
+
+/* ---- what lies outside (uplink.h): by nic tag (sw >> 12) its wire; of fabrics the ends, who is behind which, and whom they know ---- */
+
+#define SW_ENDS 1024 /* of one fabric */
+
+enum { WIRE_UPLINK = 1, WIRE_FABRIC };
+#define WIRE_FLOOD 1 /* for whom nothing says where he is: to all ends */
+
+struct sw_wire {
+	__u32 kind, ifindex;
+	__u32 vni, flags, nends;
+	__u32 family;    /* 4 or 6, of all ends */
+	__u32 local[4];  /* as sw_end.ip */
+};
+
+struct sw_end { /* map ends: by sw_flood_key, i from 1; map remotes: by sw_mac_key */
+	__u32 family;
+	__u32 ip[4]; /* of IPv4 the first, in the host's order; of IPv6 as on the wire: as bpf_tunnel_key has them */
+};
+
+struct sw_peer_key { /* map peers → sw */
+	__u32 vni, family;
+	__u32 ip[4];
 };
 
 /* ---- the firewall (fw.h): lists, sets, flows ---- */
