@@ -13,6 +13,7 @@
 #include "net/drop.h"
 #include "net/router.h"
 #include "net/vnic.h"
+#include "node/router.h"
 #include "zone/zone.h"
 
 struct owner {
@@ -89,6 +90,26 @@ static int upgrade(struct ctx *c, int argc)
 	return 0;
 }
 
+/* Of NAT: by which interface of the host, and what is in its way. Also when there is no switch yet. */
+static void show_nat(struct ctx *c)
+{
+	_clean_(state_close) struct state *st = NULL;
+	_buf_ struct buf b = BUF_INIT;
+	struct err e = ERR_INIT;
+	char host_if[16], *save = NULL;
+	int r;
+
+	if (state_open(c, STATE_READ, &st, NULL) < 0)
+		return;
+	r = router_look(c, st, host_if, &b, &e);
+	if (r < 0)
+		printf("nat: %s\n", e.msg);
+	if (r > 0)
+		printf("nat: by %s%s\n", host_if, b.len ? "" : "; nothing of this host is known to be in its way");
+	for (char *line = r > 0 && b.p ? strtok_r(b.p, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+		printf("nat: %s\n", line);
+}
+
 static int status(struct ctx *c, int argc, char **argv)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
@@ -113,6 +134,8 @@ static int status(struct ctx *c, int argc, char **argv)
 		r = vnic_each(&s, show_port, &l, &e);
 	if (l.out.len)
 		fputs(buf_str(&l.out), stdout);
+	if (r >= 0 && !l.parse)
+		show_nat(c);
 	buf_done(&l.out);
 	free(l.zone);
 	return r < 0 ? cmd_fail(c, &e) : 0;

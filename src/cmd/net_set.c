@@ -46,14 +46,33 @@ static int look(struct state *st, const struct switch_name *n, const json_t *now
 	struct netset *s = xalloc(sizeof *s);
 	int r = netset_parse(now, s, e);
 
-	if (r == 0 && s->nat)
-		r = err_set(e, ENOTSUP, "nat is not available yet");
 	if (r == 0 && s->mtu > n->tag.mtu)
 		r = err_set(e, EINVAL, "mtu %u is above that of nic tag %s, %u", s->mtu, n->tag.name, n->tag.mtu);
 	if (r == 0 && !force)
 		r = netset_free(st, n, s, e);
 	free(s);
 	return r;
+}
+
+/* What the settings ask for and can't have yet is said. */
+static void tell(struct ctx *c, struct state *st, const struct switch_name *n, const json_t *now)
+{
+	_buf_ struct buf b = BUF_INIT;
+	struct netset *s = xalloc(sizeof *s);
+	struct err e = ERR_INIT;
+	char host_if[16], *save = NULL;
+
+	if (netset_parse(now, s, NULL) < 0) {
+		free(s);
+		return;
+	}
+	for (unsigned i = 0; i < s->nforwards; i++)
+		if (s->forwards[i].named && router_target(st, n->tag.id, s, &s->forwards[i], &e) < 0)
+			cmd_say("switch %s: %s:%u goes nowhere for now: %s", n->name, s->forwards[i].udp ? "udp" : "tcp", s->forwards[i].port, e.msg);
+	if (s->nat && router_look(c, st, host_if, &b, &e) > 0 && b.len)
+		for (char *line = strtok_r(b.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+			cmd_say("switch %s: nat: %s", n->name, line);
+	free(s);
 }
 
 /* Kept first, then made: who is killed between the two finds it made by the next command that needs it. */
@@ -76,6 +95,8 @@ static int change(struct ctx *c, struct state *st, const struct switch_name *n, 
 		router_sync(c, st, NULL, NULL);
 	}
 	cmd_audit(c, "net set", n->name, before, after, r);
+	if (r == 0)
+		tell(c, st, n, now);
 	return r;
 }
 

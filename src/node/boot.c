@@ -13,7 +13,6 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
-#include "net/router.h"
 #include "net/vnic.h"
 #include "node/dataset.h"
 #include "node/lock.h"
@@ -271,7 +270,7 @@ static void net_away(struct ctx *c)
 
 	if (switch_open(c, false, &s, NULL) < 0)
 		return;
-	if (router_remove(&s, &e) < 0 || vnic_sweep(&s, &e) < 0)
+	if (router_away(c, &s, &e) < 0 || vnic_sweep(&s, &e) < 0)
 		ctx_log(c, LOG_WARN, "%s", e.msg);
 	switch_close(&s);
 	if (switch_remove(c, &e) < 0)

@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "model/vm.h"
+#include "net/nat.h"
 #include "net/router.h"
 
 #define MTU 1500 /* unless given, and the tag has no less */
@@ -141,6 +144,11 @@ struct all {
 	char *server; /* this node's uuid: link addresses of two nodes' routers on one wire differ */
 };
 
+static void json_done(json_t **j)
+{
+	json_decref(*j);
+}
+
 static void all_done(struct all *a)
 {
 	for (size_t i = 0; i < a->n; i++)
@@ -186,14 +194,105 @@ static int load_one(const char *name, const json_t *value, void *arg)
 	return 0;
 }
 
+int router_target(struct state *st, uint32_t tag_id, const struct netset *s, struct netset_forward *f, struct err *e)
+{
+	_clean_(json_done) json_t *rec = NULL;
+	const json_t *nic;
+	char uuid[37];
+	size_t i;
+	int r = state_vm_find(st, f->to, uuid, e);
+
+	if (r == 0)
+		r = state_vm_get(st, uuid, &rec, NULL, NULL, e);
+	if (r < 0)
+		return r;
+	json_array_foreach(json_object_get(rec, "nics"), i, nic)
+	{
+		const json_t *ip;
+		struct state_nictag t;
+		size_t k;
+
+		if ((unsigned)vm_int(nic, "vlan_id", 0) != s->vlan || state_nictag_get(st, vm_str(nic, "nic_tag") ?: "", &t, NULL) < 0 || t.id != tag_id)
+			continue;
+		json_array_foreach(json_object_get(nic, "ips"), k, ip)
+		{
+			struct net_cidr c;
+
+			if (netset_cidr(json_string_value(ip), true, &c) == 0 && netset_within(&s->subnet, &c)) {
+				memcpy(f->ip, c.ip, 4);
+				return 0;
+			}
+		}
+	}
+	return err_set(e, ENOENT, "VM %s has no static address of this subnet on this switch", f->to);
+}
+
+static char *named_path(const struct ctx *c)
+{
+	return xprintf("%s/net/named", c->node.run);
+}
+
+/* Forwards to VMs by name: to what the VM's record says now. One to a VM that is not there has no rule. */
+static int resolve(struct all *a, struct err *e)
+{
+	_free_ char *path = named_path(a->c);
+	bool named = false;
+
+	for (size_t i = 0; i < a->n; i++)
+		for (unsigned k = 0; k < a->set[i]->nforwards; k++) {
+			struct netset_forward *f = &a->set[i]->forwards[k];
+			struct err why = ERR_INIT;
+
+			if (!f->named)
+				continue;
+			named = true;
+			if (router_target(a->st, a->port[i].sw >> 12, a->set[i], f, &why) < 0)
+				ctx_log(a->c, LOG_INFO, "forward %s:%u: %s", f->udp ? "udp" : "tcp", f->port, why.msg);
+		}
+	if (named)
+		return file_replace(path, "", 0, 0600, 0, e);
+	return unlink(path) < 0 && errno != ENOENT ? err_sys(e, errno, "%s", path) : 0;
+}
+
 static int make(struct all *a, struct net_switch *s, struct err *e)
 {
 	_fd_ int ns = router_open(a->c, true, e);
+	struct nat nat;
 	int r = ns < 0 ? ns : router_sweep(s, a->port, a->n, e);
 
+	nat_init(&nat, a->c->node.name, a->port, a->n);
+	if (r == 0)
+		r = resolve(a, e);
+	/* rules first: no zone reaches more than it is to for the time of the making */
+	if (r == 0)
+		r = nat_wanted(&nat) ? nat_up(&nat, s->dir, ns, e) : nat_down(&nat, s->dir, ns, e);
 	for (size_t i = 0; r == 0 && i < a->n; i++)
 		r = router_port(s, ns, &a->port[i], e);
 	return r;
+}
+
+int router_away(struct ctx *c, struct net_switch *s, struct err *e)
+{
+	struct nat nat;
+	int r;
+
+	nat_init(&nat, c->node.name, NULL, 0);
+	r = nat_down(&nat, s->dir, -1, e);
+	return r < 0 ? r : router_remove(s, e);
+}
+
+int router_look(struct ctx *c, struct state *st, char host_if[16], struct buf *out, struct err *e)
+{
+	_clean_(all_done) struct all a = {.c = c, .st = st};
+	struct nat nat;
+	int r = state_net_each(st, "switch", load_one, &a, e);
+
+	nat_init(&nat, c->node.name, a.port, a.n);
+	snprintf(host_if, 16, "%s", nat.host_if);
+	if (r < 0 || !nat_wanted(&nat))
+		return r;
+	r = nat_look(&nat, out, e);
+	return r < 0 ? r : 1;
 }
 
 int router_sync(struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
@@ -217,11 +316,21 @@ int router_sync(struct ctx *c, struct state *st, struct net_switch *s, struct er
 			return r;
 		s = &mine;
 	}
-	return a.n ? make(&a, s, e) : router_remove(s, e);
+	return a.n ? make(&a, s, e) : router_away(c, s, e);
+}
+
+void router_changed(struct ctx *c, struct state *st)
+{
+	_free_ char *path = named_path(c);
+	struct err e = ERR_INIT;
+
+	if (access(path, F_OK) == 0 && router_sync(c, st, NULL, &e) < 0)
+		ctx_log(c, LOG_WARN, "%s", e.msg);
 }
 
 int router_need(struct ctx *c, struct state *st, struct net_switch *s, uint32_t sw, const char *name, struct err *e)
 {
+	_free_ char *path = named_path(c);
 	struct err miss = ERR_INIT;
 	json_t *set = NULL;
 	int r = state_net_get(st, "switch", name, &set, &miss);
@@ -231,7 +340,7 @@ int router_need(struct ctx *c, struct state *st, struct net_switch *s, uint32_t 
 		return 0;
 	if (r < 0 && e)
 		*e = miss;
-	if (r == 0)
+	if (r == 0 && access(path, F_OK) < 0) /* with one to this VM by name, it is looked up again */
 		r = router_has_port(s, sw, e);
 	return r != 0 ? (r < 0 ? r : 0) : router_sync(c, st, s, e);
 }

@@ -18,6 +18,7 @@
 #include "node/dataset.h"
 #include "node/lock.h"
 #include "node/provision.h"
+#include "node/router.h"
 #include "node/stop.h"
 #include "node/usage.h"
 #include "node/vm.h"
@@ -312,7 +313,11 @@ int vm_delete_finish(struct vm *v, struct err *e)
 {
 	_free_ char *what = xprintf("delete %s", v->uuid);
 
-	return steps_run(v->c, what, delete_steps, ARRAY_LEN(delete_steps), v, e);
+	int r = steps_run(v->c, what, delete_steps, ARRAY_LEN(delete_steps), v, e);
+
+	if (r == 0)
+		router_changed(v->c, v->st);
+	return r;
 }
 
 int vm_delete(struct ctx *c, const char *word, struct err *e)

@@ -14,6 +14,7 @@
 #include "node/io.h"
 #include "node/live.h"
 #include "node/nics.h"
+#include "node/router.h"
 #include "node/lock.h"
 #include "node/settings.h"
 #include "node/update.h"
@@ -346,6 +347,7 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	intent_clear(c, v.uuid);
 	if (r < 0)
 		return err_add(e, "update VM %s", v.uuid);
+	router_changed(c, v.st);
 	if (later) {
 		*later = json_array();
 		json_array_foreach(changed, i, n)

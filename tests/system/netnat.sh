@@ -88,3 +88,123 @@ check "a VLAN of it is another switch" set_ stub0/7 subnet=10.79.0.0/24
 eq "with its own interface" "$(addrs | tail -1)" "r${id}v7 10.79.0.1/24"
 check "and goes" cloister net unset stub0/7
 eq "alone" "$(addrs)" "r${id}v0 10.77.0.254/24 fd00:77::1/64"
+
+# ---- NAT ----
+# the world: 198.51.100.0/24, in which the host is .1, its router and everybody else .254
+unshare -n sleep 600 &
+world=$!
+PIDS=("$world")
+# none of them outlives the test
+trap 'rc=$?; kill "${PIDS[@]}" 2>/dev/null; (exit $rc); t_exit' EXIT
+outside() { nsenter -t "$world" -n "$@"; }
+await 5 outside true
+ip link add wan0 type veth peer name wan1 && ip link set wan1 netns "$world"
+ip addr add 198.51.100.1/24 dev wan0 && ip link set wan0 up && ip route add default via 198.51.100.254
+outside sh -c 'ip link set lo up; ip addr add 198.51.100.254/24 dev wan1; ip link set wan1 up'
+cat >serve.py <<'PY'
+import socket, sys
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+s.listen(50)
+print("ready", flush=True)
+while True:
+    c, who = s.accept()
+    c.sendall((sys.argv[2] + " " + who[0] + "\n").encode())
+    c.close()
+PY
+cat >ask.py <<'PY'
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+s.settimeout(5)
+print(s.makefile().readline().strip())
+PY
+zlogin "$a" 'cat >/root/ask.py' <ask.py
+zlogin "$a" 'cat >/root/serve.py' <serve.py
+ask() { inside "$1" "python3 /root/ask.py $2 $3" 2>&1 | tail -1; }
+serve() { # log command…
+	local log=$1
+	shift
+	: >"$log"
+	"$@" >"$log" 2>&1 &
+	PIDS+=($!)
+	await 20 grep -q ready "$log"
+}
+serve out.log nsenter -t "$world" -n python3 serve.py 80 outside
+serve own.log python3 serve.py 81 host
+host_unlike "without nat nothing gets out" "$(ask "$a" 198.51.100.254 80)" outside
+check "gateway of the router" set_ stub0 gateway=10.77.0.1
+tables() { nft list tables | sort; }
+forwarding() { cat /proc/sys/net/ipv4/conf/{wan0,lan0,all}/forwarding | tr '\n' ' '; }
+was=$(tables; forwarding)
+check "nat" set_ stub0 nat=on
+eq "a table of ours at the host" "$(tables)" "table inet cloister_${NODE//-/_}"
+eq "the host forwards where its default route is, nothing else" "$(forwarding)" "1 0 0 "
+like "status" "$(cloister net status)" '^nat: by cloister[0-9a-f]{6}; nothing of this host'
+eq "a zone reaches the world, as the host" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+unlike "but nothing of the host's own" "$(ask "$a" 198.51.100.1 81)" '^host'
+unlike "by no address of it" "$(ask "$a" 10.76.0.1 81)" '^host'
+check "the gateway answers" reach "$a" 10.77.0.1
+check "another switch with nat" set_ stub1 subnet=10.78.0.0/24 nat=on
+mkzone b n2 '"nics":[{"nic_tag":"stub1","ips":["10.78.0.2/24"],"gateway":"10.78.0.1","primary":true}]'
+zlogin "$b" 'cat >/root/ask.py' <ask.py
+zlogin "$b" 'cat >/root/ping.py' <ping.py
+zlogin "$b" 'cat >/root/serve.py' <serve.py
+eq "is there too" "$(ask "$b" 198.51.100.254 80)" "outside 198.51.100.1"
+serve zone.log inside "$a" "python3 /root/serve.py 80 zone-a"
+unlike "zones of two switches don't meet in the router" "$(ask "$b" 10.77.0.2 80)" zone-a
+check_not "nor does one reach the other's gateway" reach "$b" 10.77.0.1
+
+# ---- forwards ----
+from_world() { outside python3 ask.py 198.51.100.1 "$1" 2>&1 | tail -1; }
+fails 1 'is there twice' set_ stub0 forwards=tcp:8080=10.77.0.2:80,tcp:198.51.100.1:8080=10.77.0.2:81
+fails 1 'outside the subnet' set_ stub0 forwards=tcp:8080=10.78.0.2:80
+check "forwards" set_ stub0 forwards=tcp:8080=10.77.0.2:80,tcp:10.76.0.1:8081=n1:80,tcp:8082=later:80
+like "one to a VM that there is not is told" "$OUT" 'tcp:8082 goes nowhere for now'
+eq "the world reaches the zone, which sees who it is" "$(from_world 8080)" "zone-a 198.51.100.254"
+like "on the address that was given alone" "$(from_world 8081)" 'refused'
+like "the host reaches it as well" "$(python3 ask.py 198.51.100.1 8080 2>&1)" '^zone-a'
+like "by name" "$(python3 ask.py 10.76.0.1 8081 2>&1)" '^zone-a'
+fails 1 'switch stub0 has tcp:8080' set_ stub1 forwards=tcp:8080=10.78.0.2:80
+mkzone d later '"nics":[{"nic_tag":"stub0","ips":["10.77.0.9/24"],"gateway":"10.77.0.1","primary":true}]'
+zlogin "$d" 'cat >/root/serve.py' <serve.py
+serve zone.log inside "$d" "python3 /root/serve.py 80 zone-d"
+eq "to a VM by name, from its boot on" "$(from_world 8082)" "zone-d 198.51.100.254"
+check "with the VM it goes" vmadm delete "$d"
+like "and leads nowhere" "$(from_world 8082)" 'refused'
+
+# ---- a host that drops what it forwards, as with Docker ----
+nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }'
+unlike "nothing gets through then" "$(ask "$a" 198.51.100.254 80)" outside
+check "set says so" set_ stub0 domain=example.org
+like "what drops" "$OUT" 'this host drops what it forwards \(chain FORWARD of table ip filter\): nft insert rule'
+remedy=$(cloister net status | sed -n 's/^nat: this host drops.*): //p')
+check "what status tells to do" bash -ec "$remedy"
+eq "helps" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+eq "for forwards too" "$(from_world 8080)" "zone-a 198.51.100.254"
+like "and status knows" "$(cloister net status)" 'nothing of this host is known'
+nft delete table ip filter
+
+# ---- the machine comes again ----
+check "shutdown" cloister shutdown
+eq "nothing is left at the host" "$(tables; forwarding)" "$was"
+check_not "no interface either" ip link show "$(ip -br link | awk '/^cloister/ {print $1; exit}')"
+check "boot" cloister boot
+await 20 is_state "$a" running
+eq "all is back" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+serve zone.log inside "$a" "python3 /root/serve.py 80 zone-a"
+eq "and forwards" "$(from_world 8080)" "zone-a 198.51.100.254"
+kill -KILL "$(awk '$1 == "keeper" {print $2}' "$NODE_RUN/$a/zone")"
+eq "a killed keeper changes nothing" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+
+# ---- away ----
+check "nat off" set_ stub0 forwards= nat=off
+unlike "nothing gets out" "$(ask "$a" 198.51.100.254 80)" outside
+eq "the other switch is as it was" "$(ask "$b" 198.51.100.254 80)" "outside 198.51.100.1"
+check "unset" cloister net unset stub1
+eq "nothing is left at the host" "$(tables; forwarding)" "$was"
+check "unset the first" cloister net unset stub0
+check_not "no router" mountpoint -q "$NODE_RUN/net/router"
+eq "the zones have their ports still" "$(cloister net status -p | wc -l)" 2
+for z in "$a" "$b"; do check "delete" vmadm delete "$z"; done
