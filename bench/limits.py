@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """How well limits hold, and what they cost, in zones and in the peers: bench/limits.py [--quick] [PART…]
 
-    caps shares burst memory io dedicated overhead watching      (all of them; a beginning of a name will do)
+    caps shares burst memory io tenants dedicated overhead watching      (all of them; a beginning of a name will do)
 
 Every row is measured the same way for all (box.py): one after the other, in the same run, each by itself. Bars are on
 zones. Deviations are in percent of what was set; CPU time of operations is compared with the host's by turns, minima.
@@ -17,6 +17,7 @@ import time
 import dedicated
 import lib
 import peers
+import tenants
 from box import Box, Cannot, V1, rate, read
 from zones import Zones, quota
 
@@ -216,6 +217,20 @@ def own_processor(zones, prog):
     bar("with the kernel's own threads of that processor", abs(f["all_ns"] - f["zone_ns"]) * 100 / f["all_ns"], 1)
 
 
+def two_tenants(zones):
+    got, said = tenants.measure(zones, TRIES + 2)
+    FIG["tenants_fsync_p99_us"] = got
+    print("  a quiet tenant's synced 4 KiB beside one that writes all it can, p99 (median of %d rounds)" % (TRIES + 2))
+    for name, v in got.items():
+        if v:
+            print("    %-44s %9.0f us %7.2f x alone" % (name, statistics.median(v), tenants.ratio(got, name, "alone")))
+        else:
+            print("    %-44s cannot: %s" % (name, said.get(name, "this kernel has no such scheduler")))
+    r = tenants.ratio(got, tenants.WAYS[1][0], tenants.WAYS[0][0])
+    if r is not None:
+        bar("two tenants: p99 beside one with a ceiling, over one without", r, 1, " x")
+
+
 def watching():
     """What the workers of idle zones with a baseline use."""
     n = 50
@@ -309,19 +324,21 @@ def main(tmp):
     first()
     prog = lib.build_c("limits", "-static")
     print("load %s" % read("/proc/loadavg").strip())
-    wanted = [n for n in ("caps", "shares", "burst", "memory", "io", "dedicated", "overhead", "watching")
+    wanted = [n for n in ("caps", "shares", "burst", "memory", "io", "tenants", "dedicated", "overhead", "watching")
               if not PARTS or any(n.startswith(p) for p in PARTS)]
     if not wanted:
         sys.exit("no such part: " + " ".join(PARTS))
     parties = [Zones(prog)]
     try:
-        if set(wanted) - {"watching", "dedicated"}:
+        if set(wanted) - {"watching", "dedicated", "tenants"}:
             found, absent = peers.all_of(prog)
             parties += found
             ABSENT.update(absent)
         for name in wanted:
             if name == "watching":
                 watching()
+            elif name == "tenants":
+                two_tenants(parties[0])
             elif name == "dedicated":
                 own_processor(parties[0], prog)
             elif name == "overhead":
