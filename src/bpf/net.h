@@ -73,6 +73,8 @@ struct l4ports {
 } __attribute__((packed));
 
 #define INLINE static __attribute__((always_inline)) inline
+/* Not static: the kernel looks such a function through once, and not again wherever it is called. Its pointers may be NULL to it. */
+#define SUBPROG __attribute__((noinline))
 
 INLINE int mac_eq(const __u8 *a, const __u8 *b)
 {

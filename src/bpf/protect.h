@@ -16,6 +16,7 @@ struct frame {
 	struct __sk_buff *skb;
 	void *data, *end;
 	__u32 ifindex;
+	__u32 sw; /* the port's; of a wire, what the frame's tag says */
 	const struct sw_port *port;
 };
 

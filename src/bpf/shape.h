@@ -103,7 +103,7 @@ INLINE int shape_fits(const struct sw_shape_flow *f, const struct shape_key *k, 
 }
 
 /* The class of the flow that this frame is of, or 0. A function by itself: its room on the stack is its own. */
-static __attribute__((noinline)) __u32 shape_class(struct __sk_buff *skb, __u32 ifindex, __u32 n, int in)
+SUBPROG __u32 shape_class(struct __sk_buff *skb, __u32 ifindex, __u32 n, int in)
 {
 	struct sw_shape_flows *all = bpf_map_lookup_elem(&shape_flows, &ifindex);
 	struct shape_key k = {};

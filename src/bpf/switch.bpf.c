@@ -3,14 +3,14 @@
  * The switch: what happens to a frame that a VNIC sends. It is attached where the frame arrives at the host's end.
  *
  *	frame → port → link protection → who is it for?
- *	          │            │             ├─ one VNIC: into its peer's namespace at once
+ *	          │            │             ├─ one VNIC: firewalls → into its peer's namespace at once
  *	          no: drop     no: drop,     ├─ who-has of somebody known: answered here
- *	                       counted       ├─ all: to the ports of this switch
+ *	                       counted       ├─ all: sender's firewall → to the ports of this switch, by the firewall of each
  *	                                     └─ nobody: drop
  *
  * Nothing reaches the switch namespace's own network stack: every way ends in a redirect or a drop.
  */
-#include "protect.h"
+#include "fw.h"
 #include "shape.h"
 #include "storm.h"
 #include "uplink.h"
@@ -22,8 +22,11 @@ char sw_license[] SEC("license") = "Dual BSD/GPL";
 
 INLINE int drop(struct sw_count *n, int why)
 {
-	if (n && why > 0 && why < DROP_REASONS)
-		n->drops[why]++;
+	__u64 i = (__u32)why;
+
+	asm volatile("" : "+r"(i)); /* so that what is compared is what is used as the index */
+	if (n && i > 0 && i < DROP_REASONS)
+		n->drops[i]++;
 	return TC_SHOT;
 }
 
@@ -58,10 +61,26 @@ INLINE int send_to(struct __sk_buff *skb, const struct sw_dest *d)
 	return send_now(skb, d);
 }
 
+/* What the receiver's firewall refuses is counted where it was to arrive. */
+INLINE int drop_at(struct sw_count *n, __u32 to, int why)
+{
+	return drop(why == DROP_FW_IN ? bpf_map_lookup_elem(&counters, &to) : n, why);
+}
+
 struct all {
 	struct __sk_buff *skb;
 	__u32 sw, from;
 };
+
+INLINE int refuses(struct __sk_buff *skb, __u32 ifindex)
+{
+	struct sw_port *to = bpf_map_lookup_elem(&ports, &ifindex);
+	int r = to && (to->flags & PORT_FIREWALL) ? fw_member(skb, ZONE_OF(to->vnic), to->flags) : 0;
+
+	if (r)
+		drop(bpf_map_lookup_elem(&counters, &ifindex), r);
+	return r;
+}
 
 static long send_each(__u32 i, struct all *a)
 {
@@ -71,7 +90,7 @@ static long send_each(__u32 i, struct all *a)
 	struct sw_shape *s;
 	int wire = 0;
 
-	if (!ifindex || *ifindex == a->from)
+	if (!ifindex || *ifindex == a->from || refuses(a->skb, *ifindex))
 		return 0;
 	s = bpf_map_lookup_elem(&shapes, ifindex);
 	if (s)
@@ -82,10 +101,10 @@ static long send_each(__u32 i, struct all *a)
 	return 0;
 }
 
-INLINE int send_all(const struct frame *f, struct sw_count *count)
+static __attribute__((noinline)) int send_all(const struct frame *f, struct sw_count *count)
 {
-	struct sw_flood_key k = {.sw = f->port->sw};
-	struct all a = {.skb = f->skb, .sw = f->port->sw, .from = f->ifindex};
+	struct sw_flood_key k = {.sw = f->sw};
+	struct all a = {.skb = f->skb, .sw = f->sw, .from = f->ifindex};
 	__u32 *n = bpf_map_lookup_elem(&flood, &k);
 	struct sw_wire *w = wire_of(f);
 	__u32 copies = (n ? *n : 0) + (w ? (w->kind == WIRE_FABRIC ? w->nends : 1) : 0);
@@ -95,6 +114,8 @@ INLINE int send_all(const struct frame *f, struct sw_count *count)
 	if (w && ((void *)(e + 1) > f->end || for_neighbour(e->dst)))
 		w = 0;
 	r = copies > 1 ? storm_check(f->ifindex, copies - 1, f->port->flags & PORT_OUTSIDE ? SW_STORM_COPIES_OUTSIDE : SW_STORM_COPIES) : 0;
+	if (r == 0)
+		r = firewall_group(f);
 	if (r)
 		return drop(count, r);
 	if (n)
@@ -107,7 +128,7 @@ INLINE int answer_arp(const struct frame *f)
 {
 	struct eth *e = f->data;
 	struct arp *a = AT(f, 14, struct arp);
-	struct sw_ip_key k = {.sw = f->port->sw, .family = 4};
+	struct sw_ip_key k = {.sw = f->sw, .family = 4};
 	struct sw_dest back = {.ifindex = f->ifindex, .flags = f->port->flags & PORT_SHAPED};
 	struct sw_neigh *n;
 	__be32 ip;
@@ -148,7 +169,7 @@ INLINE void pull(struct frame *f)
 /* Who is it for? Of a frame that may be sent. */
 INLINE int deliver(const struct frame *f, struct sw_count *n)
 {
-	struct sw_mac_key k = {.sw = f->port->sw};
+	struct sw_mac_key k = {.sw = f->sw};
 	struct sw_dest *d, out = {.flags = PORT_L2};
 	struct eth *e = f->data;
 	struct sw_wire *w;
@@ -177,6 +198,9 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 	}
 	if (!d || d->ifindex == f->ifindex)
 		return drop(n, DROP_UNKNOWN);
+	r = firewall(f, d);
+	if (r)
+		return drop_at(n, d->ifindex, r);
 	if (w) {
 		r = outside(f, w, &k);
 		return r < 0 ? drop(n, DROP_UNKNOWN) : r;
@@ -194,6 +218,7 @@ int from_vnic(struct __sk_buff *skb)
 	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
 	if (!f.port)
 		return TC_SHOT;
+	f.sw = f.port->sw;
 	n = bpf_map_lookup_elem(&counters, &f.ifindex);
 	pull(&f);
 	r = protect(&f);
@@ -220,6 +245,7 @@ int from_wire_out(struct __sk_buff *skb)
 	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
 	if (!f.port)
 		return TC_SHOT;
+	f.sw = f.port->sw;
 	pull(&f);
 	return deliver(&f, bpf_map_lookup_elem(&counters, &f.ifindex));
 }
@@ -242,12 +268,10 @@ int from_wire_in(struct __sk_buff *skb)
 /* What came from a wire, and is on that switch of its nic tag. */
 INLINE int from_outside(struct frame *f, __u32 sw, struct sw_count *n)
 {
-	struct sw_port p = *f->port;
 	struct sw_dest *d;
 	int r;
 
-	p.sw = sw;
-	f->port = &p;
+	f->sw = sw;
 	pull(f);
 	r = check_outside(f);
 	if (r)

@@ -163,7 +163,7 @@ struct sw_rule {
 	__u32 nports;
 	struct {
 		__u16 lo, hi;
-	} port[8];    /* or type and code, 0xffff: each code */
+	} port[8];    /* of ICMP type << 8 | code; what isn't used has lo > hi */
 	__u32 pad;
 	__u64 packets, bytes; /* that it decided */
 };

@@ -12,7 +12,7 @@
 
 INLINE struct sw_wire *wire_of(const struct frame *f)
 {
-	__u32 tag = f->port->sw >> 12;
+	__u32 tag = f->sw >> 12;
 
 	return f->port->flags & PORT_OUTSIDE ? 0 : bpf_map_lookup_elem(&wires, &tag);
 }
@@ -146,7 +146,7 @@ INLINE int check_outside(const struct frame *f)
 		return DROP_SHORT;
 	if (e->proto == bpf_htons(P_8021Q) || e->proto == bpf_htons(P_8021AD))
 		return DROP_VLAN;
-	if ((e->src[0] & 1) || is_here(f->port->sw, e->src))
+	if ((e->src[0] & 1) || is_here(f->sw, e->src))
 		return DROP_OURS;
 	switch (bpf_ntohs(e->proto)) {
 	case P_IP4:
@@ -154,19 +154,19 @@ INLINE int check_outside(const struct frame *f)
 		if (!h4)
 			return DROP_SHORT;
 		__builtin_memcpy(ip, &h4->src, 4);
-		return is_ours(f->port->sw, 4, ip) ? DROP_OURS : DROP_NONE;
+		return is_ours(f->sw, 4, ip) ? DROP_OURS : DROP_NONE;
 	case P_IP6:
 		h6 = AT(f, 14, struct ip6);
 		if (!h6)
 			return DROP_SHORT;
 		__builtin_memcpy(ip, h6->src, 16);
-		return is_ours(f->port->sw, 6, ip) ? DROP_OURS : DROP_NONE;
+		return is_ours(f->sw, 6, ip) ? DROP_OURS : DROP_NONE;
 	case P_ARP:
 		a = AT(f, 14, struct arp);
 		if (!a)
 			return DROP_SHORT;
 		__builtin_memcpy(ip, &a->spa, 4);
-		return is_ours(f->port->sw, 4, ip) ? DROP_OURS : DROP_NONE;
+		return is_ours(f->sw, 4, ip) ? DROP_OURS : DROP_NONE;
 	default:
 		return DROP_NONE;
 	}
@@ -175,8 +175,8 @@ INLINE int check_outside(const struct frame *f)
 /* Somebody out there asks for one of ours: that one is told, and not a thousand others. NULL: nobody that is known. */
 INLINE struct sw_dest *asked_for(const struct frame *f)
 {
-	struct sw_ip_key k = {.sw = f->port->sw, .family = 4};
-	struct sw_mac_key m = {.sw = f->port->sw};
+	struct sw_ip_key k = {.sw = f->sw, .family = 4};
+	struct sw_mac_key m = {.sw = f->sw};
 	struct arp *a = AT(f, 14, struct arp);
 	struct eth *e = f->data;
 	struct sw_neigh *n;

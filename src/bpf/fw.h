@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The firewall of VMs: what leaves the sender and what enters the receiver, in one go, where the frame comes in. A flow that is
+ * there costs one look; rules are asked for what begins one, and for what belongs to none.
+ *
+ *	frame → flow there? ─ yes, both ends have let it begin: on
+ *	           └ no: may it begin one? → sender's list, out → receiver's list, in → remembered
+ */
+#ifndef CLOISTER_BPF_FW_H
+#define CLOISTER_BPF_FW_H
+
+#include "flow.h"
+
+#define FW_LIST_MAX 8192
+#define FW_GRACE    (120ull * 1000000000) /* TCP in the middle is let on for so long after a firewall is switched on */
+
+#define ZONE_OF(vnic) ((vnic) >> 5)
+
+struct fw_ask {
+	void *list;
+	__u32 base, len;
+	__u32 peer[4];
+	__u16 port;
+	__u8 family, proto;
+	__u8 found, block;
+};
+
+INLINE int rule_matches(const struct sw_rule *r, const struct fw_ask *a)
+{
+	const __u32 *ip = (const void *)r->ip, *mask = (const void *)r->mask;
+	struct sw_set_key k = {};
+
+	if ((r->family && r->family != a->family) || (r->proto && r->proto != a->proto))
+		return 0;
+	if (r->nports) {
+		__s64 miss = -1; /* without a branch for each: the kernel would follow every combination of them */
+
+		for (int i = 0; i < 8; i++)
+			miss &= ((__s64)a->port - r->port[i].lo) | ((__s64)r->port[i].hi - a->port);
+		if (miss < 0)
+			return 0;
+	}
+	if (r->peer == FW_RULE_ANY)
+		return 1;
+	if (r->peer == FW_RULE_NET)
+		return ((a->peer[0] & mask[0]) == ip[0]) & ((a->peer[1] & mask[1]) == ip[1]) & ((a->peer[2] & mask[2]) == ip[2]) &
+		       ((a->peer[3] & mask[3]) == ip[3]);
+	k.set = r->set;
+	k.family = a->family;
+	__builtin_memcpy(k.ip, a->peer, 16);
+	return bpf_map_lookup_elem(&fw_sets, &k) != 0;
+}
+
+static long try_rule(__u32 i, struct fw_ask *a)
+{
+	__u32 at = a->base + i;
+	struct sw_rule *r = bpf_map_lookup_elem(a->list, &at);
+
+	if (!r)
+		return 1;
+	if (!rule_matches(r, a))
+		return 0;
+	__sync_fetch_and_add(&r->packets, 1);
+	__sync_fetch_and_add(&r->bytes, a->len);
+	a->found = 1;
+	a->block = r->block;
+	return 1;
+}
+
+struct fw_question {
+	__u32 zone;
+	__u8 out;
+	__u8 turned; /* the packet goes against the way in which the flow began */
+	__u8 middle; /* TCP that does not begin anything */
+};
+
+/* 0, or why not. In both directions the port is that of who is asked for something. */
+SUBPROG int fw_ask(const struct fw_question *q, const struct packet *p)
+{
+	struct fw_ask a = {};
+	__u32 zero = 0, zone, n;
+	struct sw_fw_head *h;
+	int no;
+
+	if (!q || !p)
+		return DROP_FW_IN;
+	no = q->out ? DROP_FW_OUT : DROP_FW_IN;
+	a.family = p->family;
+	a.proto = p->proto;
+	zone = q->zone;
+	a.list = bpf_map_lookup_elem(&fw_lists, &zone);
+	if (!a.list)
+		return no;
+	h = bpf_map_lookup_elem(a.list, &zero);
+	if (!h)
+		return no;
+	if (q->middle)
+		return h->since && bpf_ktime_get_coarse_ns() - h->since < FW_GRACE ? 0 : DROP_FW_STATE;
+	/* out: the peer is who it goes to, unless it answers */
+	__builtin_memcpy(a.peer, q->out != q->turned ? p->dst : p->src, 16);
+	if (p->proto == IPP_ICMP || p->proto == IPP_ICMP6)
+		a.port = p->type << 8 | p->code;
+	else
+		a.port = bpf_ntohs(q->turned ? p->sport : p->dport);
+	a.len = p->end;
+	a.base = q->out ? 1 + h->nin : 1;
+	n = q->out ? h->nout : h->nin;
+	bpf_loop(n < FW_LIST_MAX ? n : FW_LIST_MAX, try_rule, &a, 0);
+	if (a.found)
+		return a.block ? no : 0;
+	__sync_fetch_and_add(q->out ? &h->out_packets : &h->in_packets, 1);
+	__sync_fetch_and_add(q->out ? &h->out_bytes : &h->in_bytes, a.len);
+	return q->out ? 0 : no;
+}
+
+#define END_FROM 1 /* which of the two have a firewall */
+#define END_TO   2
+
+struct fw_ends {
+	__u32 sw;
+	__u32 from, to; /* zones */
+	__u32 from_flags, to_flags;
+	__u32 walls;
+};
+
+SUBPROG int ask_both(const struct fw_ends *x, const struct packet *p, int middle)
+{
+	struct fw_question q = {.out = 1, .middle = middle};
+	int r = 0;
+
+	if (!x || !p)
+		return DROP_FW_IN;
+	q.zone = x->from;
+	if (x->walls & END_FROM)
+		r = fw_ask(&q, p);
+	if (r == 0 && (x->walls & END_TO)) {
+		q.zone = x->to;
+		q.out = 0;
+		r = fw_ask(&q, p);
+	}
+	return r;
+}
+
+/* An answer to who has asked for an address is let through before any rule: nobody else on the link may send one. */
+INLINE int is_lease(const struct packet *p, int server)
+{
+	__u32 want = p->family == 4 ? server ? 67 << 16 | 68 : 68 << 16 | 67 : server ? 547 << 16 | 546 : 546 << 16 | 547;
+
+	return p->proto == IPP_UDP && p->what == PKT_FLOW && ((__u32)bpf_ntohs(p->sport) << 16 | bpf_ntohs(p->dport)) == want;
+}
+
+/* Remembers what has just been let begin, or which fragments may follow. */
+INLINE int remember(struct flow_wish *w, const struct fw_ends *x, const struct packet *p, int end)
+{
+	w->c.zone[0] = end ? x->to : x->from;
+	w->c.zone[1] = end ? x->from : x->to;
+	w->c.from = end;
+	w->c.asked = end ? x->walls >> 1 | (x->walls & 1) << 1 : x->walls;
+	w->c.owner = x->from ? x->from : x->to;
+	w->c.until = w->k.kind == FLOW_FRAGMENT ? KEEP_FRAGMENT : flow_keep(&w->c, p->proto);
+	return flow_add(w);
+}
+
+SUBPROG int fragments_follow(const struct fw_ends *x, const struct packet *p)
+{
+	struct flow_wish w = {};
+	struct sw_flow *c;
+
+	if (!x || !p)
+		return DROP_FRAGMENT;
+	fragment_key(&w.k, x->sw, p);
+	c = bpf_map_lookup_elem(&flows, &w.k);
+	if (c && c->zone[0] == x->from && c->zone[1] == x->to) { /* the id is used again */
+		c->until = flow_now() + KEEP_FRAGMENT;
+		c->asked = x->walls;
+		return 0;
+	}
+	if (c)
+		bpf_map_delete_elem(&flows, &w.k);
+	return remember(&w, x, p, 0);
+}
+
+SUBPROG int later_fragment(const struct fw_ends *x, const struct packet *p)
+{
+	struct sw_flow_key k = {};
+	struct sw_flow *c;
+
+	if (!x || !p)
+		return DROP_FRAGMENT;
+	fragment_key(&k, x->sw, p);
+	c = bpf_map_lookup_elem(&flows, &k);
+	if (!c || c->zone[0] != x->from || c->zone[1] != x->to || c->until < flow_now() || (c->asked & x->walls) != x->walls)
+		return DROP_FRAGMENT;
+	return 0;
+}
+
+/* An ICMP error about a flow that the receiver has. Its sender may be a router on the way, which then has to ask for itself. */
+SUBPROG int fw_error(struct __sk_buff *skb, const struct fw_ends *x, const struct packet *p)
+{
+	struct fw_ends rest;
+	struct packet in = {};
+	struct sw_flow_key k = {};
+	struct sw_flow *c;
+	int end;
+
+	if (!x || !p)
+		return DROP_FW_IN;
+	rest = *x;
+	if (packet_inside(skb, p, &in)) {
+		end = flow_key(&k, x->sw, &in);
+		c = bpf_map_lookup_elem(&flows, &k);
+		if (c && c->until >= flow_now() && (end ? c->zone[1] : c->zone[0]) == x->to) {
+			rest.walls &= ~END_TO;
+			if ((end ? c->zone[0] : c->zone[1]) == x->from)
+				return 0;
+		}
+	}
+	return ask_both(&rest, p, 0);
+}
+
+/* The firewall of one end was switched on when the flow was there: what would it have said then? */
+INLINE int ask_late(const struct sw_flow *c, __u32 missing, const struct packet *p, int end)
+{
+	int turned = end != c->from, r = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct fw_question q = {.zone = c->zone[i], .out = c->from == i, .turned = turned};
+
+		if (r || !(missing & (1 << i)))
+			continue;
+		if (p->proto == IPP_TCP) {
+			q.middle = 1;
+			if (fw_ask(&q, p) == 0)
+				continue;
+			q.middle = 0;
+		}
+		r = fw_ask(&q, p);
+	}
+	return r;
+}
+
+/* A packet of a flow. */
+SUBPROG int fw_flow(const struct fw_ends *x, const struct packet *p)
+{
+	struct flow_wish w = {};
+	__u32 walls, now, until;
+	int end, middle = 0, r;
+	struct sw_flow *c;
+
+	if (!x || !p)
+		return DROP_FW_IN;
+	end = flow_key(&w.k, x->sw, p);
+	walls = end ? x->walls >> 1 | (x->walls & 1) << 1 : x->walls;
+	now = flow_now();
+	c = bpf_map_lookup_elem(&flows, &w.k);
+	if (c && c->until >= now && c->zone[0] == (end ? x->to : x->from) && c->zone[1] == (end ? x->from : x->to)) {
+		r = flow_step(c, p, end);
+		if (r == STEP_DROP)
+			return DROP_FW_STATE;
+		if (r != STEP_NEW) {
+			__u32 missing = walls & ~c->asked;
+
+			if (missing) {
+				int no = ask_late(c, missing, p, end);
+
+				if (no)
+					return no;
+				c->asked |= missing;
+			}
+			until = now + flow_keep(c, p->proto);
+			if (r == STEP_ON && c->until != until)
+				c->until = until;
+			return 0;
+		}
+	}
+	if (p->what == PKT_REPLY)
+		return DROP_FW_STATE;
+	if (p->proto == IPP_TCP && (p->tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN) {
+		if ((p->tcp & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) != TCP_ACK)
+			return DROP_FW_STATE;
+		middle = 1;
+		w.c.state = FLOW_OPEN;
+	}
+	r = ask_both(x, p, middle);
+	if (r)
+		return r;
+	if (c)
+		bpf_map_delete_elem(&flows, &w.k);
+	return remember(&w, x, p, end);
+}
+
+/* What of the rest is left to ask when the packet is the link's own business, or of one who gets his address by DHCP. */
+INLINE __u32 fw_walls(const struct fw_ends *x, const struct packet *p)
+{
+	__u32 walls = 0;
+
+	if (p->what == PKT_LINK)
+		return 0;
+	if ((x->from_flags & PORT_FIREWALL) && p->what != PKT_OTHER && !((x->from_flags & PORT_DHCP_CLIENT) && is_lease(p, 0)))
+		walls |= END_FROM;
+	/* restricted: its VM wants nothing but IP */
+	if ((x->to_flags & PORT_FIREWALL) && (p->what != PKT_OTHER || (x->to_flags & PORT_RESTRICTED)) &&
+	    !((x->to_flags & PORT_DHCP_CLIENT) && is_lease(p, 1)))
+		walls |= END_TO;
+	return walls;
+}
+
+SUBPROG int fw_pass(struct __sk_buff *skb, struct fw_ends *x)
+{
+	struct packet p = {};
+	int r = packet_of(skb, &p);
+
+	if (r || !x)
+		return r;
+	x->walls = fw_walls(x, &p);
+	if (!x->walls)
+		return 0;
+	if (p.what == PKT_OTHER)
+		return DROP_FW_IN;
+	if (p.what == PKT_LATER)
+		return later_fragment(x, &p);
+	if (p.what == PKT_ERROR)
+		return fw_error(skb, x, &p);
+	r = p.what == PKT_LONE ? ask_both(x, &p, 0) : fw_flow(x, &p);
+	return r || !p.first ? r : fragments_follow(x, &p);
+}
+
+/* From f's port to the one behind d: 0, or why it is dropped. */
+INLINE int firewall(const struct frame *f, const struct sw_dest *d)
+{
+	struct fw_ends x = {.sw = f->sw};
+
+	if (!((f->port->flags | d->flags) & PORT_FIREWALL))
+		return 0;
+	x.from = ZONE_OF(f->port->vnic);
+	x.to = ZONE_OF(d->vnic);
+	x.from_flags = f->port->flags;
+	x.to_flags = d->flags;
+	return fw_pass(f->skb, &x);
+}
+
+/* To a group: nothing is remembered of it, its answers are not known. The sender's part. */
+SUBPROG int fw_group(struct __sk_buff *skb, struct fw_ends *x)
+{
+	struct packet p = {};
+	int r = packet_of(skb, &p);
+
+	if (r || !x)
+		return r;
+	x->walls = fw_walls(x, &p);
+	if (!x->walls)
+		return 0;
+	if (p.what == PKT_LATER)
+		return later_fragment(x, &p);
+	r = ask_both(x, &p, 0);
+	return r || !p.first ? r : fragments_follow(x, &p);
+}
+
+INLINE int firewall_group(const struct frame *f)
+{
+	struct fw_ends x = {.sw = f->sw, .from = ZONE_OF(f->port->vnic), .from_flags = f->port->flags};
+
+	return f->port->flags & PORT_FIREWALL ? fw_group(f->skb, &x) : 0;
+}
+
+/* One receiver's part. A later fragment says nothing of whether a rule lets it in. */
+SUBPROG int fw_member(struct __sk_buff *skb, __u32 zone, __u32 flags)
+{
+	struct fw_question q = {.zone = zone};
+	struct fw_ends x = {.to_flags = flags};
+	struct packet p = {};
+	int r = packet_of(skb, &p);
+
+	if (r || !fw_walls(&x, &p))
+		return r;
+	return p.what == PKT_OTHER ? DROP_FW_IN : p.what == PKT_LATER ? DROP_FRAGMENT : fw_ask(&q, &p);
+}
+
+#endif
