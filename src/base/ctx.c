@@ -65,6 +65,12 @@ static int conf_line(struct node *n, char *line, struct err *e)
 		*(usage ? &n->usage_s : &n->throttled_s) = (uint32_t)num;
 		return 0;
 	}
+	if (!strcmp(line, "net_attach")) {
+		if (strcmp(v, "clsact") && strcmp(v, "tcx"))
+			return err_set(e, EINVAL, "%s/node.conf: net_attach: \"%s\" is neither clsact nor tcx", n->etc, v);
+		strcpy(n->net_attach, v);
+		return 0;
+	}
 	if (strcmp(line, "id_base") && strcmp(line, "id_count"))
 		return err_set(e, EINVAL, "%s/node.conf: unknown setting \"%s\"", n->etc, line);
 	if (str_to_u64(v, &num) < 0 || num > UINT32_MAX || num == 0)

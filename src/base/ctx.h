@@ -28,6 +28,7 @@ struct node {
 	uint32_t id_count;        /* how many ranges of 65536 */
 	uint32_t usage_s;         /* seconds from one sample of a zone's use to the next */
 	uint32_t throttled_s;     /* how long a cap holds a zone back until that is an event */
+	char net_attach[8];       /* "clsact", "tcx", or empty: what the kernel has (net/attach.h) */
 };
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -49,7 +50,7 @@ struct ctx {
 /*
  * Fills the paths for the node called name (NULL: $CLOISTER_NODE, else "default"), then applies <etc>/node.conf
  * (lines "id_base=N", "id_count=N", "pool=/path",
- * "usage_interval=S", "throttled_after=S"). -EINVAL for a bad name or line.
+ * "usage_interval=S", "throttled_after=S", "net_attach=WAY"). -EINVAL for a bad name or line.
  */
 int ctx_init(struct ctx *c, const char *name, struct err *e);
 void ctx_done(struct ctx *c);

@@ -10,6 +10,7 @@
 #include "bpf/switch.h"
 #include "cmd/cmd.h"
 #include "cmd/net_set.h"
+#include "net/attach.h"
 #include "net/drop.h"
 #include "net/router.h"
 #include "net/vnic.h"
@@ -129,7 +130,7 @@ static int status(struct ctx *c, int argc, char **argv)
 	if (r == 0)
 		r = zone_each(c, zone_seen, &l, &e);
 	if (r >= 0 && !l.parse)
-		buf_printf(&l.out, "switch: eBPF by tcx\n%-36s NIC  %-17s %10s %12s %10s %12s  DROPPED\n", "VM", "MAC", "SENT", "BYTES", "RECEIVED", "BYTES");
+		buf_printf(&l.out, "switch: eBPF by %s\n%-36s NIC  %-17s %10s %12s %10s %12s  DROPPED\n", attach_name(s.attach), "VM", "MAC", "SENT", "BYTES", "RECEIVED", "BYTES");
 	if (r >= 0)
 		r = vnic_each(&s, show_port, &l, &e);
 	if (l.out.len)

@@ -122,31 +122,46 @@ static int flood_add(struct net_switch *s, uint32_t sw, uint32_t ifindex, struct
 	return r < 0 ? r : bpf_put(s->map[SWM_FLOOD], &k, &n, e);
 }
 
-/* The last one takes its place. A frame that is sent just then may meet that one twice. */
-static int flood_remove(struct net_switch *s, uint32_t sw, uint32_t ifindex, struct err *e)
+/* Element n goes, as the count says before it does. */
+static int flood_shorten(struct net_switch *s, struct sw_flood_key *k, uint32_t n, struct err *e)
 {
-	struct sw_flood_key k = {.sw = sw}, at;
-	uint32_t n = 0, one, last = 0;
+	uint32_t less = n - 1;
 	int r;
 
-	if (bpf_get(s->map[SWM_FLOOD], &k, &n, NULL) < 0)
-		return 0;
-	at = k;
-	for (at.i = 1; at.i <= n; at.i++)
-		if (bpf_get(s->map[SWM_FLOOD], &at, &one, NULL) == 0 && one == ifindex)
-			break;
-	if (at.i > n)
+	k->i = 0;
+	r = bpf_put(s->map[SWM_FLOOD], k, &less, e);
+	k->i = n;
+	return r < 0 ? r : bpf_del(s->map[SWM_FLOOD], k, e);
+}
+
+/*
+ * The last one takes its place. A frame that is sent just then may meet that one twice, and so do all if we are killed
+ * between the two: the next who removes one here finds the last in the list before its end, and takes the end away.
+ */
+static int flood_remove(struct net_switch *s, uint32_t sw, uint32_t ifindex, struct err *e)
+{
+	struct sw_flood_key k = {.sw = sw}, at = {.sw = sw};
+	uint32_t n = 0, one, last = 0, found = 0;
+	int r = 0;
+
+	if (bpf_get(s->map[SWM_FLOOD], &k, &n, NULL) < 0 || n == 0)
 		return 0;
 	k.i = n;
-	r = bpf_get(s->map[SWM_FLOOD], &k, &last, e);
-	if (r == 0)
+	bpf_get(s->map[SWM_FLOOD], &k, &last, NULL);
+	for (at.i = 1; r == 0 && at.i < n; at.i++) {
+		if (bpf_get(s->map[SWM_FLOOD], &at, &one, NULL) < 0)
+			continue;
+		if (one == last)
+			return (r = flood_shorten(s, &k, n, e)) < 0 ? r : flood_remove(s, sw, ifindex, e);
+		if (one == ifindex)
+			found = at.i;
+	}
+	if (!found && last != ifindex)
+		return 0;
+	at.i = found;
+	if (found)
 		r = bpf_put(s->map[SWM_FLOOD], &at, &last, e);
-	k.i = 0;
-	n--;
-	if (r == 0)
-		r = bpf_put(s->map[SWM_FLOOD], &k, &n, e);
-	k.i = n + 1;
-	return r < 0 ? r : bpf_del(s->map[SWM_FLOOD], &k, e);
+	return r < 0 ? r : flood_shorten(s, &k, n, e);
 }
 
 int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
@@ -252,7 +267,10 @@ static void forget_neighbours(struct net_switch *s, const struct former *f)
 		forget_keys(s->map[SWM_NEIGHBOURS], sizeof(struct sw_ip_key), neighbour_is, f);
 }
 
-/* Backwards: the port first, so that nothing more comes from it. */
+/*
+ * Others find it no more, then it can send no more. What it is known by goes nearly last: who is killed before that is
+ * followed by one who begins anew. What is left after that costs room and is port_sweep()'s.
+ */
 int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 {
 	struct sw_mac_key m = {0};
@@ -262,20 +280,51 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 
 	if (bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) < 0)
 		return bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
-	r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
-	if (r == 0)
-		r = flood_remove(s, p.sw, ifindex, e);
+	r = flood_remove(s, p.sw, ifindex, e);
 	m.sw = p.sw;
 	memcpy(m.mac, p.mac, 6);
 	/* it may have been booted again meanwhile, with the same address at another port */
 	if (r == 0 && bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0 && d.ifindex == ifindex) {
-		r = bpf_del(s->map[SWM_FDB], &m, e);
 		forget_neighbours(s, &(struct former){&p, NULL});
+		r = bpf_del(s->map[SWM_FDB], &m, e);
 	}
+	if (r == 0)
+		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
 	forget_lists(s, &p);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_STORM], &ifindex, e);
 	return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
+}
+
+/* A list belongs to the port whose index it is, or which has it as its other one. */
+static bool nobodys(const struct net_switch *s, uint32_t list)
+{
+	uint32_t ifindex = list & ~SW_LISTS_ODD;
+	struct sw_port p;
+
+	return bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) == -ENOENT;
+}
+
+static bool addr_nobodys(const void *key, int map, const void *arg)
+{
+	return nobodys(arg, ((const struct sw_addr_key *)key)->list);
+}
+
+static bool blocked_nobodys(const void *key, int map, const void *arg)
+{
+	return nobodys(arg, ((const struct sw_port_key *)key)->list);
+}
+
+static bool count_nobodys(const void *key, int map, const void *arg)
+{
+	return nobodys(arg, *(const uint32_t *)key);
+}
+
+void port_sweep(struct net_switch *s)
+{
+	forget_keys(s->map[SWM_ADDRS], sizeof(struct sw_addr_key), addr_nobodys, s);
+	forget_keys(s->map[SWM_BLOCKED], sizeof(struct sw_port_key), blocked_nobodys, s);
+	forget_keys(s->map[SWM_COUNTERS], sizeof(uint32_t), count_nobodys, s);
 }
 
 /* ---- changed ---- */

@@ -18,5 +18,7 @@ int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struc
  */
 int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e);
 int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e);
+/* Lists and counters of no port, which a command that was killed has left. */
+void port_sweep(struct net_switch *s);
 
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -20,6 +21,7 @@
 #include "kern/bpf.h"
 #include "kern/netns.h"
 #include "kern/rtnl.h"
+#include "net/attach.h"
 
 #define OBJECT "switch.bpf.o"
 #define OBJECT_MAX (16 << 20)
@@ -151,15 +153,6 @@ static int run_netload(const struct ctx *c, const char *bpf, struct err *e)
 	return err_set(e, EOPNOTSUPP, "this kernel does not take the switch's program: %s", text);
 }
 
-static int load(const struct ctx *c, const char *dir, struct err *e)
-{
-	_free_ char *bpf = xprintf("%s/bpf", dir);
-	uint64_t sum = object_sum(c);
-	int r = run_netload(c, bpf, e);
-
-	return r < 0 ? r : note_sum(dir, sum, e);
-}
-
 static int make(const struct ctx *c, const char *dir, struct err *e)
 {
 	_free_ char *ns = xprintf("%s/ns", dir);
@@ -171,12 +164,12 @@ static int make(const struct ctx *c, const char *dir, struct err *e)
 		r = dir_make(bpf, 0700, e);
 	if (r == 0 && !is_on(bpf, BPF_FS_MAGIC) && mount("bpf", bpf, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
 		r = err_sys(e, errno, "mount the switch's bpffs at %s", bpf);
-	return r < 0 ? r : load(c, dir, e);
+	return r < 0 ? r : run_netload(c, bpf, e);
 }
 
 /* ---- opened ---- */
 
-static int open_all(struct net_switch *s, struct err *e)
+static int open_parts(struct net_switch *s, struct err *e)
 {
 	_free_ char *ns = xprintf("%s/ns", s->dir);
 	_free_ char *bpf = xprintf("%s/bpf", s->dir);
@@ -201,6 +194,44 @@ static int open_all(struct net_switch *s, struct err *e)
 	return s->rtnl < 0 ? s->rtnl : 0;
 }
 
+static int open_all(struct net_switch *s, struct err *e)
+{
+	int r = open_parts(s, e);
+
+	return r < 0 ? r : attach_read(s, e);
+}
+
+/* The program from the installed object, loaded and before all ports; anew: with all that it stands in. The sum is noted last: who is killed before has upgraded nothing. */
+static int renew(const struct ctx *c, struct net_switch *s, bool anew, struct err *e)
+{
+	_free_ char *bpf = xprintf("%s/bpf", s->dir);
+	uint64_t sum = object_sum(c);
+	int r = anew ? make(c, s->dir, e) : run_netload(c, bpf, e);
+
+	if (r < 0)
+		return r;
+	close_opened(s);
+	r = open_parts(s, e);
+	if (r == 0)
+		r = attach_choose(c, s, e);
+	return r < 0 ? r : note_sum(s->dir, sum, e);
+}
+
+/* A wait in flock(2) knows neither deadline nor cancellation. Whoever holds it does so for a millisecond or some. */
+static int wait_lock(const struct ctx *c, int fd, struct err *e)
+{
+	struct pollfd cancel = {.fd = c->cancel, .events = POLLIN};
+
+	for (int ms = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; ms = ms < 16 ? ms * 2 : ms) {
+		int r = errno == EWOULDBLOCK || errno == EINTR ? ctx_check(c, e) : err_sys(e, errno, "lock");
+
+		if (r < 0)
+			return err_add(e, "waiting for its lock");
+		poll(&cancel, 1, ms);
+	}
+	return 0;
+}
+
 static int take_lock(const struct ctx *c, struct net_switch *s, struct err *e)
 {
 	_free_ char *path = NULL;
@@ -212,12 +243,7 @@ static int take_lock(const struct ctx *c, struct net_switch *s, struct err *e)
 	if (r < 0)
 		return r;
 	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock < 0)
-		return err_sys(e, errno, "%s", path);
-	while (flock(s->lock, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "lock %s", path);
-	return 0;
+	return s->lock < 0 ? err_sys(e, errno, "%s", path) : wait_lock(c, s->lock, e);
 }
 
 int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, struct err *e)
@@ -229,15 +255,10 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 	if (r < 0)
 		return err_add(e, "switch");
 	r = open_all(&s, &miss);
-	if ((r == -ENOENT && may_make) || r == -ESTALE) {
-		r = r == -ESTALE ? load(c, s.dir, e) : make(c, s.dir, e);
-		if (r == 0) {
-			close_opened(&s);
-			r = open_all(&s, e);
-		}
-	} else if (r < 0 && e) {
+	if ((r == -ENOENT && may_make) || r == -ESTALE)
+		r = renew(c, &s, r == -ENOENT, e);
+	else if (r < 0 && e)
 		*e = miss;
-	}
 	if (r < 0)
 		return err_add(e, "switch");
 	*out = s;
@@ -256,7 +277,7 @@ int switch_upgrade(const struct ctx *c, bool force, struct err *e)
 	sum = object_sum(c);
 	if (!force && sum && sum == running_sum(s.dir))
 		return 0;
-	r = load(c, s.dir, e);
+	r = renew(c, &s, false, e);
 	return r < 0 ? err_add(e, "switch") : 1;
 }
 
@@ -277,7 +298,7 @@ int switch_look(const struct ctx *c, struct net_switch *out, struct err *e)
 int switch_remove(const struct ctx *c, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
-	_free_ char *ns = NULL, *bpf = NULL;
+	_free_ char *ns = NULL, *bpf = NULL, *attach = NULL;
 	uint32_t ifindex;
 	int r = take_lock(c, &s, e);
 
@@ -285,8 +306,11 @@ int switch_remove(const struct ctx *c, struct err *e)
 		return err_add(e, "switch");
 	ns = xprintf("%s/ns", s.dir);
 	bpf = xprintf("%s/bpf", s.dir);
-	if (open_all(&s, NULL) == 0 && bpf_next(s.map[SWM_PORTS], NULL, &ifindex, NULL) == 1)
+	attach = xprintf("%s/attach", s.dir);
+	if (open_parts(&s, NULL) == 0 && bpf_next(s.map[SWM_PORTS], NULL, &ifindex, NULL) == 1)
 		return err_set(e, EBUSY, "the switch has ports");
+	/* who finds it without is who makes it */
+	unlink(attach);
 	if (is_on(bpf, BPF_FS_MAGIC) && umount2(bpf, MNT_DETACH) < 0)
 		return err_sys(e, errno, "unmount %s", bpf);
 	if (netns_pinned(ns) && umount2(ns, MNT_DETACH) < 0)

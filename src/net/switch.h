@@ -18,18 +18,21 @@ enum sw_map {
 	SW_MAPS
 };
 
+enum net_attach { ATTACH_CLSACT, ATTACH_TCX }; /* net/attach.h */
+
 struct net_switch {
 	char *dir;       /* <run>/net */
 	int ns;          /* the namespace */
 	int rtnl;        /* a socket in it */
 	int prog;
 	int lock;        /* held while ports come and go */
+	enum net_attach attach;
 	int map[SW_MAPS];
 };
 #define NET_SWITCH_INIT ((struct net_switch){.ns = -1, .rtnl = -1, .prog = -1, .lock = -1, .map = {[0 ... SW_MAPS - 1] = -1}})
 
 /*
- * Opens it, with its lock held until switch_close(). make: it is made if there is none, in some 20 ms; else -ENOENT.
+ * Opens it, with its lock held until switch_close(); waits for that up to c->deadline. make: it is made if there is none, in some 20 ms; else -ENOENT.
  * One that was left half made is made anew.
  */
 int switch_open(const struct ctx *c, bool make, struct net_switch *s, struct err *e);

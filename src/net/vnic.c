@@ -16,36 +16,8 @@
 #include "kern/bpf.h"
 #include "kern/ns.h"
 #include "kern/rtnl.h"
+#include "net/attach.h"
 #include "net/port.h"
-
-/* ---- links of the program ---- */
-
-/* tcx attaches in the network namespace of the caller. */
-static int attach(struct net_switch *s, const char *port, int ifindex, struct err *e)
-{
-	_free_ char *links = xprintf("%s/bpf/links", s->dir);
-	_fd_ int home = ns_open(0, "net", e), link = -1;
-	int r;
-
-	if (home < 0)
-		return home;
-	if (setns(s->ns, CLONE_NEWNET) < 0)
-		return err_sys(e, errno, "enter the switch's network namespace");
-	link = bpf_attach_tcx(s->prog, ifindex, e);
-	if (setns(home, CLONE_NEWNET) < 0)
-		return err_sys(e, errno, "leave the switch's network namespace");
-	if (link < 0)
-		return link;
-	r = bpf_pin(link, links, port, e);
-	return r;
-}
-
-static void detach(struct net_switch *s, const char *port)
-{
-	_free_ char *path = xprintf("%s/bpf/links/%s", s->dir, port);
-
-	unlink(path);
-}
 
 int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e)
 {
@@ -58,7 +30,7 @@ int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err
 		ifindex = rtnl_index(s->rtnl, v->port, e);
 		r = ifindex < 0 ? ifindex : 0;
 		if (r == 0)
-			r = attach(s, v->port, ifindex, e);
+			r = attach_port(s, v->port, ifindex, e);
 		if (r == 0)
 			r = port_put(s, v, (uint32_t)ifindex, e);
 		if (r == 0)
@@ -151,7 +123,7 @@ int vnic_port(struct net_switch *s, uint32_t ifindex, struct sw_port *p)
 	return r < 0 ? r : rtnl_has(s->rtnl, (int)ifindex, NULL) == 1;
 }
 
-int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e)
+static int away(struct net_switch *s, const char *port, uint32_t ifindex, bool link_too, struct err *e)
 {
 	int now = rtnl_index(s->rtnl, port, NULL), r;
 
@@ -159,8 +131,19 @@ int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct
 		ifindex = (uint32_t)now;
 	r = ifindex ? port_forget(s, ifindex, e) : 0;
 	if (now == -ENODEV || (uint32_t)now == ifindex)
-		detach(s, port);
-	return r < 0 || (uint32_t)now != ifindex ? r : rtnl_delete(s->rtnl, now, e);
+		attach_gone(s, port);
+	return r < 0 || (uint32_t)now != ifindex || !link_too ? r : rtnl_delete(s->rtnl, now, e);
+}
+
+int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e)
+{
+	return away(s, port, ifindex, true, e);
+}
+
+int vnic_leave(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e)
+{
+	/* a filter stays with the interface; a link of tcx would go with its pin, and the interface would stand open */
+	return away(s, port, ifindex, s->attach == ATTACH_TCX, e);
 }
 
 struct gone {

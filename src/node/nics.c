@@ -325,7 +325,7 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	for (const char *p = buf_str(&b); kept && r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
 		tell_missed(c, uuid, &s, ifindex);
 	for (const char *p = buf_str(&b); r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
-		r = vnic_remove(&s, port, ifindex, &miss);
+		r = vnic_leave(&s, port, ifindex, &miss);
 	if (r < 0 && e)
 		*e = miss;
 	if (kept)

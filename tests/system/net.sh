@@ -4,7 +4,8 @@
 # The virtual network: nic tags, NICs of zones on an etherstub, and that they come and go with their zones.
 . "$(dirname "$0")/lib.sh"
 need_root
-node net
+node "net${NET_ATTACH:-}"
+[ -z "${NET_ATTACH:-}" ] || { mkdir -p "$NODE_ETC" && echo "net_attach=$NET_ATTACH" >"$NODE_ETC/node.conf"; } # nettcx.sh
 pool
 
 eq "no nic tags yet" "$(nictagadm list -p)" ""
@@ -107,12 +108,14 @@ eq "S24 no tags" "$(dropped "$a" vlan-tag)" 7
 le "the neighbour got none of the 25: what came is the kernel's own multicast" $(($(received "$b") - n)) 8
 like "status, for people" "$(cloister net status)" "$a +0 +02:08:20:00:00:01 .*mac-nospoof=3,"
 
+like "which way the program stands before the ports" "$(cloister net status)" "^switch: eBPF by ${NET_ATTACH:-clsact}\$"
+
 # tags
 eq "vms" "$(nictagadm vms stub0 | sort)" "$(printf '%s\n' "$a" "$b" | sort)"
 fails 1 'in use by 2 VMs' nictagadm delete stub0
 
 # at halt all of it goes; at boot it comes again
-ports() { ls "$NODE_RUN/net/bpf/links" | wc -l; }
+ports() { cloister net status -p | wc -l; }
 eq "three ports" "$(ports)" 3
 check "stop" vmadm stop "$a" -F
 eq "two ports" "$(ports)" 2

@@ -176,4 +176,4 @@ eq "it has it again" "$(inside "$h" 'cat /sys/class/net/net0/address')" 02:08:20
 like "with an event" "$(vmadm events "$h")" 'nic-gone'
 
 for z in "$a" "$b" "$h"; do check "delete" vmadm delete "$z"; done
-eq "no ports" "$(ls "$NODE_RUN/net/bpf/links" | wc -l)" 0
+eq "no ports" "$(cloister net status -p | wc -l)" 0
