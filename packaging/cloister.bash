@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 # bash completion for cloister, vmadm, imgadm, zlogin, zoneadm, zonecfg, prctl, sysinfo, zonestat,
-# zonememstat, kstat, nictagadm.
+# zonememstat, kstat, nictagadm, dladm.
 # Verbs and what their operands are come from the program's own table; uuids and aliases from the node.
 
 _cloister_vms() {
@@ -56,4 +56,4 @@ _cloister() {
 	esac
 }
 
-complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat nictagadm
+complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat nictagadm dladm

@@ -8,11 +8,10 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "cmd/nictag.h"
 #include "model/check.h"
 #include "model/vm.h"
-#include "state/state.h"
 
-#define STUB_MTU 9000 /* nothing of it leaves the host: as large as a NIC may be */
 
 /* For reading: a node without a database has no tags, and *st stays NULL. */
 static int open_state(struct ctx *c, int how, struct state **st)
@@ -29,7 +28,7 @@ static int get(struct state *st, const char *name, struct state_nictag *t, struc
 }
 
 /* A name that vmadm takes as nic_tag. */
-static int name_check(const char *name, struct err *e)
+int nictag_name(const char *name, struct err *e)
 {
 	json_t *v = json_string(name);
 	int r = v ? check_nic_tag(v) : -EINVAL;
@@ -61,7 +60,7 @@ static int run_add(struct ctx *c, int argc, char **argv)
 	}
 	if (!stub || argc - optind != 1)
 		return cmd_usage("nictagadm", "add", NULL);
-	if (name_check(argv[optind], &e) < 0)
+	if (nictag_name(argv[optind], &e) < 0)
 		return cmd_fail(c, &e);
 	o = open_state(c, STATE_WRITE, &st);
 	if (o)
@@ -155,8 +154,8 @@ CMD(nictagadm_exists, "nictagadm", "exists", "[-l] <name>…", "exit 0 if all of
 struct users {
 	const char *tag;
 	bool print;
-	unsigned n;
-	char first[37];
+	unsigned n, links;
+	char first[37], link[32];
 };
 
 static int user_each(const struct vm_row *row, void *arg)
@@ -202,13 +201,53 @@ static int run_vms(struct ctx *c, int argc, char **argv)
 }
 CMD(nictagadm_vms, "nictagadm", "vms", "<name>", "list the VMs with a NIC on it", CMD_NONE, run_vms);
 
+static int link_each(const char *name, const json_t *value, void *arg)
+{
+	struct users *u = arg;
+
+	if (str_eq(vm_str(value, "tag"), u->tag) && u->links++ == 0)
+		snprintf(u->link, sizeof u->link, "%s", name);
+	return 0;
+}
+
+static int in_use(const struct users *u, struct err *e)
+{
+	if (u->links) {
+		err_set(e, EBUSY, "nic tag %s is in use by link %s", u->tag, u->link);
+		return err_hint(e, "`dladm delete-vnic %s` takes that away.", u->link);
+	}
+	err_set(e, EBUSY, "nic tag %s is in use by %u VM%s, the first is %s", u->tag, u->n, u->n == 1 ? "" : "s", u->first);
+	return err_hint(e, "`nictagadm vms %s` lists them; -f deletes it all the same, and they don't boot then.", u->tag);
+}
+
+int nictag_delete(struct state *st, const char *name, bool force, bool stub, struct err *e)
+{
+	struct users u = {.tag = name};
+	struct state_nictag t;
+	/* nobody gets a NIC on it between the look and the deed */
+	int r = state_begin(st, e);
+
+	if (r < 0)
+		return r;
+	if (stub && state_nictag_get(st, name, &t, NULL) == 0 && !t.etherstub)
+		r = err_set(e, EINVAL, "%s is no etherstub", name);
+	if (r == 0 && !force)
+		r = state_vm_each(st, STATE_RECORD, user_each, &u, e);
+	if (r == 0)
+		r = state_net_each(st, "link", link_each, &u, e);
+	if (r == 0 && (u.n || u.links))
+		r = in_use(&u, e);
+	if (r == 0)
+		r = state_nictag_delete(st, name, e);
+	return state_end(st, r, e);
+}
+
 static int run_delete(struct ctx *c, int argc, char **argv)
 {
 	_clean_(state_close) struct state *st = NULL;
 	struct err e = ERR_INIT;
-	struct users u = {0};
 	bool force = false;
-	int o, r;
+	int o;
 
 	while ((o = getopt(argc, argv, "f")) >= 0) {
 		if (o != 'f')
@@ -217,25 +256,12 @@ static int run_delete(struct ctx *c, int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return cmd_usage("nictagadm", "delete", NULL);
-	u.tag = argv[optind];
 	o = open_state(c, STATE_WRITE, &st);
 	if (o)
 		return o;
-	/* nobody gets a NIC on it between the look and the deed */
-	r = state_begin(st, &e);
-	if (r < 0)
+	if (nictag_delete(st, argv[optind], force, false, &e) < 0)
 		return cmd_fail(c, &e);
-	r = force ? 0 : state_vm_each(st, STATE_RECORD, user_each, &u, &e);
-	if (r == 0 && u.n) {
-		r = err_set(&e, EBUSY, "nic tag %s is in use by %u VM%s, the first is %s", u.tag, u.n, u.n == 1 ? "" : "s", u.first);
-		err_hint(&e, "`nictagadm vms %s` lists them; -f deletes it all the same, and they don't boot then.", u.tag);
-	}
-	if (r == 0)
-		r = state_nictag_delete(st, u.tag, &e);
-	r = state_end(st, r, &e);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	cmd_audit(c, "nictagadm delete", u.tag, NULL, NULL, 0);
+	cmd_audit(c, "nictagadm delete", argv[optind], NULL, NULL, 0);
 	return 0;
 }
 CMD(nictagadm_delete, "nictagadm", "delete", "[-f] <name>", "delete a nic tag that no VM uses; -f: that one is used", CMD_NONE, run_delete);

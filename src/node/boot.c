@@ -15,6 +15,7 @@
 #include "model/vm.h"
 #include "net/vnic.h"
 #include "node/dataset.h"
+#include "node/links.h"
 #include "node/lock.h"
 #include "node/router.h"
 #include "node/usage.h"
@@ -202,6 +203,8 @@ static void net_back(struct ctx *c)
 
 	if (state_open(c, STATE_READ, &st, &e) < 0 || router_sync(c, st, NULL, &e) < 0)
 		ctx_log(c, LOG_WARN, "%s", e.msg);
+	if (st)
+		links_back(c, st);
 }
 
 /* An older program goes on with its ports; a switch that isn't there is made by who needs it, of the installed one. */
@@ -266,8 +269,11 @@ int node_boot(struct ctx *c, struct err *e)
 static void net_away(struct ctx *c)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	_clean_(state_close) struct state *st = NULL;
 	struct err e = ERR_INIT;
 
+	if (state_open(c, STATE_READ, &st, NULL) == 0)
+		links_away(c, st);
 	if (switch_open(c, false, &s, NULL) < 0)
 		return;
 	if (router_away(c, &s, &e) < 0 || vnic_sweep(&s, &e) < 0)

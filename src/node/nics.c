@@ -41,7 +41,7 @@ static int parse_ip(const char *text, struct net_ip *out)
 	return 0;
 }
 
-static int parse_list(const json_t *list, struct net_ip *out, size_t *n, const char *what, struct err *e)
+int nic_parse_list(const json_t *list, struct net_ip *out, size_t *n, const char *what, struct err *e)
 {
 	size_t i;
 	json_t *o;
@@ -124,11 +124,11 @@ int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct
 	snprintf(out->v.name, sizeof out->v.name, "%s", name ?: "net0");
 	if (nic_mac(nic, out->v.mac) < 0)
 		return err_set(e, EINVAL, "nics: %s has no link address", out->v.name);
-	r = parse_list(json_object_get(nic, "ips"), out->ips, &out->v.nips, "nics.*.ips", e);
+	r = nic_parse_list(json_object_get(nic, "ips"), out->ips, &out->v.nips, "nics.*.ips", e);
 	if (r == 0)
-		r = parse_list(json_object_get(nic, "allowed_ips"), out->allowed, &out->v.nallowed, "nics.*.allowed_ips", e);
+		r = nic_parse_list(json_object_get(nic, "allowed_ips"), out->allowed, &out->v.nallowed, "nics.*.allowed_ips", e);
 	if (r == 0 && vm_bool(nic, "primary", false))
-		r = parse_list(json_object_get(nic, "gateways"), out->gateways, &out->v.ngateways, "nics.*.gateways", e);
+		r = nic_parse_list(json_object_get(nic, "gateways"), out->gateways, &out->v.ngateways, "nics.*.gateways", e);
 	if (r == 0 && vrrp && out->v.nallowed < IPS_MAX)
 		r = parse_ip(vrrp, &out->allowed[out->v.nallowed++]);
 	json_array_foreach(json_object_get(nic, "blocked_outgoing_ports"), i, o)

@@ -18,6 +18,8 @@ struct nic {
 };
 
 int nic_mac(const json_t *nic, uint8_t mac[6]); /* -EINVAL */
+/* Addresses and prefixes as strings; appended to out, which has room for IPS_MAX. */
+int nic_parse_list(const json_t *list, struct net_ip *out, size_t *n, const char *what, struct err *e);
 /* One NIC of a record; v.port and v.number stay empty. */
 int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e);
 /* The router's port on its switch, where that has one. */

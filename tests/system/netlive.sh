@@ -40,8 +40,7 @@ PY
 for z in "$a" "$b" "$n"; do zlogin "$z" 'cat >/root/ping.py' <ping.py; done
 inside "$b" 'python3 /root/ping.py serve' >served 2>&1 &
 server=$!
-on_exit() { kill "$server" 2>/dev/null; }
-trap on_exit EXIT
+trap 'rc=$?; kill "$server" 2>/dev/null; (exit $rc); t_exit' EXIT
 await 20 grep -q ready served
 ask() { inside "$1" "python3 /root/ping.py ask $2 ${3:-10.9.0.2} ${4:-5}"; }
 
