@@ -136,6 +136,46 @@ int bpf_batch(int map, void *keys, void *values, uint32_t *n, uint32_t *place, b
 	return r == 0;
 }
 
+int bpf_put_all(int map, const void *keys, const void *values, uint32_t n, struct err *e)
+{
+	union bpf_attr a = {0};
+	int r;
+
+	a.batch.keys = (uintptr_t)keys;
+	a.batch.values = (uintptr_t)values;
+	a.batch.count = n;
+	a.batch.map_fd = (uint32_t)map;
+	r = n ? call(BPF_MAP_UPDATE_BATCH, &a, sizeof a) : 0;
+	return r < 0 ? err_sys(e, r, "write elements of a BPF map") : 0;
+}
+
+int bpf_array(uint32_t value_size, uint32_t n, struct err *e)
+{
+	union bpf_attr a = {0};
+	int r;
+
+	a.map_type = BPF_MAP_TYPE_ARRAY;
+	a.key_size = sizeof(uint32_t);
+	a.value_size = value_size;
+	a.max_entries = n;
+	a.map_flags = BPF_F_INNER_MAP;
+	r = call(BPF_MAP_CREATE, &a, sizeof a);
+	return r < 0 ? err_sys(e, r, "make a BPF map of %u elements", n) : r;
+}
+
+int bpf_inner(int map, const void *key, struct err *e)
+{
+	union bpf_attr a = {0};
+	uint32_t id;
+	int r = bpf_get(map, key, &id, e);
+
+	if (r < 0)
+		return r;
+	a.map_id = id;
+	r = call(BPF_MAP_GET_FD_BY_ID, &a, sizeof a);
+	return r < 0 ? err_sys(e, r, "open BPF map %u", id) : r;
+}
+
 int bpf_cpus(void)
 {
 	_buf_ struct buf b = BUF_INIT;

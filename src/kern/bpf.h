@@ -30,6 +30,12 @@ int bpf_next(int map, const void *key, void *next, struct err *e);
  * end. -ENOSPC: *n is less than what one bucket has.
  */
 int bpf_batch(int map, void *keys, void *values, uint32_t *n, uint32_t *place, bool first, struct err *e);
+/* Many elements in one call, each made or replaced; the first that fails ends it. Values of a map of maps: descriptors. */
+int bpf_put_all(int map, const void *keys, const void *values, uint32_t n, struct err *e);
+/* A map like those that a map of arrays was made for, of n elements: a descriptor. */
+int bpf_array(uint32_t value_size, uint32_t n, struct err *e);
+/* A descriptor of the map that is this element of a map of maps. -ENOENT. */
+int bpf_inner(int map, const void *key, struct err *e);
 /* Possible processors: how many values an element of a per-processor map has. */
 int bpf_cpus(void);
 
