@@ -31,7 +31,6 @@
 #define MIB_MAX   PROP_MIB_MAX
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
-#define N_NET       "the virtual network"
 #define N_DHCP      "the DHCP responder of the virtual network"
 #define N_SHAPER    "the shaper of the virtual network"
 #define N_HVM       "hardware virtual machines"

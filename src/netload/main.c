@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 	bpf_object__for_each_program(p, o)
 		if (pin_program(p, argv[2]) < 0)
 			return fail("pin", bpf_program__name(p));
-	if (replace_links(o, argv[2], "wires"))
+	if (replace_links(o, argv[2], "shapers"))
 		return 1;
 	return replace_links(o, argv[2], "links");
 }

@@ -16,6 +16,7 @@
 #include "bpf/switch.h"
 #include "kern/ns.h"
 #include "model/vm.h"
+#include "node/netconf.h"
 #include "node/router.h"
 
 #define MTU       1500 /* unless given, and the tag has no less */
@@ -154,7 +155,7 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 	int r = 0;
 
 	if (json_array_size(json_object_get(rec, "nics")) == 0)
-		return 0;
+		return routes_check(rec, e);
 	if (!st)
 		r = state_open(c, STATE_READ, &mine, e);
 	if (r == -ENOENT) /* a node without a database has no tags */
@@ -172,6 +173,8 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 			break;
 	}
 	free(n);
+	if (r == 0)
+		r = routes_check(rec, e);
 	if (r == 0)
 		r = state_nics_free(st ?: mine, rec, e);
 	return r;
@@ -287,6 +290,8 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 		if (r < 0)
 			break;
 	}
+	if (r == 0)
+		r = routes_up(v->rec, ns, e);
 	if (r < 0) {
 		switch_close(&s);
 		nics_down(v->c, v->uuid, NULL);

@@ -9,6 +9,7 @@
 #include "base/steps.h"
 #include "model/vm.h"
 #include "node/io.h"
+#include "node/netconf.h"
 #include "node/nics.h"
 #include "node/tables.h"
 #include "node/usage.h"
@@ -116,7 +117,11 @@ static int do_zone(struct ctx *c, void *op, struct err *e)
 	struct vm *v = op;
 	struct zone_net net = {net_up, v};
 
-	return zone_boot(c, v->spec, &v->ahead, &net, &v->run, e);
+	int r = zone_boot(c, v->spec, &v->ahead, &net, &v->run, e);
+
+	if (r == 0)
+		resolvers_written(v);
+	return r;
 }
 
 /* From boot-begin on zoneadmd makes the zone's namespaces beside us. Its init joins cgroups that the limits come to. */

@@ -16,6 +16,7 @@
 #include "kern/seccomp.h"
 #include "kern/slice.h"
 #include "model/vm.h"
+#include "node/netconf.h"
 #include "node/settings.h"
 #include "node/snapshot.h"
 #include "node/spec_in.h"
@@ -218,6 +219,7 @@ static void systemd_mounts(struct zspec *z)
 int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 {
 	const char *hostname = vm_str(v->rec, "hostname");
+	char *resolv;
 	struct cg_dev *cg = NULL;
 	size_t ncg;
 	int r;
@@ -275,5 +277,8 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 	if (r < 0)
 		return r;
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
+	resolv = resolvers_at_boot(v);
+	if (resolv)
+		put_file(z, "/etc/resolv.conf", 0644, resolv);
 	return 0;
 }

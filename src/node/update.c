@@ -13,6 +13,7 @@
 #include "node/hold.h"
 #include "node/io.h"
 #include "node/live.h"
+#include "node/netconf.h"
 #include "node/nics.h"
 #include "node/router.h"
 #include "node/lock.h"
@@ -179,6 +180,25 @@ static int undo_nics(struct ctx *c, void *op, struct err *e)
 	return nics_live(u->v, u->rec, u->old, e);
 }
 
+/* Behind its NICs; what the zone is in the way of is only told of, so there is nothing to undo but to do it the other way round. */
+static int do_netconf(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	routes_live(u->v, u->old, u->rec);
+	resolvers_live(u->v, u->old, u->rec);
+	return 0;
+}
+
+static int undo_netconf(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	routes_live(u->v, u->rec, u->old);
+	resolvers_live(u->v, u->rec, u->old);
+	return 0;
+}
+
 static int do_store(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
@@ -251,6 +271,7 @@ static const struct step update_steps[] = {
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},
 	{"update-nics", do_nics, undo_nics},
+	{"update-netconf", do_netconf, undo_netconf},
 	{"update-locked", do_locked, undo_locked},
 	{"update-store", do_store, undo_store},
 	{"update-record", do_record, NULL},

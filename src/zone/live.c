@@ -58,3 +58,11 @@ int zone_dev_remove(const struct ctx *c, const struct zone_run *r, const char *n
 {
 	return live(c, r, "remove-dev", NULL, name, e);
 }
+
+int zone_file_write(const struct ctx *c, const struct zone_run *r, const struct zfile *f, struct err *e)
+{
+	struct zspec one = {.files = (struct zfile *)f, .nfiles = 1};
+	int rc = live(c, r, "write-file", &one, NULL, e);
+
+	return rc < 0 ? err_add(e, "write %s in the zone", f->path) : 0;
+}

@@ -116,5 +116,7 @@ int zone_mount_add(const struct ctx *c, const struct zone_run *r, const struct z
 int zone_mount_remove(const struct ctx *c, const struct zone_run *r, const char *target, struct err *e);
 int zone_dev_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zdev *d, struct err *e);
 int zone_dev_remove(const struct ctx *c, const struct zone_run *r, const char *name, struct err *e);
+/* A file in a running zone, written inside by its own root as those of its boot are. -ETIMEDOUT: the zone does not let it. */
+int zone_file_write(const struct ctx *c, const struct zone_run *r, const struct zfile *f, struct err *e);
 
 #endif

@@ -45,7 +45,7 @@ static bool is_so(const struct zfile *f)
 	return read(fd, have, n) == (ssize_t)n && !memcmp(have, f->text, n);
 }
 
-static int one(const struct zfile *f, struct err *e)
+int init_file(const struct zfile *f, struct err *e)
 {
 	_free_ char *tmp = xprintf("%s.zone~", f->path);
 	_fd_ int fd = -1;
@@ -99,7 +99,7 @@ static int hosts(const struct zspec *z, struct err *e)
 		buf_printf(&b, "127.0.1.1\t%s\n", host);
 	f.mode = st.st_mode & 0777;
 	f.text = (char *)buf_str(&b);
-	return one(&f, e);
+	return init_file(&f, e);
 }
 
 /* A zone whose disk is full still has to start, or nobody could clear it up: then the old file stays. */
@@ -107,7 +107,7 @@ int init_files(const struct zspec *z, struct err *e)
 {
 	for (unsigned i = 0; i <= z->nfiles; i++) {
 		struct err le = ERR_INIT;
-		int r = i < z->nfiles ? one(&z->files[i], &le) : hosts(z, &le);
+		int r = i < z->nfiles ? init_file(&z->files[i], &le) : hosts(z, &le);
 
 		if (r == -EDQUOT || r == -ENOSPC || r == 0)
 			continue;

@@ -7,13 +7,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -26,6 +30,7 @@
 #include "zoneadmd/zoneadmd.h"
 
 #define MOUNTINFO_MAX (16u << 20)
+#define FILE_MS       5000
 
 struct live {
 	struct zspec z;
@@ -257,6 +262,47 @@ static int remove_dev(struct live *l, struct err *e)
 	return unlinkat(dir, slash, 0) < 0 ? err_sys(e, errno, "remove /dev/%s", l->name) : 0;
 }
 
+/*
+ * As the zone's root, inside: whatever lies in the way there is the zone's own. In a child, for the way back out of a user namespace is
+ * barred; it is killed when the zone's file system (it may be one that the zone serves itself) does not answer.
+ */
+static void file_child(const struct live *l, int mnt)
+{
+	static const struct rlimit small = {1 << 20, 1 << 20};
+	struct err e = ERR_INIT;
+	int r;
+
+	setrlimit(RLIMIT_FSIZE, &small);
+	if (setns(l->userns, CLONE_NEWUSER) < 0 || setns(mnt, CLONE_NEWNS) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
+	    setresuid(0, 0, 0) < 0 || chdir("/") < 0)
+		_exit(errno);
+	umask(022);
+	r = init_file(l->z.files, &e);
+	_exit(-r);
+}
+
+static int write_file(struct live *l, struct err *e)
+{
+	_fd_ int mnt = openat(l->init_dir, "ns/mnt", O_RDONLY | O_CLOEXEC), pidfd = -1;
+	int status = 0;
+	pid_t pid;
+
+	if (mnt < 0 || l->z.nfiles != 1)
+		return err_sys(e, mnt < 0 ? errno : EINVAL, "the zone's mounts");
+	pid = pidfd_clone(0, -1, &pidfd);
+	if (pid == 0)
+		file_child(l, mnt);
+	if (pid < 0)
+		return err_sys(e, errno, "clone");
+	if (pidfd_wait(pidfd, FILE_MS) != 0) {
+		kill(pid, SIGKILL);
+		return err_set(e, ETIMEDOUT, "the zone does not let it be written");
+	}
+	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+		return err_set(e, ECHILD, "its writer was killed");
+	return WEXITSTATUS(status) ? err_sys(e, WEXITSTATUS(status), "its file system") : 0;
+}
+
 static int prepare(struct live *l, char **argv, struct err *e)
 {
 	pid_t init = atoi(argv[3]);
@@ -289,7 +335,8 @@ int live_main(int argc, char **argv)
 		const char *verb;
 		int argc;
 		int (*run)(struct live *, struct err *);
-	} verbs[] = {{"add-mount", 6, add_mount}, {"remove-mount", 7, remove_mount}, {"add-dev", 6, add_dev}, {"remove-dev", 7, remove_dev}};
+	} verbs[] = {{"add-mount", 6, add_mount}, {"remove-mount", 7, remove_mount}, {"add-dev", 6, add_dev}, {"remove-dev", 7, remove_dev},
+		   {"write-file", 6, write_file}};
 	struct live l = {.userns = -1, .build_ns = -1, .root = -1, .run_dir = -1, .name = argc > 6 ? argv[6] : NULL};
 	struct err e = ERR_INIT;
 

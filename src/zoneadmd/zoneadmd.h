@@ -130,6 +130,8 @@ struct init_ids {
 int init_user(const char *spec, struct init_ids *out, struct err *e);
 /* init_files.c: the files of the spec, as the zone's root, inside. */
 int init_files(const struct zspec *z, struct err *e);
+/* One of them; nothing is done if it is so already. */
+int init_file(const struct zfile *f, struct err *e);
 
 /* A command has asked for the zone's end, and sees to what comes after it. */
 bool run_halting(void);

@@ -33,7 +33,7 @@
 {.name = "customer_metadata", FLAT, CR(B_ALL), .dflt = "{}", .check = check_meta_keys, .rule = R_KEYS, .live = 'n', .help = "Metadata that the VM reads and writes."},
 {.name = "internal_metadata", FLAT, CR(B_ALL), .dflt = "{}", .flags = PF_SECRET, .check = check_meta_keys, .rule = R_KEYS, .live = 'n', .help = "Metadata that the VM reads only."},
 {.name = "internal_metadata_namespaces", LIST, CRU(B_ALL), .max = 64, .check = check_namespace, .rule = R_POOL, .live = 'n', .needs = N_METADATA, .help = "Prefixes of metadata keys that are internal and read-only."},
-{.name = "routes", FLAT, CR(B_ALL), .dflt = "{}", .check = check_routes, .rule = "destination (address or address/length) → gateway (address or nics[N])", .live = 'n', .needs = N_NET, .help = "Static routes: destination → gateway."},
+{.name = "routes", FLAT, CR(B_ALL), .dflt = "{}", .check = check_routes, .rule = "destination (address or address/length) → gateway (address or nics[N])", .live = 'n', .help = "Static routes: destination → gateway."},
 {.name = "tags", FLAT, CR(B_ALL), .dflt = "{}", .check = check_meta_keys, .rule = R_KEYS, .live = 'n', .help = "Words for finding the VM and for firewall rules."},
 {.name = "quota", INT, CRU(B_ALL), .max = 1 << 24, .dflt = "10", .live = 'n', .help = "Ceiling on the VM's disk space, snapshots included, in GiB; 0 = no limit."},
 {.name = "zfs_root_compression", STR, CRU(B_ALL), .check = check_compression, .rule = R_COMPRESSION, .live = 'n', .needs = N_ZFS, .help = "How the root dataset is compressed; the pool's way unless given."},
