@@ -86,7 +86,6 @@ static long send_each(__u32 i, struct all *a)
 {
 	struct sw_flood_key k = {.sw = a->sw, .i = i + 1};
 	__u32 *ifindex = bpf_map_lookup_elem(&flood, &k);
-
 	struct sw_shape *s;
 	int wire = 0;
 
@@ -98,6 +97,10 @@ static long send_each(__u32 i, struct all *a)
 	if (!wire)
 		received(*ifindex, a->skb->len);
 	bpf_clone_redirect(a->skb, wire ?: *ifindex, 0);
+	if (wire) {
+		a->skb->mark = 0;
+		a->skb->priority = 0;
+	}
 	return 0;
 }
 

@@ -224,7 +224,7 @@ static bool name_fits(const char *name)
 	return n > 0 && n < IFNAMSIZ;
 }
 
-static void put_link(struct req *q, const char *name, const uint8_t *mac, uint32_t mtu, uint32_t queues)
+static void put_link(struct req *q, const char *name, const uint8_t *mac, uint32_t mtu, uint32_t queues, uint32_t txqlen)
 {
 	req_text(q, IFLA_IFNAME, name);
 	if (mac)
@@ -233,6 +233,8 @@ static void put_link(struct req *q, const char *name, const uint8_t *mac, uint32
 		req_u32(q, IFLA_MTU, mtu);
 	req_u32(q, IFLA_NUM_TX_QUEUES, queues ? queues : 1);
 	req_u32(q, IFLA_NUM_RX_QUEUES, queues ? queues : 1);
+	if (txqlen)
+		req_u32(q, IFLA_TXQLEN, txqlen);
 }
 
 int rtnl_veth(int s, const struct rtnl_veth *v, struct err *e)
@@ -246,12 +248,12 @@ int rtnl_veth(int s, const struct rtnl_veth *v, struct err *e)
 	if (!name_fits(v->name) || !name_fits(v->peer))
 		return err_set(e, EINVAL, "\"%s\": the name of an interface has 1 to %d bytes", name_fits(v->name) ? v->peer : v->name, IFNAMSIZ - 1);
 	*(struct ifinfomsg *)req_body(&q, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof peer) = peer;
-	put_link(&q, v->name, v->mac, v->mtu, v->queues);
+	put_link(&q, v->name, v->mac, v->mtu, v->queues, v->txqlen);
 	info = req_nest(&q, IFLA_LINKINFO);
 	req_text(&q, IFLA_INFO_KIND, "veth");
 	data = req_nest(&q, IFLA_INFO_DATA);
 	in = req_put(&q, VETH_INFO_PEER, &peer, sizeof peer);
-	put_link(&q, v->peer, v->peer_mac, v->mtu, v->queues);
+	put_link(&q, v->peer, v->peer_mac, v->mtu, v->queues, v->txqlen);
 	if (v->peer_ns >= 0)
 		req_u32(&q, IFLA_NET_NS_FD, (uint32_t)v->peer_ns);
 	req_end(&q, in);

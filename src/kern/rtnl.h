@@ -24,6 +24,7 @@ struct rtnl_veth {
 	const uint8_t *peer_mac;
 	uint32_t mtu;        /* of both, 0: 1500 */
 	uint32_t queues;     /* of each end and direction, 0: 1 */
+	uint32_t txqlen;     /* frames that may wait in each end's queues, 0: the kernel's choice */
 };
 /* Both ends, down. -EEXIST: the name is taken. */
 int rtnl_veth(int s, const struct rtnl_veth *v, struct err *e);

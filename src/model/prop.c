@@ -32,7 +32,6 @@
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
 #define N_DHCP      "the DHCP responder of the virtual network"
-#define N_SHAPER    "the shaper of the virtual network"
 #define N_HVM       "hardware virtual machines"
 #define N_METADATA  "the metadata service"
 #define N_LIMITS    "limits to come"

@@ -15,8 +15,9 @@
 #include "kern/ns.h"
 #include "kern/rtnl.h"
 #include "kern/tc.h"
+#include "net/shape.h"
 
-#define BLOCK  1 /* of all ports whose frames from_vnic judges */
+#define BLOCK  1 /* of all ports whose frames from_vnic judges; 2 and 3 are of shape_wire.c */
 #define ANCHOR 1 /* lo, down and without addresses: keeps the block while there is no port */
 
 static const char *const names[] = {[ATTACH_CLSACT] = "clsact", [ATTACH_TCX] = "tcx"};
@@ -34,13 +35,14 @@ static int clsact_begin(struct net_switch *s, struct err *e)
 
 	if (r < 0 && r != -EEXIST)
 		return r;
-	return tc_program(s->rtnl, BLOCK, s->prog, "from_vnic", e);
+	r = tc_program(s->rtnl, BLOCK, s->prog, "from_vnic", e);
+	return r < 0 ? r : shape_wires_program(s, e);
 }
 
 /* ---- tcx ---- */
 
-/* A link attaches in the network namespace of the caller. Returns its descriptor. */
-static int tcx_link(struct net_switch *s, int ifindex, struct err *e)
+/* A link attaches in the network namespace of the caller. */
+int attach_tcx(struct net_switch *s, int prog, int ifindex, struct err *e)
 {
 	_fd_ int home = ns_open(0, "net", e), link = -1;
 
@@ -48,7 +50,7 @@ static int tcx_link(struct net_switch *s, int ifindex, struct err *e)
 		return home;
 	if (setns(s->ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter the switch's network namespace");
-	link = bpf_attach_tcx(s->prog, ifindex, e);
+	link = bpf_attach_tcx(prog, ifindex, e);
 	if (setns(home, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "leave the switch's network namespace");
 	return link < 0 ? link : take_fd(&link);
@@ -57,14 +59,14 @@ static int tcx_link(struct net_switch *s, int ifindex, struct err *e)
 static int tcx_port(struct net_switch *s, const char *port, int ifindex, struct err *e)
 {
 	_free_ char *links = xprintf("%s/bpf/links", s->dir);
-	_fd_ int link = tcx_link(s, ifindex, e);
+	_fd_ int link = attach_tcx(s, s->prog, ifindex, e);
 
 	return link < 0 ? link : bpf_pin(link, links, port, e);
 }
 
 static int tcx_begin(struct net_switch *s, struct err *e)
 {
-	_fd_ int link = tcx_link(s, ANCHOR, e);
+	_fd_ int link = attach_tcx(s, s->prog, ANCHOR, e);
 
 	return link < 0 ? link : 0;
 }

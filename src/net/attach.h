@@ -22,6 +22,8 @@ int attach_read(struct net_switch *s, struct err *e);
 /* From when this returns on nothing that arrives there passes by the program. It goes with the interface, and the pin with attach_gone(). */
 int attach_port(struct net_switch *s, const char *port, int ifindex, struct err *e);
 void attach_gone(struct net_switch *s, const char *port);
+/* A tcx link of another program, in the switch's namespace: its descriptor. */
+int attach_tcx(struct net_switch *s, int prog, int ifindex, struct err *e);
 /* Pins of links whose interface has gone. Returns how many. */
 int attach_sweep(struct net_switch *s, struct err *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What the maps of the switch know of a port, each element written so that one who reads meanwhile sees the old or the new. */
 #include "net/port.h"
+#include "net/shape.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -278,8 +279,10 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 	struct sw_dest d;
 	int r;
 
-	if (bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) < 0)
-		return bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
+	if (bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) < 0) {
+		r = shape_forget(s, ifindex, e);
+		return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
+	}
 	r = flood_remove(s, p.sw, ifindex, e);
 	m.sw = p.sw;
 	memcpy(m.mac, p.mac, 6);
@@ -290,6 +293,8 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 	}
 	if (r == 0)
 		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
+	if (r == 0 && (p.flags & PORT_SHAPED))
+		r = shape_forget(s, ifindex, e);
 	forget_lists(s, &p);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_STORM], &ifindex, e);
@@ -325,6 +330,7 @@ void port_sweep(struct net_switch *s)
 	forget_keys(s->map[SWM_ADDRS], sizeof(struct sw_addr_key), addr_nobodys, s);
 	forget_keys(s->map[SWM_BLOCKED], sizeof(struct sw_port_key), blocked_nobodys, s);
 	forget_keys(s->map[SWM_COUNTERS], sizeof(uint32_t), count_nobodys, s);
+	shape_sweep(s);
 }
 
 /* ---- changed ---- */
@@ -366,6 +372,26 @@ int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, st
 	}
 	forget_neighbours(s, &(struct former){&old, v});
 	forget_lists(s, &old);
+	return r;
+}
+
+int port_flag(struct net_switch *s, uint32_t ifindex, uint32_t flag, bool on, struct err *e)
+{
+	struct sw_mac_key m = {0};
+	struct sw_port p;
+	struct sw_dest d;
+	int r = bpf_get(s->map[SWM_PORTS], &ifindex, &p, e);
+
+	if (r < 0)
+		return r;
+	p.flags = on ? p.flags | flag : p.flags & ~flag;
+	r = bpf_put(s->map[SWM_PORTS], &ifindex, &p, e);
+	m.sw = p.sw;
+	memcpy(m.mac, p.mac, 6);
+	if (r == 0 && bpf_get(s->map[SWM_FDB], &m, &d, NULL) == 0 && d.ifindex == ifindex) {
+		d.flags = p.flags;
+		r = bpf_put(s->map[SWM_FDB], &m, &d, e);
+	}
 	return r;
 }
 

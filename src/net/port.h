@@ -17,6 +17,8 @@ int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struc
  * old or the new, and by the new once this returns. After a failure it is the one or the other: change it back.
  */
 int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e);
+/* One of the flags that no record says (bandwidth), here and where it is a destination. -ENOENT: no such port. */
+int port_flag(struct net_switch *s, uint32_t ifindex, uint32_t flag, bool on, struct err *e);
 int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e);
 /* Lists and counters of no port, which a command that was killed has left. */
 void port_sweep(struct net_switch *s);

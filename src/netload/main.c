@@ -64,8 +64,7 @@ static struct bpf_program *successor(struct bpf_object *o, int link)
 	return r < 0 ? NULL : bpf_object__find_program_by_name(o, p.name);
 }
 
-/* The links of an interface that has gone are of no use to anybody: their pins go. */
-/* sub: where such links are pinned. */
+/* sub: where such links are pinned. Those of an interface that has gone are of no use to anybody: their pins go. */
 static int replace_links(struct bpf_object *o, const char *dir, const char *sub)
 {
 	char path[4096];

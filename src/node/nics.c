@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include "node/flow.h"
 #include "node/nics_in.h"
 
 #include <arpa/inet.h>
@@ -176,6 +177,8 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 	if (r == 0)
 		r = routes_check(rec, e);
 	if (r == 0)
+		r = nic_shape_check(st ?: mine, rec, e);
+	if (r == 0)
 		r = state_nics_free(st ?: mine, rec, e);
 	return r;
 }
@@ -206,7 +209,7 @@ int nic_router(struct vm *v, struct net_switch *s, const json_t *nic, const stru
 static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t i, int ns, struct err *e)
 {
 	struct nic *n = xalloc(sizeof *n);
-	int r = nic_from_record(v->st, nic, n, e);
+	int r = nic_from_record(v->st, nic, n, e), ifindex;
 
 	if (r == 0)
 		r = nic_router(v, s, nic, n, e);
@@ -218,8 +221,11 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 	}
 	if (r == 0)
 		r = vnic_add(s, &n->v, ns, e);
+	ifindex = r;
 	if (r > 0)
-		r = nics_list_add(v->c, v->uuid, n->v.port, r, e);
+		r = nics_list_add(v->c, v->uuid, n->v.port, ifindex, e);
+	if (r == 0)
+		r = nic_shape(v->st, s, v->uuid, nic, (uint32_t)ifindex, e);
 	if (r == 0)
 		r = vnic_start(&n->v, ns, e);
 	free(n);

@@ -16,6 +16,7 @@
 #include "kern/pidfd.h"
 #include "kern/rtnl.h"
 #include "model/vm.h"
+#include "node/flow.h"
 #include "node/nics_in.h"
 
 struct port {
@@ -192,6 +193,8 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	if (r >= 0)
 		r = nics_list_add(l->v->c, l->v->uuid, p->name, (int)p->ifindex, e);
 	if (r == 0)
+		r = nic_shape(l->v->st, &l->s, l->v->uuid, o, p->ifindex, e);
+	if (r == 0)
 		r = vnic_inside(&l->s, p->ifindex, l->rtnl, e);
 	if (r > 0)
 		r = vnic_set(l->rtnl, r, &n->v, true, e);
@@ -236,6 +239,8 @@ static int alter(struct live *l, const json_t *was, const json_t *o, int inside,
 	}
 	if (!inside) {
 		r = vnic_change(&l->s, &n->v, p->ifindex, e);
+		if (r == 0)
+			r = nic_shape(l->v->st, &l->s, l->v->uuid, o, p->ifindex, e);
 		if (r == 0)
 			r = vnic_announce(&l->s, &n->v, &old->v, p->ifindex, e);
 		return r;

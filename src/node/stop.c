@@ -16,6 +16,7 @@
 #include "model/vm.h"
 #include "node/commit.h"
 #include "node/dataset.h"
+#include "node/flow.h"
 #include "node/lock.h"
 #include "node/provision.h"
 #include "node/router.h"
@@ -296,8 +297,10 @@ static int do_logs(struct ctx *c, void *op, struct err *e)
 static int do_row(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
-	int r = state_vm_delete(v->st, v->uuid, e);
+	int r = flow_forget(v->st, v->uuid, e);
 
+	if (r == 0)
+		r = state_vm_delete(v->st, v->uuid, e);
 	return r == -ENOENT ? 0 : r;
 }
 

@@ -428,12 +428,13 @@ static void not_yet(void **s)
 		"\"zfs_root_compression\":\"lz4\"", "\"zfs_root_recsize\":4096",
 		"\"zfs_data_compression\":\"off\"", "\"zfs_snapshot_limit\":0", "\"zpool\":\"tank\"", "\"archive_on_delete\":true",
 		"\"mdata_exec_timeout\":0", "\"filesystems\":[{\"type\":\"ext4\",\"source\":\"/dev/x\",\"raw\":\"/dev/x\",\"target\":\"/d\"}]",
-		"\"nics\":[{\"nic_tag\":\"admin\",\"maxbw\":10}]", "\"nics\":[{\"nic_tag\":\"admin\",\"priority\":\"low\"}]", "\"cpu_view\":\"capped\"", "\"internal_metadata_namespaces\":[\"x\"]",
+		"\"cpu_view\":\"capped\"", "\"internal_metadata_namespaces\":[\"x\"]",
 		"\"customer_metadata\":{\"user-script\":\"true\"}", "\"customer_metadata\":{\"root_authorized_keys\":\"k\"}",
 		"\"internal_metadata\":{\"operator-script\":\"true\"}",
 	};
 	static const char *const fine[] = {
 		"\"firewall_enabled\":false", "\"resolvers\":[\"1.1.1.1\"]", "\"maintain_resolvers\":true", "\"routes\":{\"1.0.0.0/8\":\"nics[0]\"}", "\"resolvers\":[]", "\"routes\":{}", "\"maintain_resolvers\":false", "\"nics\":[]", "\"nics\":[{\"nic_tag\":\"admin\"}]",
+		"\"nics\":[{\"nic_tag\":\"admin\",\"maxbw\":10,\"priority\":\"low\"}]",
 		"\"zfs_io_priority\":100", "\"zpool\":\"zones\"", "\"archive_on_delete\":0", "\"filesystems\":[]",
 		"\"cpu_view\":\"host\"", "\"image_sharing\":\"private\"", "\"cpu_cap\":10", "\"io_read_bps\":1", "\"memory_reservation\":10", "\"dedicated_cpus\":\"0-1\"", "\"dedicated_cpus\":2", "\"zfs_io_priority\":50", "\"cpu_baseline\":50,\"cpu_burst_time\":0", "\"zlog_max_size\":100000",
 		"\"init_name\":\"/sbin/init\"", "\"restart_init\":false", "\"internal_metadata_namespaces\":[]",

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The classes of a VNIC, the same on both wires:
+ *
+ *	VNIC          ceiling: its maxbw
+ *	├─ small      frames of at most 256 bytes
+ *	├─ large
+ *	└─ flow       ceiling: its own
+ *	   ├─ small
+ *	   └─ large
+ *
+ * What the leaves have for themselves together is never more than the VNIC's ceiling, for HTB takes nothing from a class that stays
+ * below its own rate; the rest of it is lent by priority. Order of a change: classes, then the maps, then the port's flag; backwards
+ * where something is taken away: no frame ever finds a class that is not there, and one that did would be dropped.
+ */
+#include "net/shape.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "kern/bpf.h"
+#include "kern/qdisc.h"
+#include "kern/rtnl.h"
+#include "net/port.h"
+
+#define CLASSES   3                       /* of a VNIC or a flow: itself, small, large */
+#define SLOTS     (65535 / CLASSES)
+#define UNLIMITED 125000000000ULL         /* bytes a second: of a VNIC that has flows and no ceiling */
+#define BURST_US  4000                    /* what may come at once: so long at full rate; a timer that is late by less costs nothing */
+#define BURST_MIN 4000
+#define QUEUE_MS  25
+#define QUEUE_MIN (192u << 10)            /* less would not hold two segments of 64 KiB and what comes between */
+#define QUEUE_MAX (16u << 20)
+
+static const char *const prio_names[] = {[SHAPE_HIGH] = "high", [SHAPE_MEDIUM] = "medium", [SHAPE_LOW] = "low"};
+
+int shape_prio(const char *name)
+{
+	if (!name)
+		return SHAPE_MEDIUM;
+	for (size_t i = 0; i < ARRAY_LEN(prio_names); i++)
+		if (str_eq(name, prio_names[i]))
+			return (int)i;
+	return -EINVAL;
+}
+
+const char *shape_prio_name(uint32_t prio)
+{
+	return prio < ARRAY_LEN(prio_names) ? prio_names[prio] : "?";
+}
+
+/* ---- which classes are whose ---- */
+
+static int classes_delete(struct net_switch *s, const struct sw_shape *sh, uint32_t class_)
+{
+	uint32_t wires[] = {sh->wire_out, sh->wire_in};
+	int r = 0;
+
+	for (size_t w = 0; w < ARRAY_LEN(wires); w++)
+		for (uint32_t i = CLASSES; i-- > 0;) {
+			int one = qdisc_class_delete(s->rtnl, (int)wires[w], class_ + i, NULL);
+
+			r = r < 0 ? r : one;
+		}
+	return r;
+}
+
+/* One that a killed command has left is taken where its port has gone, and nothing of it is in use. */
+static int slot_take(struct net_switch *s, const struct sw_shape *sh, uint32_t ifindex, uint32_t *class_, struct err *e)
+{
+	uint32_t owner;
+
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		uint32_t slot = (ifindex * 7 + i) % SLOTS;
+
+		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &slot, &owner, NULL) == 0 &&
+		    (rtnl_has(s->rtnl, (int)owner, NULL) != 0 || classes_delete(s, sh, slot * CLASSES + 1) < 0))
+			continue;
+		*class_ = slot * CLASSES + 1;
+		return bpf_put(s->map[SWM_SHAPE_SLOTS], &slot, &ifindex, e);
+	}
+	return err_set(e, ENOSPC, "a node has at most %d ceilings on bandwidth", SLOTS);
+}
+
+static void slot_free(struct net_switch *s, const struct sw_shape *sh, uint32_t class_)
+{
+	uint32_t slot = (class_ - 1) / CLASSES;
+
+	classes_delete(s, sh, class_);
+	bpf_del(s->map[SWM_SHAPE_SLOTS], &slot, NULL);
+}
+
+/* ---- classes ---- */
+
+static uint32_t clamp(uint64_t v, uint32_t lo, uint32_t hi)
+{
+	return v < lo ? lo : v > hi ? hi : (uint32_t)v;
+}
+
+/* A VNIC or a flow. */
+struct group {
+	uint32_t class_, parent, prio;
+	uint64_t rate, ceil;         /* of the group */
+	uint64_t small, large;       /* what its leaves have for themselves */
+};
+
+static uint64_t at_least(uint64_t rate)
+{
+	return rate < 1000 ? 1000 : rate;
+}
+
+static int put_group(struct net_switch *s, int wire, const struct group *g, struct err *e)
+{
+	uint32_t burst = clamp(g->ceil * BURST_US / 1000000, BURST_MIN, UINT32_MAX);
+	/* a turn is ten milliseconds, and no more than the largest segment */
+	uint32_t quantum = clamp(g->ceil / 100, 3000, 68000);
+	struct qdisc_class c = {.minor = g->class_, .parent = g->parent, .rate = at_least(g->rate), .ceil = at_least(g->ceil), .burst = burst, .quantum = quantum};
+	int r = qdisc_class(s->rtnl, wire, &c, e);
+
+	c.parent = g->class_;
+	for (uint32_t i = 0; r == 0 && i < 2; i++) {
+		c.minor = g->class_ + 1 + i;
+		c.rate = at_least(i ? g->large : g->small);
+		c.prio = g->prio * 2 + i;
+		r = qdisc_class(s->rtnl, wire, &c, e);
+	}
+	return r < 0 ? r : qdisc_queue(s->rtnl, wire, g->class_ + 2, clamp(g->ceil * QUEUE_MS / 1000, QUEUE_MIN, QUEUE_MAX), e);
+}
+
+/* Without flows a tenth is kept for small frames. With them a fifth of all is kept for everybody, and four are lent by priority. */
+static int put_classes(struct net_switch *s, int wire, const struct sw_shape *sh, const struct sw_shape_flows *f, struct err *e)
+{
+	uint64_t all = sh->kbit ? sh->kbit * 125 : UNLIMITED, share = all / 5 / (sh->nflows + 1);
+	struct group g = {.class_ = sh->class_, .prio = sh->prio, .rate = all, .ceil = all, .small = all / 10, .large = all - all / 10};
+	int r;
+
+	if (sh->nflows)
+		g.small = g.large = share / 2;
+	r = put_group(s, wire, &g, e);
+	for (uint32_t i = 0; r == 0 && i < sh->nflows; i++) {
+		uint64_t mine = f->f[i].kbit ? f->f[i].kbit * 125 : all;
+
+		g = (struct group){.class_ = f->f[i].class_, .parent = sh->class_, .prio = f->f[i].prio, .ceil = mine < all ? mine : all};
+		g.rate = sh->kbit && share < g.ceil ? share : g.ceil;
+		g.small = sh->kbit ? g.rate / 2 : g.rate / 10;
+		g.large = g.rate - g.small;
+		r = put_group(s, wire, &g, e);
+	}
+	return r;
+}
+
+/* ---- maps ---- */
+
+int shape_get(struct net_switch *s, uint32_t ifindex, struct sw_shape *sh, struct sw_shape_flows *f, struct err *e)
+{
+	struct sw_shape one;
+	int r = bpf_get(s->map[SWM_SHAPES], &ifindex, &one, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && f && one.nflows)
+		r = bpf_get(s->map[SWM_SHAPE_FLOWS], &ifindex, f, NULL);
+	if (r < 0)
+		return err_sys(e, r, "bandwidth of port %u", ifindex);
+	if (sh)
+		*sh = one;
+	return 1;
+}
+
+int shape_count(struct net_switch *s, const struct sw_shape *sh, uint32_t class_, struct shape_count *out, struct err *e)
+{
+	struct qdisc_count o, i;
+	struct qdisc_class c;
+	int r = qdisc_class_get(s->rtnl, (int)sh->wire_out, class_, &c, &o, e);
+
+	if (r == 0)
+		r = qdisc_class_get(s->rtnl, (int)sh->wire_in, class_, &c, &i, e);
+	if (r < 0)
+		return r;
+	*out = (struct shape_count){o.bytes, o.packets, 0, i.bytes, i.packets, 0};
+	for (uint32_t n = 1; r == 0 && n < CLASSES; n++) { /* an inner class has dropped nothing: its leaves have */
+		r = qdisc_class_get(s->rtnl, (int)sh->wire_out, class_ + n, &c, &o, e);
+		if (r == 0)
+			r = qdisc_class_get(s->rtnl, (int)sh->wire_in, class_ + n, &c, &i, e);
+		out->odrops += r == 0 ? o.drops : 0;
+		out->rdrops += r == 0 ? i.drops : 0;
+	}
+	return r;
+}
+
+/* ---- changed ---- */
+
+static const struct sw_shape_flow *named(const struct sw_shape_flows *f, uint32_t n, const char *name)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (strncmp(f->f[i].name, name, sizeof f->f[i].name) == 0)
+			return &f->f[i];
+	return NULL;
+}
+
+/* The classes of the new state: those of the old one's where the name is the same. */
+static int take_slots(struct net_switch *s, uint32_t ifindex, const struct sw_shape *old, const struct sw_shape_flows *was, struct sw_shape *sh,
+		      struct sw_shape_flows *f, struct err *e)
+{
+	int r = old->class_ ? 0 : slot_take(s, sh, ifindex, &sh->class_, e);
+
+	if (old->class_)
+		sh->class_ = old->class_;
+	for (uint32_t i = 0; r == 0 && i < sh->nflows; i++) {
+		const struct sw_shape_flow *o = named(was, old->nflows, f->f[i].name);
+
+		f->f[i].class_ = o ? o->class_ : 0;
+		if (!o)
+			r = slot_take(s, sh, ifindex, &f->f[i].class_, e);
+	}
+	return r;
+}
+
+/* Whose name is not among the others. */
+static void free_flows(struct net_switch *s, const struct sw_shape *sh, const struct sw_shape_flows *f, uint32_t n, const struct sw_shape_flows *keep, uint32_t nkeep)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (f->f[i].class_ && !named(keep, nkeep, f->f[i].name))
+			slot_free(s, sh, f->f[i].class_);
+}
+
+static int write_all(struct net_switch *s, uint32_t ifindex, const struct sw_shape *sh, const struct sw_shape_flows *f, struct err *e)
+{
+	int r = put_classes(s, (int)sh->wire_out, sh, f, e);
+
+	if (r == 0)
+		r = put_classes(s, (int)sh->wire_in, sh, f, e);
+	if (r == 0 && sh->nflows)
+		r = bpf_put(s->map[SWM_SHAPE_FLOWS], &ifindex, f, e);
+	if (r == 0)
+		r = bpf_put(s->map[SWM_SHAPES], &ifindex, sh, e);
+	if (r == 0 && !sh->nflows)
+		r = bpf_del(s->map[SWM_SHAPE_FLOWS], &ifindex, e);
+	return r < 0 ? r : port_flag(s, ifindex, PORT_SHAPED, true, e);
+}
+
+int shape_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
+{
+	struct sw_shape_flows f = {0}, none = {0};
+	struct err miss = ERR_INIT;
+	struct sw_shape sh;
+	int r = shape_get(s, ifindex, &sh, &f, e);
+
+	if (r <= 0)
+		return r;
+	r = port_flag(s, ifindex, PORT_SHAPED, false, &miss);
+	if (r < 0 && r != -ENOENT) {
+		if (e)
+			*e = miss;
+		return r;
+	}
+	r = bpf_del(s->map[SWM_SHAPES], &ifindex, e);
+	if (r == 0)
+		r = bpf_del(s->map[SWM_SHAPE_FLOWS], &ifindex, e);
+	free_flows(s, &sh, &f, sh.nflows, &none, 0);
+	slot_free(s, &sh, sh.class_);
+	return r;
+}
+
+void shape_sweep(struct net_switch *s)
+{
+	uint32_t key, next;
+	bool have = false;
+	struct sw_port p;
+
+	while (bpf_next(s->map[SWM_SHAPES], have ? &key : NULL, &next, NULL) == 1)
+		if (bpf_get(s->map[SWM_PORTS], &next, &p, NULL) != -ENOENT || shape_forget(s, next, NULL) < 0) {
+			key = next;
+			have = true;
+		}
+}
+
+int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum shape_prio prio, const struct sw_shape_flow *flow, uint32_t n, struct err *e)
+{
+	struct sw_shape_flows was = {0}, f = {0};
+	struct sw_shape old = {0}, sh = {.kbit = kbit, .capped = kbit != 0, .prio = prio, .nflows = n};
+	int r;
+
+	if (n > SHAPE_FLOWS)
+		return err_set(e, E2BIG, "a VNIC has at most %d flows", SHAPE_FLOWS);
+	if (!kbit && !n)
+		return shape_forget(s, ifindex, e);
+	if (n)
+		memcpy(f.f, flow, n * sizeof *flow);
+	r = shape_get(s, ifindex, &old, &was, e);
+	if (r >= 0)
+		r = shape_wires(s, &sh.wire_out, &sh.wire_in, e);
+	if (r < 0)
+		return err_add(e, "bandwidth");
+	r = take_slots(s, ifindex, &old, &was, &sh, &f, e);
+	if (r == 0)
+		r = write_all(s, ifindex, &sh, &f, e);
+	if (r == 0) {
+		free_flows(s, &sh, &was, old.nflows, &f, n);
+		return 0;
+	}
+	if (old.class_)
+		write_all(s, ifindex, &old, &was, NULL);
+	else
+		port_flag(s, ifindex, PORT_SHAPED, false, NULL);
+	free_flows(s, &sh, &f, n, &was, old.nflows);
+	if (!old.class_) {
+		bpf_del(s->map[SWM_SHAPES], &ifindex, NULL);
+		bpf_del(s->map[SWM_SHAPE_FLOWS], &ifindex, NULL);
+		if (sh.class_)
+			slot_free(s, &sh, sh.class_);
+	}
+	return err_add(e, "bandwidth");
+}
+
+int shape_set(struct net_switch *s, uint32_t ifindex, uint32_t maxbw, enum shape_prio prio, struct err *e)
+{
+	struct sw_shape_flows f = {0};
+	struct sw_shape sh = {0};
+	int r = shape_get(s, ifindex, &sh, &f, e);
+
+	return r < 0 ? r : shape_set_all(s, ifindex, (uint64_t)maxbw * 1000, prio, f.f, sh.nflows, e);
+}
