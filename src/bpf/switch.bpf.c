@@ -126,13 +126,17 @@ static __attribute__((noinline)) int send_all(const struct frame *f, struct sw_c
 	return w ? all_outside(f->skb, w, k.sw) : TC_SHOT; /* the copies are on their way */
 }
 
-/* The answer is the question turned round, and goes back the way it came. 0 if nobody is known to have that address. */
-INLINE int answer_arp(const struct frame *f)
+/* The answer is the question turned round, and goes back the way it came: 1, and *verdict. 0 if nobody is known to have that address. */
+static __attribute__((noinline)) int answer_arp(const struct frame *f, int *verdict)
 {
 	struct eth *e = f->data;
 	struct arp *a = AT(f, 14, struct arp);
 	struct sw_ip_key k = {.sw = f->sw, .family = 4};
 	struct sw_dest back = {.ifindex = f->ifindex, .flags = f->port->flags & PORT_SHAPED};
+	struct {
+		struct eth e;
+		struct arp a;
+	} __attribute__((packed)) out;
 	struct sw_neigh *n;
 	__be32 ip;
 
@@ -146,16 +150,41 @@ INLINE int answer_arp(const struct frame *f)
 	n = bpf_map_lookup_elem(&neighbours, &k);
 	if (!n || mac_eq(n->mac, f->port->mac))
 		return 0;
-	a->op = bpf_htons(2);
-	__builtin_memcpy(a->tha, a->sha, 6);
-	__builtin_memcpy(a->sha, n->mac, 6);
-	a->tpa = a->spa;
-	a->spa = ip;
-	__builtin_memcpy(e->dst, e->src, 6);
-	__builtin_memcpy(e->src, n->mac, 6);
+	out.e.proto = e->proto;
+	out.a = *a;
+	out.a.op = bpf_htons(2);
+	__builtin_memcpy(out.a.tha, a->sha, 6);
+	__builtin_memcpy(out.a.sha, n->mac, 6);
+	out.a.tpa = a->spa;
+	out.a.spa = ip;
+	__builtin_memcpy(out.e.dst, e->src, 6);
+	__builtin_memcpy(out.e.src, n->mac, 6);
+	/* never by a pointer: a program with one write of that kind has the kernel copy the head of every frame that it shares with its sender */
+	*verdict = TC_SHOT;
+	if (bpf_skb_store_bytes(f->skb, 0, &out, sizeof out, 0) < 0)
+		return 1;
 	/* not to the peer: a frame doesn't turn round there */
 	back.flags |= PORT_L2;
-	return send_to(f->skb, &back);
+	*verdict = send_to(f->skb, &back);
+	return 1;
+}
+
+/*
+ * A TCP segment without options of IP has all that is read of it in its first piece, as kernels make them. To pull more would copy the head,
+ * which the sender keeps for the case that it has to send again.
+ */
+INLINE int has_headers(const struct __sk_buff *skb)
+{
+	const struct eth *e = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	const struct ip4 *h4 = (const void *)(e + 1);
+	const struct ip6 *h6 = (const void *)(e + 1);
+
+	if ((const void *)(h4 + 1) + 20 > end)
+		return 0;
+	if (e->proto == bpf_htons(P_IP4))
+		return h4->vihl == 0x45 && h4->proto == IPP_TCP;
+	return e->proto == bpf_htons(P_IP6) && (const void *)(h6 + 1) + 20 <= end && h6->next == IPP_TCP;
 }
 
 /* The headers, where they can be read. */
@@ -163,7 +192,7 @@ INLINE void pull(struct frame *f)
 {
 	__u32 want = f->skb->len < HEADERS ? f->skb->len : HEADERS;
 
-	if ((long)f->skb->data_end - (long)f->skb->data < want)
+	if ((long)f->skb->data_end - (long)f->skb->data < want && !has_headers(f->skb))
 		bpf_skb_pull_data(f->skb, want);
 	f->data = (void *)(long)f->skb->data;
 	f->end = (void *)(long)f->skb->data_end;
@@ -185,11 +214,8 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 		n->obytes += f->skb->len;
 	}
 	if (e->dst[0] & 1) {
-		if (e->proto == bpf_htons(P_ARP) && !(f->port->flags & PORT_OUTSIDE)) {
-			r = answer_arp(f);
-			if (r)
-				return r;
-		}
+		if (e->proto == bpf_htons(P_ARP) && !(f->port->flags & PORT_OUTSIDE) && answer_arp(f, &r))
+			return r;
 		return send_all(f, n);
 	}
 	__builtin_memcpy(k.mac, e->dst, 6);
