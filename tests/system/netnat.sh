@@ -6,7 +6,7 @@
 if [ -z "${NETNAT_HOST:-}" ]; then
 	. "$(dirname "$0")/lib.sh"
 	need_root
-	NETNAT_HOST=1 exec unshare -n "$0" "$@"
+	NETNAT_HOST=1 exec unshare -n bash "$0" "$@"
 fi
 . "$(dirname "$0")/lib.sh"
 need_root

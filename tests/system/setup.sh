@@ -3,6 +3,8 @@
 # timeout: 600
 # alone
 # From plan to purge, below a folder of its own and on a node of its own: the same scripts that a user runs.
+# In a network of its own, for quickstart makes one for its zone, which the host has a part in.
+[ "$(id -u)" != 0 ] || [ -n "${SETUP_HOST:-}" ] || SETUP_HOST=1 exec unshare -n bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
 need_root
 node setup
@@ -15,6 +17,7 @@ unset MAKEFLAGS MAKELEVEL
 
 # What there is of this node and of the installation: names, sizes, times.
 footprint() {
+	nft list ruleset
 	find "$root" "$NODE_STATE" "$NODE_RUN" "$NODE_ETC" "$NODE_LOG" "$NODE_POOL" -maxdepth 2 -printf '%p %s %T@\n' 2>/dev/null | sort
 	dpkg-query -W | md5sum
 }
@@ -22,7 +25,7 @@ footprint() {
 before=$(footprint)
 check "plan" make -s plan
 plan=$OUT
-for w in packages pool.img /zones-"$NODE" first "$root/usr/local/bin" libexec/cloister systemd "2G, preallocated"; do
+for w in "switch default" nftables packages pool.img /zones-"$NODE" first "$root/usr/local/bin" libexec/cloister systemd "2G, preallocated"; do
 	like "plan speaks of $w" "$plan" "$w"
 done
 eq "plan changed nothing" "$(footprint)" "$before"
@@ -36,6 +39,10 @@ eq "quickstart names four commands to go on with" "$(grep -c '^   sudo ' <<<"$OU
 export CLOISTER_LIBEXEC=$root/usr/local/libexec/cloister CLOISTER_SELF=$root/usr/local/bin/cloister
 PATH=$root/usr/local/bin:$PATH
 eq "the zone runs" "$(vmadm list -H -o state,alias)" "running           first"
+eq "with a network" "$(vmadm get first | jq -c '.nics[0] | [.nic_tag, .ips[0], .gateway]')" '["default","10.77.0.2/24","10.77.0.1"]'
+eq "that has NAT" "$(cloister net get -j default | jq .nat)" true
+like "for which this host has a table" "$(nft list tables)" "cloister_${NODE//-/_}"
+like "quickstart says what the host lacks for it" "$OUT" 'no default route'
 uuid=$(vmadm lookup alias=first) boot=$(vmadm get first | jq -r .boot_timestamp)
 check "each of the four commands exists" bash -c 'for c in zlogin vmadm imgadm; do command -v $c; done'
 
@@ -83,5 +90,7 @@ check "install" make -s install
 eq "the zone is known again" "$(vmadm list -H -o uuid,state)" "$uuid  running"
 check "purge" make -s purge YES=1
 eq "nothing of the node is left" "$(ls -d "$NODE_STATE" "$NODE_RUN" "$NODE_ETC" "$NODE_LOG" "$NODE_POOL" 2>/dev/null)" ""
+eq "no rule of ours is left at the host" "$(nft list ruleset)" ""
+eq "no interface" "$(ip -br link | grep -c '^cloister')" 0
 eq "no cgroup either" "$(node_cgroups "$NODE")" ""
 eq "no loop device either" "$(losetup -nO BACK-FILE | grep -c "cloister-$NODE/")" 0
