@@ -47,9 +47,8 @@ struct netd {
 struct peer {
 	struct sockaddr_storage a;
 	socklen_t n;
-	union {
-		struct cmsghdr h;
-		char bytes[64];
+	struct {
+		_Alignas(struct cmsghdr) char bytes[64];
 	} at;
 	size_t nat;
 };
