@@ -21,6 +21,7 @@
 #include "node/dataset.h"
 #include "node/hold.h"
 #include "node/lock.h"
+#include "node/netconf.h"
 #include "node/nics.h"
 #include "node/provision.h"
 #include "node/subid.h"
@@ -51,6 +52,8 @@ static int do_row(struct ctx *c, void *op, struct err *e)
 	r = state_vm_insert(v->st, v->rec, "provisioning", skip, n, &v->id_base, e);
 	if (r < 0)
 		return state_end(v->st, r, e);
+	/* until the commit is joined nobody else may touch the connection: its row would be lost without a word */
+	resolvers_look(v);
 	commit_start(&o->commit, v->st);
 	return 0;
 }

@@ -10,6 +10,8 @@
  * its primary NIC's switch. At boot: the first of a root, and each one if maintain_resolvers is set.
  */
 char *resolvers_at_boot(struct vm *v);
+/* Reads what that needs of the database now: for who has another thread commit while it boots. */
+void resolvers_look(struct vm *v);
 /* The zone has booted with them, if its spec has any. */
 void resolvers_written(struct vm *v);
 /* Of a running zone, if it is maintained and differs. What the zone itself is in the way of is a warning: its next boot does it. */

@@ -80,12 +80,20 @@ static bool maintained(const json_t *rec)
 	return vm_bool(rec, "maintain_resolvers", false) || vm_bool(rec, "docker", false);
 }
 
+void resolvers_look(struct vm *v)
+{
+	free(v->resolvers);
+	v->resolvers = text_of(v->st, v->rec);
+	v->looked = true;
+}
+
 char *resolvers_at_boot(struct vm *v)
 {
-	_free_ char *text = text_of(v->st, v->rec);
+	_free_ char *text = v->looked ? take(v->resolvers) : text_of(v->st, v->rec);
 	/* beside the zone's root and as old as that: a new root has none, and neither has one that is rolled back to before */
 	_free_ char *mark = vm_path(v, "root/resolvers");
 
+	v->looked = false;
 	if (!text || (!maintained(v->rec) && access(mark, F_OK) == 0))
 		return NULL;
 	return take(text);

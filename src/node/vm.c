@@ -155,6 +155,7 @@ void vm_close(struct vm *v)
 	state_close(&v->st);
 	json_decref(v->rec);
 	free(v->vmstate);
+	free(v->resolvers);
 	own_fd(&v->lock);
 	*v = VM_INIT;
 }

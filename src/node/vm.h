@@ -33,6 +33,8 @@ struct vm {
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 	struct zone_ahead ahead;
+	char *resolvers;          /* resolvers_look(); owned */
+	bool looked;              /* and it was called */
 	struct zspec *spec;       /* between vm_begin_zone() and vm_boot_zone(); owned */
 };
 
