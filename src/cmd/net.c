@@ -13,8 +13,10 @@
 #include "net/attach.h"
 #include "net/drop.h"
 #include "net/router.h"
+#include "net/uplink.h"
 #include "net/vnic.h"
 #include "node/router.h"
+#include "node/uplink.h"
 #include "zone/zone.h"
 
 struct owner {
@@ -43,6 +45,10 @@ static int zone_seen(const char *uuid, const struct zone_run *r, void *arg)
 /* The number of a VNIC is its zone's id and which of its NICs it is (node/nics.c). */
 static const char *owner_of(const struct list *l, uint32_t vnic)
 {
+	static const char *const ours[] = {[ROUTER_VNIC] = "router", [UPLINK_VNIC] = "uplink", [HOST_VNIC] = "host", [FABRIC_VNIC] = "fabrics"};
+
+	if (vnic < ARRAY_LEN(ours) && ours[vnic])
+		return ours[vnic];
 	for (size_t i = 0; i < l->nzone; i++)
 		if ((uint32_t)l->zone[i].zoneid << 5 == (vnic & ~31u))
 			return l->zone[i].uuid;
@@ -111,6 +117,19 @@ static void show_nat(struct ctx *c)
 		printf("nat: %s\n", line);
 }
 
+static int up(struct ctx *c, int argc)
+{
+	struct err e = ERR_INIT;
+	int r;
+
+	if (argc != 2)
+		return cmd_usage("cloister", "net", NULL);
+	r = uplinks_up(c, &e);
+	if (r > 0)
+		err_set(&e, EIO, "%d uplinks are not up: the messages above say why", r);
+	return r ? cmd_fail(c, &e) : 0;
+}
+
 static int status(struct ctx *c, int argc, char **argv)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
@@ -148,6 +167,8 @@ static int run(struct ctx *c, int argc, char **argv)
 		return status(c, argc, argv);
 	if (argc > 1 && strcmp(argv[1], "upgrade") == 0)
 		return upgrade(c, argc);
+	if (argc > 1 && strcmp(argv[1], "up") == 0)
+		return up(c, argc);
 	if (argc > 1 && strcmp(argv[1], "set") == 0)
 		return net_set(c, argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "get") == 0)
@@ -156,5 +177,5 @@ static int run(struct ctx *c, int argc, char **argv)
 		return net_unset(c, argc - 1, argv + 1);
 	return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
 }
-CMD(cloister_net, "cloister", "net", "status [-p] | upgrade | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
+CMD(cloister_net, "cloister", "net", "status [-p] | upgrade | up | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
     "the switch, its ports, what was dropped and why; settings of a nic tag's switch", CMD_NONE, run);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* nictagadm: the names by which NICs say which switch they are on. As SmartOS's; a tag of an uplink is yet to come. */
+/* nictagadm: the names by which NICs say which switch they are on. As SmartOS's; --host and --confirm are ours. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "base/str.h"
@@ -11,6 +12,7 @@
 #include "cmd/nictag.h"
 #include "model/check.h"
 #include "model/vm.h"
+#include "node/uplink.h"
 
 
 /* For reading: a node without a database has no tags, and *st stays NULL. */
@@ -37,27 +39,52 @@ int nictag_name(const char *name, struct err *e)
 	return r < 0 ? err_set(e, EINVAL, "nic tag \"%s\": 1 to 31 of A-Z a-z 0-9 _ /", name) : 0;
 }
 
+static int add_uplink(struct ctx *c, const struct uplink_wish *w)
+{
+	struct err e = ERR_INIT;
+
+	if (nictag_name(w->tag, &e) < 0 || uplink_add(c, w, &e) < 0)
+		return cmd_fail(c, &e);
+	cmd_audit(c, "nictagadm add", w->tag, NULL, NULL, 0);
+	if (w->confirm)
+		cmd_say("%s goes back to the host in %u seconds unless `nictagadm confirm %s` is run by then", w->device, w->confirm, w->tag);
+	return 0;
+}
+
 static int run_add(struct ctx *c, int argc, char **argv)
 {
+	static const struct option long_options[] = {{"host", no_argument, NULL, 'H'}, {"confirm", required_argument, NULL, 'C'}, {NULL, 0, NULL, 0}};
 	_clean_(state_close) struct state *st = NULL;
+	struct uplink_wish w = {.tag = NULL};
 	struct err e = ERR_INIT;
-	uint64_t mtu = STUB_MTU;
+	uint64_t mtu = 0, confirm = 0;
 	bool stub = false;
 	int o;
 
-	while ((o = getopt(argc, argv, "lp:")) >= 0) {
+	while ((o = getopt_long(argc, argv, "lp:", long_options, NULL)) >= 0) {
 		const char *p = o == 'p' && str_starts(optarg, "mtu=") ? optarg + 4 : NULL;
 
 		if (o == 'l')
 			stub = true;
-		else if (o != 'p' || !p || str_to_u64(p, &mtu) < 0 || mtu < 576 || mtu > 9000)
+		else if (o == 'H')
+			w.host = true;
+		else if (o == 'C' && (str_to_u64(optarg, &confirm) < 0 || confirm < 1 || confirm > 3600))
+			return cmd_usage("nictagadm", "add", "--confirm takes 1 to 3600 seconds");
+		else if (o == 'p' && p && str_to_u64(p, &mtu) == 0 && mtu >= 576 && mtu <= 9000)
+			continue;
+		else if (o != 'C')
 			return cmd_usage("nictagadm", "add", o == 'p' ? "-p takes mtu=576 to mtu=9000" : NULL);
 	}
 	if (!stub && argc - optind == 2) {
-		err_set(&e, ENOTSUP, "a nic tag of a physical interface is not available yet: it needs uplinks of the virtual network");
-		err_hint(&e, "`nictagadm add -l %s` makes a switch of this host alone.", argv[optind]);
-		return cmd_fail(c, &e);
+		w.tag = argv[optind];
+		w.device = argv[optind + 1];
+		w.mtu = (uint32_t)mtu;
+		w.confirm = (unsigned)confirm;
+		return add_uplink(c, &w);
 	}
+	if (w.host || confirm)
+		return cmd_usage("nictagadm", "add", "--host and --confirm are for an uplink");
+	mtu = mtu ?: STUB_MTU;
 	if (!stub || argc - optind != 1)
 		return cmd_usage("nictagadm", "add", NULL);
 	if (nictag_name(argv[optind], &e) < 0)
@@ -70,23 +97,27 @@ static int run_add(struct ctx *c, int argc, char **argv)
 	cmd_audit(c, "nictagadm add", argv[optind], NULL, NULL, 0);
 	return 0;
 }
-CMD(nictagadm_add, "nictagadm", "add", "[-p mtu=N] -l <name> | <name> <mac|device>", "make a nic tag: -l, an etherstub, is a switch of this host alone", CMD_NONE, run_add);
+CMD(nictagadm_add, "nictagadm", "add", "[-p mtu=N] -l <name> | [--host] [--confirm <seconds>] <name> <mac|device>",
+    "make a nic tag: -l, an etherstub, is a switch of this host alone; else one with an uplink", CMD_NONE, run_add);
 
 struct show {
+	struct state *st;
 	bool stubs, parse;
 	char delim;
 };
 
 static int show_one(const struct state_nictag *t, void *arg)
 {
+	char device[16] = "-", mac[18] = "-";
 	const struct show *s = arg;
 
 	if (s->stubs && !t->etherstub)
 		return 0;
+	uplink_show(s->st, t->name, device, mac);
 	if (s->parse)
-		printf("%s%c-%c-%c%s\n", t->name, s->delim, s->delim, s->delim, t->etherstub ? "etherstub" : "normal");
+		printf("%s%c%s%c%s%c%s\n", t->name, s->delim, mac, s->delim, device, s->delim, t->etherstub ? "etherstub" : "normal");
 	else
-		printf("%-15s%-19s%-15s%s\n", t->name, "-", "-", t->etherstub ? "etherstub" : "normal");
+		printf("%-15s%-19s%-15s%s\n", t->name, mac, device, t->etherstub ? "etherstub" : "normal");
 	return 0;
 }
 
@@ -112,6 +143,7 @@ static int run_list(struct ctx *c, int argc, char **argv)
 	o = open_state(c, STATE_READ, &st);
 	if (o)
 		return o;
+	s.st = st;
 	if (!s.parse)
 		printf("%-15s%-19s%-15s%s\n", "NAME", "MACADDRESS", "LINK", "TYPE");
 	return st && state_nictag_each(st, show_one, &s, &e) < 0 ? cmd_fail(c, &e) : 0;
@@ -261,7 +293,34 @@ static int run_delete(struct ctx *c, int argc, char **argv)
 		return o;
 	if (nictag_delete(st, argv[optind], force, false, &e) < 0)
 		return cmd_fail(c, &e);
+	if (uplink_remove(c, argv[optind], &e) < 0) {
+		err_hint(&e, "The nic tag is deleted; `cloister net up` tries again to give its device back.");
+		return cmd_fail(c, &e);
+	}
 	cmd_audit(c, "nictagadm delete", argv[optind], NULL, NULL, 0);
 	return 0;
 }
-CMD(nictagadm_delete, "nictagadm", "delete", "[-f] <name>", "delete a nic tag that no VM uses; -f: that one is used", CMD_NONE, run_delete);
+CMD(nictagadm_delete, "nictagadm", "delete", "[-f] <name>", "delete a nic tag that no VM uses, and give its device back; -f: that one is used", CMD_NONE, run_delete);
+
+static int run_confirm(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 2)
+		return cmd_usage("nictagadm", "confirm", NULL);
+	if (uplink_confirm(c, argv[1], &e) < 0)
+		return cmd_fail(c, &e);
+	cmd_audit(c, "nictagadm confirm", argv[1], NULL, NULL, 0);
+	return 0;
+}
+CMD(nictagadm_confirm, "nictagadm", "confirm", "<name>", "keep an uplink that was added with --confirm", CMD_NONE, run_confirm);
+
+static int run_watch(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 2 || chdir("/") < 0)
+		return cmd_usage("cloister", argv[0], NULL);
+	return uplink_watch(c, argv[1], &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+CMD_INTERNAL(cloister_uplink_watch, "cloister", "uplink-watch", "<name>", "for nictagadm add --confirm: gives the device back in time", CMD_NONE, run_watch);

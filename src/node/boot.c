@@ -18,6 +18,7 @@
 #include "node/links.h"
 #include "node/lock.h"
 #include "node/router.h"
+#include "node/uplink.h"
 #include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -231,6 +232,7 @@ int node_boot(struct ctx *c, struct err *e)
 		return r;
 	clear_stale(c);
 	net_renew(c);
+	uplinks_up(c, NULL);
 	r = node_recover(c, e);
 	if (r == 0)
 		r = store_open(c, &store, e);
@@ -274,6 +276,7 @@ static void net_away(struct ctx *c)
 
 	if (state_open(c, STATE_READ, &st, NULL) == 0)
 		links_away(c, st);
+	uplinks_down(c, NULL);
 	if (switch_open(c, false, &s, NULL) < 0)
 		return;
 	if (router_away(c, &s, &e) < 0 || vnic_sweep(&s, &e) < 0)
