@@ -78,7 +78,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct sw_wire);
-} wires SEC(".maps");
+} tag_wires SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

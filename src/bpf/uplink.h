@@ -14,7 +14,7 @@ INLINE struct sw_wire *wire_of(const struct frame *f)
 {
 	__u32 tag = f->sw >> 12;
 
-	return f->port->flags & PORT_OUTSIDE ? 0 : bpf_map_lookup_elem(&wires, &tag);
+	return f->port->flags & PORT_OUTSIDE ? 0 : bpf_map_lookup_elem(&tag_wires, &tag);
 }
 
 /* ---- out ---- */
@@ -200,7 +200,7 @@ INLINE int untag(struct __sk_buff *skb)
 		return 0;
 	if (skb->vlan_proto != bpf_htons(P_8021Q) || vlan == 4095 || bpf_skb_vlan_pop(skb) < 0)
 		return -1;
-	return vlan;
+	return skb->vlan_present ? -1 : vlan; /* there was another one behind it, which is now where this was */
 }
 
 /* Which fabric a frame of the tunnel is of, by its VXLAN id and who sent it. 0: of nobody that is known. */
