@@ -14,7 +14,7 @@ check "an etherstub" nictagadm add -l stub0
 eq "list -p" "$(nictagadm list -p)" "stub0:-:-:etherstub"
 fails 1 'already exists' nictagadm add -l stub0
 fails 1 'A-Z a-z 0-9' nictagadm add -l 'a-b'
-fails 1 'not available yet' nictagadm add ext0 02:08:20:00:00:01
+fails 1 'no device 02:08:20:00:00:01' nictagadm add ext0 02:08:20:00:00:01
 fails 2 'usage' nictagadm add stub1
 check "exists" nictagadm exists stub0
 fails 1 '^nope$' nictagadm exists stub0 nope

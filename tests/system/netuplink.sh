@@ -131,7 +131,7 @@ eq "without the tag, with another one, and the zones of no VLAN with that tag, d
 # broadcast and multicast go out tagged as well
 counts() { cloister net status -p | awk -F'\t' -v z="$1" '$1 == z {print $10}' | tr , '\n' | sed -n "s/^$2=//p"; }
 check "frames from outside" lan python3 wire.py lies
-eq "S26 none with the link address or the address of one of ours passes" "$(counts uplink own-address)" 12
+eq "none with the link address or the address of one of ours passes" "$(counts uplink own-address)" 12
 eq "none to a link address that nobody has" "$(counts uplink no-such-mac)" 6
 eq "none with a tag of another kind, or two" "$(counts uplink vlan-tag)" 15
 
