@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "net/router.h"
+#include "net/vnic.h"
 #include "state/state.h"
 #include "zone/burst.h"
 #include "zone/ioburst.h"
@@ -111,6 +113,24 @@ static int names(const struct vm_row *row, void *arg)
 	return 0;
 }
 
+static int each_port(uint32_t ifindex, const struct sw_port *p, const struct sw_count *n, void *arg)
+{
+	if (p->vnic != ROUTER_VNIC)
+		stat_link(arg, p->vnic >> 5, p->name, n);
+	return 0;
+}
+
+/* Without a switch nothing was carried. */
+static int links(const struct ctx *c, struct stat_sample *s, struct err *e)
+{
+	_clean_(switch_close) struct net_switch sw = NET_SWITCH_INIT;
+	int r;
+
+	stat_links_begin(s);
+	r = switch_look(c, &sw, e);
+	return r == -ENOENT ? 0 : r < 0 ? r : vnic_each(&sw, each_port, s, e);
+}
+
 int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
@@ -121,6 +141,8 @@ int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
 		r = zone_each(c, each_zone, &round, e);
 	if (r == 0)
 		r = stat_end(s, e);
+	if (r == 0 && s->groups & STAT_NET)
+		r = links(c, s, e);
 	if (r < 0 || !round.nameless)
 		return r;
 	r = state_open(c, STATE_READ, &st, e);

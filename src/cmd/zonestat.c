@@ -50,13 +50,15 @@ static const struct column {
 	[USE_PSI_CPU] = {"pressure_cpu", "P:CPU", 6, EXTRA, CENTI, CGS_PRESSURE},
 	[USE_PSI_MEM] = {"pressure_memory", "P:MEM", 6, EXTRA, CENTI, CGS_PRESSURE},
 	[USE_PSI_IO] = {"pressure_io", "P:IO", 6, EXTRA, CENTI, CGS_PRESSURE},
+	[USE_RECEIVED] = {"received", "RECV", 6, EXTRA, BYTES, STAT_NET},
+	[USE_SENT] = {"sent", "SENT", 6, EXTRA, BYTES, STAT_NET},
 };
 
 /* Words for -s beside the columns' own. */
 static const struct {
 	const char *word;
 	enum use_col col;
-} sort_words[] = {{"mem", USE_MEM}, {"rss", USE_MEM}, {"io", USE_READ}, {"pressure", USE_PSI_CPU}, {"zone", USE_NAME}, {"id", USE_ID}};
+} sort_words[] = {{"mem", USE_MEM}, {"rss", USE_MEM}, {"io", USE_READ}, {"net", USE_RECEIVED}, {"pressure", USE_PSI_CPU}, {"zone", USE_NAME}, {"id", USE_ID}};
 
 struct options {
 	enum use_col col[USE_COLS], sort;

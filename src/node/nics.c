@@ -19,6 +19,7 @@
 #include "model/vm.h"
 #include "node/netconf.h"
 #include "node/router.h"
+#include "zone/usage_net.h"
 
 #define MTU       1500 /* unless given, and the tag has no less */
 
@@ -312,9 +313,8 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	_buf_ struct buf b = BUF_INIT;
 	bool kept;
 	struct err miss = ERR_INIT;
-	unsigned ifindex;
-	char port[16];
-	int r = file_read(AT_FDCWD, path, 1 << 16, &b, &miss), n;
+	struct nic_line l;
+	int r = file_read(AT_FDCWD, path, 1 << 16, &b, &miss);
 
 	kept = access(ns, F_OK) == 0;
 	if (r == -ENOENT) {
@@ -333,10 +333,10 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 		let_go(c, uuid);
 		return 0;
 	}
-	for (const char *p = buf_str(&b); kept && r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
-		tell_missed(c, uuid, &s, ifindex);
-	for (const char *p = buf_str(&b); r == 0 && sscanf(p, "%15s %u%n", port, &ifindex, &n) == 2; p += n)
-		r = vnic_leave(&s, port, ifindex, &miss);
+	for (const char *p = buf_str(&b); kept && r == 0 && nic_line(&p, &l);)
+		tell_missed(c, uuid, &s, l.ifindex);
+	for (const char *p = buf_str(&b); r == 0 && nic_line(&p, &l);)
+		r = l.port[0] ? vnic_leave(&s, l.port, l.ifindex, &miss) : 0;
 	if (r < 0 && e)
 		*e = miss;
 	if (kept)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,12 +19,14 @@
 #include "model/vm.h"
 #include "node/flow.h"
 #include "node/nics_in.h"
+#include "zone/usage_net.h"
 
 struct port {
 	char name[16];
 	uint32_t ifindex;
 	struct sw_port p;
-	bool there; /* its interface too */
+	bool there;    /* its interface too */
+	bool counted;  /* what it carried is in the sum of those that have gone */
 };
 
 struct live {
@@ -32,6 +35,7 @@ struct live {
 	int ns, rtnl; /* the zone's */
 	struct port port[NICS_MAX];
 	size_t n;
+	uint64_t gone[2]; /* received, sent by those that are no more */
 };
 
 static void live_done(struct live *l)
@@ -76,7 +80,9 @@ static int list_save(struct live *l, struct err *e)
 	_buf_ struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < l->n; i++)
-		buf_printf(&b, "%s %u\n", l->port[i].name, l->port[i].ifindex);
+		buf_printf(&b, "%s %u%s\n", l->port[i].name, l->port[i].ifindex, l->port[i].counted ? " -" : "");
+	if (l->gone[0] || l->gone[1])
+		buf_printf(&b, "#gone %" PRIu64 " %" PRIu64 "\n", l->gone[0], l->gone[1]);
 	return file_replace(path, buf_str(&b), b.len, 0600, 0, e);
 }
 
@@ -98,24 +104,31 @@ static int load(struct live *l, struct err *e)
 {
 	_free_ char *path = nics_list(l->v->c, l->v->uuid);
 	_buf_ struct buf b = BUF_INIT;
-	struct port p;
-	int r = file_read(AT_FDCWD, path, 1 << 16, &b, NULL), n;
+	struct nic_line line;
+	int r = file_read(AT_FDCWD, path, 1 << 16, &b, NULL);
+	const char *t;
 
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return err_sys(e, r, "%s", path);
-	for (const char *t = buf_str(&b); sscanf(t, "%15s %u%n", p.name, &p.ifindex, &n) == 2; t += n) {
-		int there = p.ifindex ? vnic_port(&l->s, p.ifindex, &p.p) : -ENOENT;
+	for (t = buf_str(&b); nic_line(&t, &line);) {
+		struct port p = {.ifindex = line.ifindex, .counted = line.counted};
+		int there = line.ifindex ? vnic_port(&l->s, line.ifindex, &p.p) : -ENOENT;
 
-		if (there < 0 || l->n == NICS_MAX || port_named(l, p.name))
+		if (!line.port[0]) {
+			l->gone[0] += line.received;
+			l->gone[1] += line.sent;
+		}
+		if (there < 0 || l->n == NICS_MAX || port_named(l, line.port))
 			continue;
+		memcpy(p.name, line.port, sizeof p.name);
 		p.there = there == 1;
 		l->port[l->n++] = p;
 	}
-	for (const char *t = buf_str(&b); r >= 0 && sscanf(t, "%15s %u%n", p.name, &p.ifindex, &n) == 2; t += n)
-		if (l->n < NICS_MAX && !port_named(l, p.name))
-			r = unfinished(l, p.name, e);
+	for (t = buf_str(&b); r >= 0 && nic_line(&t, &line);)
+		if (line.port[0] && l->n < NICS_MAX && !port_named(l, line.port))
+			r = unfinished(l, line.port, e);
 	return r < 0 ? r : list_save(l, e);
 }
 
@@ -153,24 +166,21 @@ static int slot_free(const struct live *l)
 	return ~used ? __builtin_ctz(~used) : -1;
 }
 
-/* Whether what is there is what this NIC wants: an undo may find one that was never taken away. */
-static bool is_up(struct live *l, const struct nic *n)
-{
-	struct port *p = port_of(l, n->v.mac);
-
-	return p && p->there;
-}
+static int away(struct live *l, const json_t *o, struct err *e);
 
 static int add(struct live *l, const json_t *o, struct err *e)
 {
 	_free_ struct nic *n = xalloc(sizeof *n);
 	int r = nic_from_record(l->v->st, o, n, e), slot = slot_free(l);
-	struct port *p;
+	struct port *p = r < 0 ? NULL : port_of(l, n->v.mac);
 
+	/* an undo may find one that was never taken away, or half */
+	if (r < 0 || (p && p->there && !p->counted))
+		return r;
+	if (p)
+		r = away(l, o, e);
 	if (r < 0)
 		return r;
-	if (is_up(l, n))
-		return 0;
 	if (slot < 0 || l->n == NICS_MAX)
 		return err_set(e, ENOSPC, "nics: a zone has at most %d", NICS_MAX);
 	n->v.number = (uint32_t)l->v->run.zoneid << 5 | (uint32_t)slot;
@@ -203,6 +213,24 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	return r;
 }
 
+/* What it has carried joins the zone's sum, in one write and after the last frame: accounting goes on from that. */
+static int count_up(struct live *l, struct port *p, struct err *e)
+{
+	_free_ char *net = xprintf("%s/net", l->v->c->node.run);
+	uint64_t in, out;
+
+	if (p->counted)
+		return 0;
+	if (p->there)
+		rtnl_up(l->s.rtnl, (int)p->ifindex, false, NULL);
+	if (usage_net_port(net, p->ifindex, &in, &out) < 0)
+		return 0;
+	l->gone[0] += in;
+	l->gone[1] += out;
+	p->counted = true;
+	return list_save(l, e);
+}
+
 /* Its MAC is enough: its tag may be gone. */
 static int away(struct live *l, const json_t *o, struct err *e)
 {
@@ -212,7 +240,9 @@ static int away(struct live *l, const json_t *o, struct err *e)
 
 	if (!p)
 		return 0;
-	r = vnic_remove(&l->s, p->name, p->ifindex, e);
+	r = count_up(l, p, e);
+	if (r == 0)
+		r = vnic_remove(&l->s, p->name, p->ifindex, e);
 	if (r < 0)
 		return r;
 	memmove(p, p + 1, (size_t)(l->port + --l->n - p) * sizeof *p);

@@ -107,6 +107,7 @@ static const struct group {
 	{"caps", "lwps_zone_", "zone_caps", true, S(lwps)},
 	{"caps", "physicalmem_zone_", "zone_caps", true, S(physmem)},
 	{"caps", "swapresv_zone_", "zone_caps", true, S(swapresv)},
+	{"link", NULL, "net", true, NULL, 0}, /* kstat_link.c */
 	{"memory_cap", NULL, "zone_memory_cap", true, S(memory_cap)},
 	{"unix", "system_misc", "misc", false, S(system_misc)},
 	{"unix", "system_pages", "pages", false, S(system_pages)},
@@ -127,6 +128,7 @@ unsigned kstat_needs(const struct kstat_pattern *p, size_t n, bool *rate)
 		for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
 			if (!kstat_match(&p[i], KS_MODULE, groups[g].module) || !kstat_match(&p[i], KS_CLASS, groups[g].class))
 				continue;
+			needs |= groups[g].stats ? 0 : STAT_NET;
 			for (size_t k = 0; k < groups[g].n; k++) {
 				if (!kstat_match(&p[i], KS_STAT, groups[g].stats[k].name))
 					continue;
@@ -302,6 +304,50 @@ static int kstat(const struct walk *w, const struct group *g, const struct stat_
 	return any ? statistics(w, g, z, &it) : 0;
 }
 
+static int by_link(const void *a, const void *b)
+{
+	return strcmp(((const struct stat_link *)a)->name, ((const struct stat_link *)b)->name);
+}
+
+/* Of a zone, or of the global one: one for each of its links. */
+static int links(const struct walk *w, const struct group *g, const struct stat_zone *z)
+{
+	const struct stat_links *l = z ? &z->net : &w->s->net;
+	const char *zone = z ? z->name ?: z->uuid : "global";
+	char name[NAME_MAX_], instance[24], text[40];
+	unsigned order[DROP_REASONS];
+	int r = 0;
+
+	if (l->n) {
+		qsort(l->l, l->n, sizeof *l->l, by_link);
+		kstat_link_order(order);
+	}
+	for (size_t i = 0; r >= 0 && i < l->n; i++) {
+		struct kstat_item it = {.module = g->module, .class = g->class, .name = name, .instance = z ? z->zoneid : 0,
+					.snaptime = (double)w->s->now_ns / 1e9};
+		bool any = false;
+
+		snprintf(instance, sizeof instance, "%" PRIu64, it.instance);
+		if (z)
+			snprintf(name, sizeof name, "%s_%s", zone, l->l[i].name);
+		else
+			snprintf(name, sizeof name, "%s", l->l[i].name);
+		for (size_t k = 0; k < w->n; k++) {
+			w->on[k] = kstat_match(&w->p[k], KS_MODULE, g->module) && kstat_match(&w->p[k], KS_INSTANCE, instance) &&
+				   kstat_match(&w->p[k], KS_CLASS, g->class) && kstat_match_name(&w->p[k], name);
+			any |= w->on[k];
+		}
+		for (unsigned k = 0; any && r >= 0 && kstat_link_stat(k, order, &l->l[i].n, &it, text); k++) {
+			if (it.kind == KV_TEXT)
+				it.text = it.stat[0] == 'c' ? g->class : zone;
+			else if (it.kind == KV_SECONDS)
+				it.number = it.stat[0] == 'c' ? crtime(w, z) : w->s->now_ns;
+			r = offer(w, &it);
+		}
+	}
+	return r;
+}
+
 static int by_id(const void *x, const void *y)
 {
 	const struct stat_zone *a = *(struct stat_zone *const *)x, *b = *(struct stat_zone *const *)y;
@@ -323,6 +369,12 @@ int kstat_each(const struct stat_sample *s, const struct kstat_pattern *p, size_
 	for (size_t g = 0, next; r >= 0 && g < ARRAY_LEN(groups); g = next) {
 		for (next = g + 1; next < ARRAY_LEN(groups) && !strcmp(groups[next].module, groups[g].module);)
 			next++;
+		if (!groups[g].stats) {
+			r = links(&w, &groups[g], NULL);
+			for (size_t i = 0; r >= 0 && i < s->n; i++)
+				r = links(&w, &groups[g], z[i]);
+			continue;
+		}
 		for (size_t i = 0; r >= 0 && i < (groups[g].zone ? s->n : 1); i++)
 			for (size_t k = g; r >= 0 && k < next; k++)
 				r = kstat(&w, &groups[k], groups[k].zone ? z[i] : NULL);

@@ -18,6 +18,7 @@ static void forget(struct stat_sample *s, struct stat_zone *z)
 	cg_files_free(s->reader, &z->files);
 	free(z->name);
 	free(z->alias);
+	free(z->net.l);
 	free(z);
 }
 
@@ -26,6 +27,8 @@ void stat_done(struct stat_sample *s)
 	for (size_t i = 0; i < s->n; i++)
 		forget(s, s->z[i]);
 	free(s->z);
+	free(s->ids);
+	free(s->net.l);
 	cg_reader_free(&s->reader);
 	*s = (struct stat_sample){.z = NULL};
 }
@@ -101,8 +104,10 @@ int stat_take(struct stat_sample *s, const char *uuid, uint64_t zoneid, struct s
 	/* another boot begins to count at nothing */
 	if (there && z->zoneid == zoneid)
 		memcpy(z->before, z->now, sizeof v);
-	else
+	else {
 		memset(z->before, 0, sizeof v);
+		z->net.now[0] = z->net.now[1] = 0;
+	}
 	memcpy(z->now, v, sizeof v);
 	z->zoneid = zoneid;
 	z->taken = true;

@@ -15,10 +15,23 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "bpf/switch.h"
 #include "kern/cgroup_stat.h"
 #include "kern/hoststat.h"
 
 #define STAT_BURST (1u << 16) /* beside CGS_*: what the zones' workers keep */
+#define STAT_NET   (1u << 17) /* and what the switch counts */
+
+/* A VNIC, the caller's to add with stat_link(). */
+struct stat_link {
+	char name[16];
+	struct sw_count n;
+};
+struct stat_links {
+	struct stat_link *l;
+	size_t n, cap;
+	uint64_t now[2], before[2]; /* bytes received and sent by all of them */
+};
 
 struct stat_zone {
 	char uuid[37];
@@ -35,6 +48,7 @@ struct stat_zone {
 	struct stat_ioburst {
 		uint64_t limit_s, base[4], max[4], now[4], spent_s[4];
 	} ioburst;
+	struct stat_links net;
 	struct cg_files *files;
 	bool taken;
 };
@@ -49,6 +63,9 @@ struct stat_sample {
 	unsigned rounds;           /* samples taken */
 	uint64_t now_ns, before_ns; /* CLOCK_MONOTONIC */
 	struct host_stat host, host_before;
+	bool netted;           /* links have been read */
+	struct stat_links net; /* the global zone's */
+	struct stat_zone **ids; /* z by zoneid, for stat_link() */
 };
 
 /* groups: CGS_*. room: descriptors that may stay open. */
@@ -59,6 +76,13 @@ int stat_begin(struct stat_sample *s, uint64_t limits, struct err *e);
 /* 1 with *out for a zone that was read, 0 for one that has gone meanwhile. */
 int stat_take(struct stat_sample *s, const char *uuid, uint64_t zoneid, struct stat_zone **out, struct err *e);
 int stat_end(struct stat_sample *s, struct err *e);
+
+/* Before the first of a round: links of the round before are forgotten. */
+void stat_links_begin(struct stat_sample *s);
+/* One that a zone (by its id, 0 = the global zone's) has; nothing for one of a zone that was not taken. */
+void stat_link(struct stat_sample *s, uint64_t zoneid, const char *name, const struct sw_count *n);
+/* Bytes received (0) or sent (1) since the sample before; CGV_UNKNOWN as below. */
+uint64_t stat_net_grown(const struct stat_sample *s, const struct stat_links *l, int way);
 
 /* Growth since the sample before; CGV_UNKNOWN where it is not counted, or there was no sample before. */
 uint64_t stat_grown(const struct stat_sample *s, const struct stat_zone *z, enum cg_value v);

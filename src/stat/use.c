@@ -63,6 +63,21 @@ static void zone_line(const struct stat_sample *s, const struct stat_zone *z, ui
 		l->v[rates[i].col] = a_second(stat_grown(s, z, rates[i].value), ns);
 	for (int i = 0; i < 3; i++)
 		l->v[psi[i]] = z->now[CGV_PSI_CPU + 8 * i];
+	for (int i = 0; i < 2; i++)
+		l->v[USE_RECEIVED + i] = a_second(stat_net_grown(s, &z->net, i), ns);
+}
+
+/* What passed between VNICs, the global zone's among them, is all that is counted: [system] is what that one's carried. */
+static void net_lines(const struct stat_sample *s, uint64_t ns, struct use_line *total, struct use_line *system)
+{
+	for (int i = 0; i < 2; i++) {
+		uint64_t all = stat_net_grown(s, &s->net, i);
+
+		system->v[USE_RECEIVED + i] = a_second(all, ns);
+		for (size_t k = 0; k < s->n && known(all); k++)
+			all += stat_net_grown(s, &s->z[k]->net, i);
+		total->v[USE_RECEIVED + i] = a_second(all, ns);
+	}
 }
 
 static void total_line(const struct stat_sample *s, uint64_t ns, struct use_line *l)
@@ -95,6 +110,7 @@ size_t use_lines(const struct stat_sample *s, struct use_line **out)
 			shares += s->z[i]->now[CGV_CPU_SHARES];
 	total_line(s, ns, total);
 	clear(system, "[system]", NULL);
+	net_lines(s, ns, total, system);
 	for (size_t i = 0; i < s->n; i++)
 		zone_line(s, s->z[i], ns, shares, &l[i + 2]);
 	for (size_t c = 0; c < sizeof sums / sizeof sums[0]; c++) {
@@ -122,7 +138,7 @@ size_t use_lines(const struct stat_sample *s, struct use_line **out)
 
 static uint64_t weight(const struct use_line *l, enum use_col by)
 {
-	uint64_t a = l->v[by], b = by == USE_READ ? l->v[USE_WRITTEN] : 0;
+	uint64_t a = l->v[by], b = by == USE_READ ? l->v[USE_WRITTEN] : by == USE_RECEIVED ? l->v[USE_SENT] : 0;
 
 	if (by == USE_PSI_CPU)
 		for (int i = 1; i < 3; i++)

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "kern/btrfs.h"
 #include "zone/usage.h"
+#include "zone/usage_net.h"
 
 #define DELETED_MAX (64u << 20) /* bytes; then it becomes deleted.1 */
 
@@ -63,7 +64,10 @@ void usage_zone_now(const struct ctx *c, const struct cg_host *h, const char *uu
 	if (r >= 0)
 		r = usage_read(&src, c->bootid, &s);
 	if (r == 0) {
+		_free_ char *net = xprintf("%s/net", c->node.run);
+
 		s.age_ms = usage_age(s.up_ns, init_start, (uint64_t)sysconf(_SC_CLK_TCK));
+		usage_net_read(net, uuid, &s);
 		usage_uuid(uuid, id);
 		r = usage_add(dir, uuid, id, &s, true);
 	}

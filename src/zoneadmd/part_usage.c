@@ -27,6 +27,7 @@
 #include "zoneadmd/event.h"
 #include "zoneadmd/part.h"
 #include "zoneadmd/usage_lead.h"
+#include "zone/usage_net.h"
 #include "zoneadmd/zoneadmd.h"
 
 #define SECOND     1000000000ULL
@@ -295,10 +296,13 @@ static void sample(uint64_t now, bool ending)
 {
 	struct usage_sample s;
 	uint8_t uuid[16];
+	char net[40];
 
 	if (u.dir < 0 || u.src.cpu < 0 || usage_read(&u.src, u.bootid, &s) < 0)
 		return;
 	s.age_ms = usage_age(s.up_ns, u.start, (uint64_t)sysconf(_SC_CLK_TCK));
+	snprintf(net, sizeof net, "/proc/self/fd/%d/../net", FD_RUN);
+	usage_net_read(net, u.uuid, &s);
 	usage_uuid(u.uuid, uuid);
 	usage_add_to(&u.file, u.dir, u.uuid, uuid, &s, false);
 	if (s.up_ns - u.looked < LOOK_NS && !ending)

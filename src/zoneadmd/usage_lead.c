@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "zone/run.h"
 #include "zone/usage.h"
+#include "zone/usage_net.h"
 #include "zoneadmd/part.h"
 
 #define LOCK      "host.lock"
@@ -233,6 +234,7 @@ static void round_begin(const struct lead_node *n)
 static void sample_one(const struct lead_node *n, struct one *z)
 {
 	struct usage_sample s;
+	char net[40];
 	int r;
 
 	if (z->src.cpu < 0) {
@@ -244,6 +246,10 @@ static void sample_one(const struct lead_node *n, struct one *z)
 	z->src.devs = all.devs;
 	/* one that did not run has used nothing; how long its memory was there is added with the next sample, its own worker's at the latest */
 	r = usage_read_unless(&z->src, n->bootid, z->cpu_us, &s);
+	if (r == 0) {
+		snprintf(net, sizeof net, "/proc/self/fd/%d/net", n->run);
+		usage_net_read(net, z->uuid, &s);
+	}
 	if (r < 0)
 		one_close(z); /* its cgroup has gone; it may have another by now */
 	else if (r == 0 && usage_add_to(&z->file, n->dir, z->uuid, z->id, &s, false) == 0)
