@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 # bash completion for cloister, vmadm, imgadm, zlogin, zoneadm, zonecfg, prctl, sysinfo, zonestat,
-# zonememstat, kstat, nictagadm, dladm.
+# zonememstat, kstat, nictagadm, dladm, fwadm.
 # Verbs and what their operands are come from the program's own table; uuids and aliases from the node.
 
 _cloister_vms() {
@@ -35,8 +35,11 @@ _cloister() {
 		at=$((at + 1))
 	fi
 	arg=$(awk -F'\t' -v p="$prog" -v v="${verb-}" '$1 == p && $2 == v {print $5; exit}' <<<"$table")
+	case $prog,${verb-} in
+	fwadm,get | fwadm,update | fwadm,delete | fwadm,enable | fwadm,disable | fwadm,vms) arg=rule ;;
+	esac
 	case $prog,${COMP_WORDS[COMP_CWORD - 1]} in
-	vmadm,-f | imgadm,-[fm])
+	vmadm,-f | imgadm,-[fm] | fwadm,-f)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -52,8 +55,9 @@ _cloister() {
 		fi
 		;;
 	image) mapfile -t COMPREPLY < <(compgen -W "$(_cloister_images)" -- "$cur") ;;
+	rule) mapfile -t COMPREPLY < <(compgen -W "$(fwadm list -p -o uuid 2>/dev/null)" -- "$cur") ;;
 	file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }
 
-complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat nictagadm dladm
+complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat nictagadm dladm fwadm

@@ -13,17 +13,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "net/fw.h"
 
-enum { FW_TARGETS_MAX = 24, FW_PORTS_MAX = 8, FW_PRIORITY_MAX = 100, FW_TEXT_MAX = 32768, FW_WORD_MAX = 255 };
+enum { FW_TARGETS_MAX = FW_PEERS_MAX, FW_PRIORITY_MAX = 100, FW_TEXT_MAX = 32768, FW_WORD_MAX = 255 };
 
-enum fw_action { FW_ALLOW, FW_BLOCK };
 enum fw_target_kind { FW_ANY, FW_ALL_VMS, FW_IP, FW_SUBNET, FW_TAG, FW_VM };
-enum { FW_CODE_ANY = 0xffff };
-
-struct fw_addr {
-	uint8_t family; /* 4 or 6 */
-	uint8_t ip[16]; /* of IPv4 the first four, the rest 0; network order */
-};
 
 struct fw_target {
 	enum fw_target_kind kind;
@@ -36,11 +30,6 @@ struct fw_target {
 struct fw_side {
 	struct fw_target t[FW_TARGETS_MAX];
 	size_t n;
-};
-
-/* tcp, udp: ports lo…hi. icmp, icmp6: type lo, code hi or FW_CODE_ANY. */
-struct fw_range {
-	uint16_t lo, hi;
 };
 
 struct fw_rule {

@@ -19,6 +19,7 @@
 #include "node/commit.h"
 #include "node/create.h"
 #include "node/dataset.h"
+#include "node/fw.h"
 #include "node/hold.h"
 #include "node/lock.h"
 #include "node/netconf.h"
@@ -108,6 +109,21 @@ static int do_record(struct ctx *c, void *op, struct err *e)
 	return r < 0 ? r : dataset_made(v, e);
 }
 
+/* Rules may name it before it runs. Its row is there: who makes rules meanwhile finds it, or this comes after. */
+static int do_firewall(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = ((struct create *)op)->v;
+
+	return vmfw_change(v, NULL, v->rec, false, e);
+}
+
+static int undo_firewall(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = ((struct create *)op)->v;
+
+	return vmfw_change(v, v->rec, NULL, false, e);
+}
+
 static int do_boot(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = ((struct create *)op)->v;
@@ -130,6 +146,7 @@ static const struct step create_steps[] = {
 	{"create-zone", do_zone, undo_boot},
 	{"create-root", do_root, undo_root},
 	{"create-record", do_record, NULL},
+	{"create-firewall", do_firewall, undo_firewall},
 	{"create-boot", do_boot, undo_boot},
 	{"create-done", do_done, NULL},
 };

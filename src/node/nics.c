@@ -17,6 +17,7 @@
 #include "bpf/switch.h"
 #include "kern/ns.h"
 #include "model/vm.h"
+#include "node/fw.h"
 #include "node/netconf.h"
 #include "node/router.h"
 #include "zone/usage_net.h"
@@ -216,6 +217,8 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 		r = nic_router(v, s, nic, n, e);
 	if (r == 0) {
 		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
+		if (vm_bool(v->rec, "firewall_enabled", false))
+			n->v.flags |= PORT_FIREWALL;
 		snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)v->spec->zoneid, (unsigned)(i % NICS_MAX));
 		/* before it is made: a command that is killed then leaves a name to look for */
 		r = nics_list_add(v->c, v->uuid, n->v.port, 0, e);
@@ -227,6 +230,9 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 		r = nics_list_add(v->c, v->uuid, n->v.port, ifindex, e);
 	if (r == 0)
 		r = nic_shape(v->st, s, v->uuid, nic, (uint32_t)ifindex, e);
+	/* it is closed until it has its zone's rules, and down until then */
+	if (r == 0 && i == 0)
+		r = vmfw_up(v, s, e);
 	if (r == 0)
 		r = vnic_start(&n->v, ns, e);
 	free(n);
@@ -314,6 +320,7 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	bool kept;
 	struct err miss = ERR_INIT;
 	struct nic_line l;
+	unsigned zone = 0;
 	int r = file_read(AT_FDCWD, path, 1 << 16, &b, &miss);
 
 	kept = access(ns, F_OK) == 0;
@@ -335,8 +342,12 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	}
 	for (const char *p = buf_str(&b); kept && r == 0 && nic_line(&p, &l);)
 		tell_missed(c, uuid, &s, l.ifindex);
-	for (const char *p = buf_str(&b); r == 0 && nic_line(&p, &l);)
+	for (const char *p = buf_str(&b); r == 0 && nic_line(&p, &l);) {
+		sscanf(l.port, "z%un", &zone);
 		r = l.port[0] ? vnic_leave(&s, l.port, l.ifindex, &miss) : 0;
+	}
+	if (r == 0 && zone)
+		r = net_fw_drop(&s, zone, &miss);
 	if (r < 0 && e)
 		*e = miss;
 	if (kept)

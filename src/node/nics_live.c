@@ -17,6 +17,7 @@
 #include "kern/pidfd.h"
 #include "kern/rtnl.h"
 #include "model/vm.h"
+#include "net/fw.h"
 #include "node/flow.h"
 #include "node/nics_in.h"
 #include "zone/usage_net.h"
@@ -36,6 +37,7 @@ struct live {
 	struct port port[NICS_MAX];
 	size_t n;
 	uint64_t gone[2]; /* received, sent by those that are no more */
+	uint32_t firewall, firewall_new; /* PORT_FIREWALL, of ports that are there, and of new ones */
 };
 
 static void live_done(struct live *l)
@@ -184,6 +186,7 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	if (slot < 0 || l->n == NICS_MAX)
 		return err_set(e, ENOSPC, "nics: a zone has at most %d", NICS_MAX);
 	n->v.number = (uint32_t)l->v->run.zoneid << 5 | (uint32_t)slot;
+	n->v.flags |= l->firewall_new;
 	snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)l->v->run.zoneid, (unsigned)slot);
 	r = nic_router(l->v, &l->s, o, n, e);
 	if (r == 0)
@@ -268,6 +271,7 @@ static int alter(struct live *l, const json_t *was, const json_t *o, int inside,
 		return 0;
 	}
 	if (!inside) {
+		n->v.flags |= l->firewall;
 		r = vnic_change(&l->s, &n->v, p->ifindex, e);
 		if (r == 0)
 			r = nic_shape(l->v->st, &l->s, l->v->uuid, o, p->ifindex, e);
@@ -326,6 +330,16 @@ static int all_changed(struct live *l, const json_t *from, const json_t *to, int
 	return r;
 }
 
+/* The zone's rules are for all its ports; where they are about to come, a new one is closed until they are there. */
+static int firewalled(struct live *l, const json_t *from, const json_t *to, struct err *e)
+{
+	int on = net_fw_status(&l->s, (uint32_t)l->v->run.zoneid, e);
+
+	l->firewall = on == 1 ? PORT_FIREWALL : 0;
+	l->firewall_new = vm_bool(to, "firewall_enabled", false) && (on == 1 || !vm_bool(from, "firewall_enabled", false) || l->n == 0) ? PORT_FIREWALL : 0;
+	return on < 0 ? on : 0;
+}
+
 int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 {
 	_clean_(live_done) struct live l = {.v = v, .s = NET_SWITCH_INIT, .ns = -1, .rtnl = -1};
@@ -336,6 +350,8 @@ int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 	if (!v->run.running || json_equal((json_t *)a, (json_t *)b) || (json_array_size(a) == 0 && json_array_size(b) == 0))
 		return 0;
 	r = live_open(v, &l, e);
+	if (r == 0)
+		r = firewalled(&l, from, to, e);
 	if (r == 0)
 		r = all_away(&l, a, b, true, e);
 	json_array_foreach(b, i, o)

@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/pidfd.h"
+#include "node/fw.h"
 #include "node/vmops.h"
 #include "node/vmstate.h"
 
@@ -42,6 +43,8 @@ static int tell_state(struct vm *v, const char *state, struct err *e)
 {
 	int r = set_state(v, state, e);
 
+	if (r == 0 && str_eq(state, "failed"))
+		vmfw_change(v, v->rec, NULL, false, NULL); /* its addresses may be another's from now on */
 	if (r == 0)
 		state_event(v->st, str_eq(state, "failed") ? "failed" : "provisioned", v->uuid, NULL, NULL);
 	return r;
@@ -74,6 +77,7 @@ int provision_settle(struct vm *v, struct err *e)
 	r = set_state(v, "failed", e);
 	if (r < 0)
 		return r;
+	vmfw_change(v, v->rec, NULL, false, NULL);
 	if (!v->run.running) {
 		err_set(e, ECHILD, "VM %s: its init ended before it was up", v->uuid);
 	} else {

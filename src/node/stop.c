@@ -17,6 +17,7 @@
 #include "node/commit.h"
 #include "node/dataset.h"
 #include "node/flow.h"
+#include "node/fw.h"
 #include "node/lock.h"
 #include "node/provision.h"
 #include "node/router.h"
@@ -301,7 +302,15 @@ static int do_row(struct ctx *c, void *op, struct err *e)
 
 	if (r == 0)
 		r = state_vm_delete(v->st, v->uuid, e);
-	return r == -ENOENT ? 0 : r;
+	/* once more: who makes rules meanwhile has found it there */
+	return r < 0 && r != -ENOENT ? r : vmfw_change(v, v->rec, NULL, false, e);
+}
+
+static int do_firewall(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+
+	return vmfw_change(v, v->rec, NULL, false, e);
 }
 
 /* No undos: a delete that was cut off is finished by the next command, from the top. The row goes last, as the handle. */
@@ -309,6 +318,7 @@ static const struct step delete_steps[] = {
 	{"delete-halt", do_halt, NULL},
 	{"delete-data", do_datasets, NULL},
 	{"delete-logs", do_logs, NULL},
+	{"delete-firewall", do_firewall, NULL},
 	{"delete-row", do_row, NULL},
 };
 

@@ -10,6 +10,7 @@
 #include "kern/slice.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/fw.h"
 #include "node/hold.h"
 #include "node/io.h"
 #include "node/live.h"
@@ -263,6 +264,28 @@ static int undo_locked(struct ctx *c, void *op, struct err *e)
 	return locked(u, u->rec, u->old, e);
 }
 
+/* Behind the store: who changes rules at the same time reads there what this VM is, or has this come after. */
+static bool firewall_cares(const struct update *u)
+{
+	static const char *const names[] = {"nics", "tags", "owner_uuid", "firewall_enabled", NULL};
+
+	return touched(u, names);
+}
+
+static int do_firewall(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return firewall_cares(u) ? vmfw_change(u->v, u->old, u->rec, false, e) : 0;
+}
+
+static int undo_firewall(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return firewall_cares(u) ? vmfw_change(u->v, u->rec, u->old, false, e) : 0;
+}
+
 static const struct step update_steps[] = {
 	{"update-limits", do_limits, undo_limits},
 	{"update-io", do_io, undo_io},
@@ -274,6 +297,7 @@ static const struct step update_steps[] = {
 	{"update-netconf", do_netconf, undo_netconf},
 	{"update-locked", do_locked, undo_locked},
 	{"update-store", do_store, undo_store},
+	{"update-firewall", do_firewall, undo_firewall},
 	{"update-record", do_record, NULL},
 };
 
@@ -302,9 +326,11 @@ int vm_update_recover(struct vm *v, const char *target, struct err *e)
 	if (r < 0)
 		return r;
 	changed = differing(v->rec, rec);
-	/* stored: the kernel had all of it before, only the copy beside the data can be old */
-	if (json_array_size(changed) == 0)
-		return vm_record_save(v, e);
+	/* stored: the kernel had all of it before; the copy beside the data can be old, and the firewall */
+	if (json_array_size(changed) == 0) {
+		r = vmfw_change(v, NULL, rec, true, e);
+		return r < 0 ? r : vm_record_save(v, e);
+	}
 	u.rec = rec;
 	u.changed = changed;
 	return steps_undo(v->c, what, update_steps, ARRAY_LEN(update_steps), &u, e);

@@ -3,9 +3,6 @@
 $ echo '{"brand":"joyent-minimal","nics":[{"nic_tag":"admin","ips":["dhcp"]}]}' | vmadm create
 vmadm create: nics: nic tag "admin" does not exist
 [1]
-$ echo '{"brand":"joyent-minimal","firewall_enabled":true}' | vmadm create
-vmadm create: firewall_enabled is not available yet: it needs the firewall
-[1]
 $ echo '{"brand":"joyent-minimal","delegate_dataset":true}' | vmadm create
 vmadm create: delegate_dataset is not available yet: it needs delegated datasets
 [1]

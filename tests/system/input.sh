@@ -60,7 +60,6 @@ refuse 'filesystems|target' "{$ok_json,\"filesystems\":[{\"type\":\"lofs\",\"sou
 # later capabilities: checked, then refused by name
 refuse 'nics' "{$ok_json,\"nics\":[{\"nic_tag\":\"admin\",\"ip\":\"dhcp\"}]}"
 refuse 'mtu' "{$ok_json,\"nics\":[{\"nic_tag\":\"admin\",\"mtu\":1}]}"
-refuse 'firewall_enabled' "{$ok_json,\"firewall_enabled\":true}"
 refuse 'delegate_dataset' "{$ok_json,\"delegate_dataset\":true}"
 refuse 'kvm|brand' '{"brand":"kvm","ram":128}'
 nothing "values"

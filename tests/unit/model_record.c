@@ -423,7 +423,6 @@ static void fields(void **s)
 static void not_yet(void **s)
 {
 	static const char *const members[] = {
-		"\"firewall_enabled\":true",
 		"\"delegate_dataset\":true", "\"indestructible_delegated\":true",
 		"\"zfs_root_compression\":\"lz4\"", "\"zfs_root_recsize\":4096",
 		"\"zfs_data_compression\":\"off\"", "\"zfs_snapshot_limit\":0", "\"zpool\":\"tank\"", "\"archive_on_delete\":true",
@@ -433,7 +432,7 @@ static void not_yet(void **s)
 		"\"internal_metadata\":{\"operator-script\":\"true\"}",
 	};
 	static const char *const fine[] = {
-		"\"firewall_enabled\":false", "\"resolvers\":[\"1.1.1.1\"]", "\"maintain_resolvers\":true", "\"routes\":{\"1.0.0.0/8\":\"nics[0]\"}", "\"resolvers\":[]", "\"routes\":{}", "\"maintain_resolvers\":false", "\"nics\":[]", "\"nics\":[{\"nic_tag\":\"admin\"}]",
+		"\"firewall_enabled\":true", "\"resolvers\":[\"1.1.1.1\"]", "\"maintain_resolvers\":true", "\"routes\":{\"1.0.0.0/8\":\"nics[0]\"}", "\"resolvers\":[]", "\"routes\":{}", "\"maintain_resolvers\":false", "\"nics\":[]", "\"nics\":[{\"nic_tag\":\"admin\"}]",
 		"\"nics\":[{\"nic_tag\":\"admin\",\"maxbw\":10,\"priority\":\"low\"}]",
 		"\"zfs_io_priority\":100", "\"zpool\":\"zones\"", "\"archive_on_delete\":0", "\"filesystems\":[]",
 		"\"cpu_view\":\"host\"", "\"image_sharing\":\"private\"", "\"cpu_cap\":10", "\"io_read_bps\":1", "\"memory_reservation\":10", "\"dedicated_cpus\":\"0-1\"", "\"dedicated_cpus\":2", "\"zfs_io_priority\":50", "\"cpu_baseline\":50,\"cpu_burst_time\":0", "\"zlog_max_size\":100000",

@@ -7,7 +7,7 @@
 {.name = "hvm", OUTPUT, .help = "Whether it is a hardware virtual machine."},
 {.name = "zoneid", OUTPUT, .help = "Number of the running zone, new at each boot."},
 {.name = "last_modified", OUTPUT, .flags = PF_KEEP, .check = check_time, .help = "When the record was changed last, UTC."},
-{.name = "firewall_enabled", BOOL, CRU(B_ALL), .dflt = "false", .live = 'n', .needs = "the firewall", .help = "Whether inbound traffic is blocked but for what rules allow."},
+{.name = "firewall_enabled", BOOL, CRU(B_ALL), .dflt = "false", .live = 'n', .help = "Whether inbound traffic is blocked but for what rules allow."},
 {.name = "server_uuid", OUTPUT, .help = "The host's uuid."},
 {.name = "platform_buildstamp", OUTPUT, .help = "Version of Cloister that booted the VM."},
 {.name = "datacenter_name", OUTPUT, .help = "Name of the datacenter, where there is one."},

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The firewall of a node: rules and remote VMs in the record store, and what becomes of them in the switch. A change is
+ * stored first, then in force: with the switch's lock held over both, so that who comes after sees both or none.
+ */
+#ifndef CLOISTER_NODE_FW_H
+#define CLOISTER_NODE_FW_H
+
+#include <jansson.h>
+
+#include "fw/compile.h"
+#include "net/switch.h"
+#include "node/vm.h"
+
+/* ---- fwobj.c: what a rule or a remote VM is made of; unknown members of a rule are refused by name ---- */
+/* old: the one to be updated, NULL: a new one. *out: new reference, the text canonical, version new. */
+int fwobj_rule(const json_t *payload, const json_t *old, json_t **out, struct err *e);
+/* nics of `vmadm get` become ips, what is not a remote VM's is left out. */
+int fwobj_rvm(const json_t *payload, const json_t *old, json_t **out, struct err *e);
+const char *fwobj_scope(const json_t *rule);
+/* A VM's record, or a remote VM, as rules see it. */
+void fwobj_vm(const json_t *rec, struct fw_vm *out);
+
+/* ---- fwdb.c ---- */
+/* What is stored and what goes, in one transaction: arrays of objects and of uuids, each may be NULL. */
+struct fw_change {
+	json_t *rules, *rvms;
+	json_t *gone_rules, *gone_rvms;
+};
+/* The uuids of those VMs of this host that have a firewall and that the change concerns, in order; new reference. */
+int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, struct err *e);
+/* Stores it and brings it into force on running VMs. */
+int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch, struct err *e);
+/* The rules that concern a VM: an array of their objects, by uuid. enabled: those in force alone. */
+int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t **rules, struct err *e);
+
+/* ---- fwvm.c: what a VM's life has to do with it ---- */
+/* At boot, behind vnic_add(): its list, and first all sets if the switch is new. */
+int vmfw_up(struct vm *v, struct net_switch *s, struct err *e);
+/* Its addresses in sets and its list, from one record to another; NULL: there is none. from NULL with thorough: whatever it was. */
+int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e);
+/* fwadm start: the list of a running VM, whatever was. */
+int vmfw_start(struct vm *v, struct net_switch *s, struct err *e);
+
+#endif

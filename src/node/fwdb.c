@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A change of rules or remote VMs: stored in one transaction, then in force on what runs. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/steps.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/fwset.h"
+
+/* What a change does to sets, found out while it is stored. */
+struct deed {
+	struct state *st;
+	struct fwsets made, gone;
+	json_t *names;            /* sets of rules that came, went or changed while in force */
+	json_t *rvm_old;          /* remote VMs as they were */
+	struct err *e;
+};
+
+static int name_it(const char *set, void *arg)
+{
+	json_object_set_new(arg, set, json_null());
+	return 0;
+}
+
+static int rule_names(const json_t *rule, json_t *names, struct err *e)
+{
+	return vm_bool(rule, "enabled", false) ? fwset_each_of(rule, name_it, names, e) : 0;
+}
+
+static int forget_rule(struct deed *d, const char *uuid)
+{
+	_json_ json_t *old = NULL;
+	struct err miss = ERR_INIT;
+	int r = state_net_get(d->st, "rule", uuid, &old, &miss);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && d->e)
+		*d->e = miss;
+	if (r == 0)
+		r = rule_names(old, d->names, d->e);
+	return r < 0 ? r : fwset_unuse(d->st, old, &d->gone, d->e);
+}
+
+static int keep_rule(struct deed *d, const json_t *rule)
+{
+	int r = rule_names(rule, d->names, d->e);
+
+	if (r == 0)
+		r = state_net_put(d->st, "rule", vm_str(rule, "uuid"), rule, d->e);
+	return r < 0 ? r : fwset_use(d->st, rule, &d->made, d->e);
+}
+
+static void old_rvm(struct deed *d, const char *uuid)
+{
+	json_t *old;
+
+	if (state_net_get(d->st, "rvm", uuid, &old, NULL) == 0)
+		json_array_append_new(d->rvm_old, old);
+}
+
+static int store_rules(struct deed *d, const struct fw_change *ch)
+{
+	const json_t *o;
+	size_t i;
+	int r = 0;
+
+	/* all that goes first: a set that goes and comes is another one */
+	json_array_foreach(ch->gone_rules, i, o)
+	{
+		if (r == 0)
+			r = forget_rule(d, json_string_value(o));
+		if (r == 0)
+			r = state_net_delete(d->st, "rule", json_string_value(o), d->e);
+	}
+	json_array_foreach(ch->rules, i, o)
+		if (r == 0)
+			r = forget_rule(d, vm_str(o, "uuid"));
+	json_array_foreach(ch->rules, i, o)
+		if (r == 0)
+			r = keep_rule(d, o);
+	return r;
+}
+
+static int store(struct deed *d, const struct fw_change *ch)
+{
+	const json_t *o;
+	size_t i;
+	int r = store_rules(d, ch);
+
+	json_array_foreach(ch->gone_rvms, i, o)
+	{
+		old_rvm(d, json_string_value(o));
+		if (r == 0)
+			r = state_net_delete(d->st, "rvm", json_string_value(o), d->e);
+	}
+	json_array_foreach(ch->rvms, i, o)
+	{
+		old_rvm(d, vm_str(o, "uuid"));
+		if (r == 0)
+			r = state_net_put(d->st, "rvm", vm_str(o, "uuid"), o, d->e);
+	}
+	return r;
+}
+
+static const json_t *same_uuid(const json_t *list, const char *uuid)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		if (str_eq(vm_str(o, "uuid"), uuid))
+			return o;
+	return NULL;
+}
+
+/* Its addresses from where it was to where it is. */
+static int move_rvm(struct deed *d, struct net_switch *s, const json_t *from, const json_t *to)
+{
+	struct fw_vm a = {.uuid = ""}, b = {.uuid = ""};
+	struct fwsets before = {NULL, 0}, now = {NULL, 0};
+	int r = 0;
+
+	if (from) {
+		fwobj_vm(from, &a);
+		r = fwsets_of(d->st, NULL, &a, &before, d->e);
+	}
+	if (to) {
+		fwobj_vm(to, &b);
+		if (r == 0)
+			r = fwsets_of(d->st, NULL, &b, &now, d->e);
+	}
+	if (r == 0)
+		r = fwsync_member(d->st, s, &a, &before, &b, &now, to ? b.uuid : a.uuid, d->e);
+	fwsets_done(&before);
+	fwsets_done(&now);
+	fw_vm_done(&a);
+	fw_vm_done(&b);
+	return r;
+}
+
+static int move_rvms(struct deed *d, struct net_switch *s, const struct fw_change *ch)
+{
+	const json_t *o;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(d->rvm_old, i, o)
+		if (r == 0)
+			r = move_rvm(d, s, o, same_uuid(ch->rvms, vm_str(o, "uuid")));
+	json_array_foreach(ch->rvms, i, o)
+		if (r == 0 && !same_uuid(d->rvm_old, vm_str(o, "uuid")))
+			r = move_rvm(d, s, NULL, o);
+	return r;
+}
+
+/* Sets have their members before a list names them, and are there until none does. */
+static int enforce(struct ctx *c, struct deed *d, struct net_switch *s, const struct fw_change *ch)
+{
+	int r = fwsync_fill(d->st, s, &d->made, d->e);
+
+	if (r == 0)
+		r = move_rvms(d, s, ch);
+	if (r == 0 && json_object_size(d->names))
+		r = fwsync_lists(c, d->st, s, d->names, d->e);
+	for (size_t i = 0; r == 0 && i < d->gone.n; i++)
+		r = net_fw_set(s, d->gone.set[i].id, NULL, 0, d->e);
+	return r;
+}
+
+static int stored(struct deed *d, const struct fw_change *ch)
+{
+	int r = state_begin(d->st, d->e);
+
+	return r < 0 ? r : state_end(d->st, store(d, ch), d->e);
+}
+
+int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	struct deed d = {.st = st, .e = e, .names = json_object(), .rvm_old = json_array()};
+	struct err miss = ERR_INIT;
+	int r = switch_open(c, false, &s, &miss);
+	bool have = r == 0;
+
+	if (r < 0 && r != -ENOENT && e)
+		*e = miss;
+	if (r == -ENOENT)
+		r = 0;
+	if (have)
+		r = fwsync(c, st, &s, e);
+	if (r == 0 && have)
+		r = fwsync_begin(&s, e);
+	if (r == 0)
+		r = stored(&d, ch);
+	if (r == 0)
+		r = failpoint("fwadm-stored", e);
+	if (r == 0 && have) {
+		r = enforce(c, &d, &s, ch);
+		if (r < 0)
+			err_add(e, "it is stored, and not all of it in force");
+		if (r < 0)
+			err_hint(e, "The next change, or the next boot of a VM, brings it all into force.");
+	}
+	if (r == 0 && have)
+		fwsync_end(&s);
+	json_decref(d.names);
+	json_decref(d.rvm_old);
+	fwsets_done(&d.made);
+	fwsets_done(&d.gone);
+	return r;
+}
+
+/* ---- whom it concerns ---- */
+
+struct who {
+	json_t *names, *vms;
+};
+
+static int concerned(const char *set, void *arg)
+{
+	return json_object_get(arg, set) ? 1 : 0;
+}
+
+static int add_who(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
+{
+	struct who *w = arg;
+
+	if (enabled && !remote && fw_vm_sets(vm, concerned, w->names) == 1)
+		json_array_append_new(w->vms, json_string(vm->uuid));
+	return 0;
+}
+
+static int old_names(struct state *st, const char *uuid, json_t *names, struct err *e)
+{
+	_json_ json_t *old = NULL;
+
+	return state_net_get(st, "rule", uuid, &old, NULL) < 0 ? 0 : rule_names(old, names, e);
+}
+
+/* A remote VM that comes or goes concerns whom the rules that name it do. */
+static int rvm_names(struct state *st, const json_t *rvm, json_t *names, struct err *e)
+{
+	_json_ json_t *uuids = NULL;
+	struct fw_vm vm;
+	const char *uuid;
+	json_t *v;
+	int r;
+
+	fwobj_vm(rvm, &vm);
+	r = fwrules_in_force(st, &vm, &uuids, e);
+	json_object_foreach(uuids, uuid, v)
+		if (r == 0)
+			r = old_names(st, uuid, names, e);
+	fw_vm_done(&vm);
+	return r;
+}
+
+int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, struct err *e)
+{
+	_json_ json_t *names = json_object(), *list = json_array();
+	struct who w = {names, list};
+	const json_t *o;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(ch->rules, i, o)
+	{
+		if (r == 0)
+			r = old_names(st, vm_str(o, "uuid"), names, e);
+		if (r == 0)
+			r = rule_names(o, names, e);
+	}
+	json_array_foreach(ch->gone_rules, i, o)
+		if (r == 0)
+			r = old_names(st, json_string_value(o), names, e);
+	json_array_foreach(ch->rvms, i, o)
+		if (r == 0)
+			r = rvm_names(st, o, names, e);
+	json_array_foreach(ch->gone_rvms, i, o)
+	{
+		_json_ json_t *old = NULL;
+
+		if (r == 0 && state_net_get(st, "rvm", json_string_value(o), &old, NULL) == 0)
+			r = rvm_names(st, old, names, e);
+	}
+	if (r == 0 && json_object_size(names))
+		r = fwvm_each(st, add_who, &w, e);
+	if (r == 0)
+		*vms = take(list);
+	return r;
+}
+
+/* ---- rules of a VM ---- */
+
+struct which {
+	const struct fw_vm *vm;
+	json_t *rules;
+	bool enabled;
+	struct err *e;
+};
+
+static int add_rule(const char *uuid, const json_t *rule, void *arg)
+{
+	struct which *w = arg;
+	_fw_rule_ struct fw_rule r = {0};
+	int n;
+
+	if (w->enabled && !vm_bool(rule, "enabled", false))
+		return 0;
+	n = fw_parse(vm_str(rule, "rule") ?: "", &r, w->e);
+	if (n < 0)
+		return n;
+	if (fw_side_has(&r.from, fwobj_scope(rule), w->vm) || fw_side_has(&r.to, fwobj_scope(rule), w->vm))
+		json_array_append(w->rules, (json_t *)rule);
+	return 0;
+}
+
+int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t **rules, struct err *e)
+{
+	_json_ json_t *list = json_array();
+	struct which w = {vm, list, enabled, e};
+	int r = state_net_each(st, "rule", add_rule, &w, e);
+
+	if (r == 0)
+		*rules = take(list);
+	return r;
+}

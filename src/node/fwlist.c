@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What concerns a VM: read by the names of the sets that it is in, compiled, many at a time. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+#include "node/fwset.h"
+
+#define BUCKETS 4096
+
+/* A rule is read and parsed once, and so is what names a set, for however many VMs. */
+struct page {
+	char uuid[UUID_LEN + 1];
+	char scope[UUID_LEN + 1];
+	uint8_t id[16];
+	struct fw_rule rule;
+	uint64_t turn; /* whose list it was last added to */
+	struct page *next;
+};
+
+struct use {
+	char *set;
+	struct page **page;
+	size_t n;
+	struct use *next;
+};
+
+struct fwbook {
+	struct page *bucket[BUCKETS];
+	struct use *use[BUCKETS];
+	uint64_t turn;
+};
+
+void fwlists_init(struct fwlists *l, struct state *st)
+{
+	*l = (struct fwlists){.st = st, .book = xalloc(sizeof(struct fwbook))};
+}
+
+void fwlists_done(struct fwlists *l)
+{
+	for (size_t i = 0; l->book && i < BUCKETS; i++)
+		while (l->book->bucket[i]) {
+			struct page *p = l->book->bucket[i];
+
+			l->book->bucket[i] = p->next;
+			fw_rule_done(&p->rule);
+			free(p);
+		}
+	for (size_t i = 0; l->book && i < BUCKETS; i++)
+		while (l->book->use[i]) {
+			struct use *u = l->book->use[i];
+
+			l->book->use[i] = u->next;
+			free(u->set);
+			free(u->page);
+			free(u);
+		}
+	free(l->book);
+	fwsets_done(&l->sets);
+	for (size_t i = 0; i < l->n; i++)
+		free((struct fw_entry *)l->list[i].entry);
+	free(l->list);
+	*l = (struct fwlists){.st = NULL};
+}
+
+int fwlists_sets(struct fwlists *l, struct err *e)
+{
+	int r = fwsets_load(l->st, &l->sets, e);
+
+	l->have_sets = r == 0;
+	return r;
+}
+
+/* Within one read of the store; a rule that is named and not there has been damaged by hand. */
+static int look_up(struct fwlists *l, const char *uuid, struct page **out, struct err *e)
+{
+	struct page **at = &l->book->bucket[str_hash(uuid, strlen(uuid)) % BUCKETS], *p;
+	_json_ json_t *o = NULL;
+	int r;
+
+	for (p = *at; p; p = p->next)
+		if (!strcmp(p->uuid, uuid)) {
+			*out = p;
+			return 0;
+		}
+	r = state_net_get(l->st, "rule", uuid, &o, e);
+	if (r < 0)
+		return r;
+	p = xalloc(sizeof *p);
+	snprintf(p->uuid, sizeof p->uuid, "%s", uuid);
+	snprintf(p->scope, sizeof p->scope, "%s", fwobj_scope(o));
+	r = fw_parse(vm_str(o, "rule") ?: "", &p->rule, e);
+	if (r < 0) {
+		free(p);
+		return err_add(e, "rule %s", uuid);
+	}
+	fw_uuid_bytes(uuid, p->id);
+	p->next = *at;
+	*at = p;
+	*out = p;
+	return 0;
+}
+
+static int note(const char *uuid, const json_t *value, void *arg)
+{
+	json_object_set_new(arg, uuid, json_null());
+	return 0;
+}
+
+/* The rules that name a set. */
+static int uses_of(struct fwlists *l, const char *set, const struct use **out, struct err *e)
+{
+	struct use **at = &l->book->use[str_hash(set, strlen(set)) % BUCKETS], *u;
+	_free_ char *kind = NULL;
+	_json_ json_t *uuids = NULL;
+	const char *uuid;
+	json_t *v;
+	int r;
+
+	for (u = *at; u; u = u->next)
+		if (!strcmp(u->set, set)) {
+			*out = u;
+			return 0;
+		}
+	kind = xprintf("fwuse %s", set);
+	uuids = json_object();
+	r = state_net_each(l->st, kind, note, uuids, e);
+	if (r < 0)
+		return r;
+	u = xalloc(sizeof *u);
+	u->set = xstrdup(set);
+	u->page = xalloc((json_object_size(uuids) + 1) * sizeof *u->page);
+	u->next = *at;
+	*at = u;
+	json_object_foreach(uuids, uuid, v)
+		if (r == 0) {
+			r = look_up(l, uuid, &u->page[u->n], e);
+			u->n += r == 0;
+		}
+	*out = u;
+	return r;
+}
+
+struct naming {
+	struct state *st;
+	json_t *uuids;
+	struct err *e;
+};
+
+static int note_set(const char *set, void *arg)
+{
+	struct naming *n = arg;
+	_free_ char *kind = xprintf("fwuse %s", set);
+
+	return state_net_each(n->st, kind, note, n->uuids, n->e);
+}
+
+int fwrules_in_force(struct state *st, const struct fw_vm *vm, json_t **uuids, struct err *e)
+{
+	_json_ json_t *o = json_object();
+	struct naming n = {st, o, e};
+	struct fwsets all = {NULL, 0};
+	int r;
+
+	if (*vm->owner) {
+		r = fw_vm_sets(vm, note_set, &n);
+	} else {
+		r = fwsets_of(st, NULL, vm, &all, e);
+		for (size_t i = 0; r == 0 && i < all.n; i++)
+			r = note_set(all.set[i].name, &n);
+		fwsets_done(&all);
+	}
+	if (r == 0)
+		*uuids = take(o);
+	return r;
+}
+
+static uint32_t set_id(const char *name, void *arg)
+{
+	struct fwlists *l = arg;
+
+	return l->have_sets ? fwsets_id(&l->sets, name) : fwset_find(l->st, name);
+}
+
+struct adding {
+	struct fwlists *l;
+	struct fw_known *known;
+	size_t n, cap;
+	struct err *e;
+};
+
+static int add_set(const char *set, void *arg)
+{
+	struct adding *a = arg;
+	const struct use *u = NULL;
+	int r;
+
+	/* a set that has no number is named by nobody */
+	if (a->l->have_sets && !fwsets_id(&a->l->sets, set))
+		return 0;
+	r = uses_of(a->l, set, &u, a->e);
+	for (size_t i = 0; r == 0 && i < u->n; i++) {
+		struct page *p = u->page[i];
+
+		if (p->turn == a->l->book->turn)
+			continue;
+		p->turn = a->l->book->turn;
+		if (a->n == a->cap) {
+			a->cap = a->cap * 2 + 16;
+			a->known = xrealloc(a->known, a->cap * sizeof *a->known);
+		}
+		a->known[a->n] = (struct fw_known){.scope = p->scope, .rule = &p->rule};
+		memcpy(a->known[a->n++].id, p->id, 16);
+	}
+	return r;
+}
+
+int fwlists_add(struct fwlists *l, const struct fw_vm *vm, uint32_t zone, struct err *e)
+{
+	struct adding a = {.l = l, .e = e};
+	struct fw_entry *entry;
+	size_t n;
+	int r;
+
+	l->book->turn++;
+	r = fw_vm_sets(vm, add_set, &a);
+	if (r == 0) {
+		n = fw_compile(vm, a.known, a.n, set_id, l, &entry);
+		l->list = xrealloc(l->list, (l->n + 1) * sizeof *l->list);
+		l->list[l->n++] = (struct fw_list){.zone = zone, .entry = entry, .n = n};
+	}
+	free(a.known);
+	return r;
+}

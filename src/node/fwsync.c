@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * From the store into the switch, whose lock the caller holds. Two folders in the switch's own file system say how they
+ * agree: "firewall", the sets are filled; "firewall-changing", a command was at it and has ended before it was done.
+ * With the switch they go, so that a new one is filled.
+ */
+#include "node/fwset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "model/vm.h"
+
+struct walk {
+	int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg);
+	void *arg;
+};
+
+static int walk_json(const json_t *o, bool remote, const struct walk *w)
+{
+	struct fw_vm vm;
+	int r;
+
+	fwobj_vm(o, &vm);
+	r = w->each(&vm, !remote && vm_bool(o, "firewall_enabled", false), remote, w->arg);
+	fw_vm_done(&vm);
+	return r;
+}
+
+static int walk_row(const struct vm_row *row, void *arg)
+{
+	_json_ json_t *rec = NULL;
+
+	/* its addresses may be another's by now */
+	if (!row->record || str_eq(row->state, "failed"))
+		return 0;
+	rec = json_loadb(row->record, row->record_len, 0, NULL);
+	return rec ? walk_json(rec, false, arg) : 0;
+}
+
+static int walk_rvm(const char *uuid, const json_t *value, void *arg)
+{
+	return walk_json(value, true, arg);
+}
+
+int fwvm_each(struct state *st, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e)
+{
+	struct walk w = {each, arg};
+	int r = state_vm_each(st, STATE_RECORD, walk_row, &w, e);
+
+	return r < 0 ? r : state_net_each(st, "rvm", walk_rvm, &w, e);
+}
+
+/* ---- whether they agree ---- */
+
+static char *mark(const struct net_switch *s, const char *name)
+{
+	return xprintf("%s/bpf/%s", s->dir, name);
+}
+
+int fwsync_begin(const struct net_switch *s, struct err *e)
+{
+	_free_ char *changing = mark(s, "firewall-changing"), *done = mark(s, "firewall");
+
+	if (mkdir(changing, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", changing);
+	rmdir(done);
+	return 0;
+}
+
+void fwsync_end(const struct net_switch *s)
+{
+	_free_ char *changing = mark(s, "firewall-changing"), *done = mark(s, "firewall");
+
+	if (mkdir(done, 0700) == 0 || errno == EEXIST)
+		rmdir(changing);
+}
+
+/* ---- sets ---- */
+
+struct member {
+	uint32_t id;
+	struct fw_addr a;
+};
+
+struct filling {
+	struct state *st;
+	const struct fwsets *sets;
+	struct member *m;
+	size_t n, cap;
+	struct err *e;
+};
+
+static int fill_one(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
+{
+	struct filling *f = arg;
+	struct fwsets in = {NULL, 0};
+	int r = fwsets_of(f->st, f->sets, vm, &in, f->e);
+
+	for (size_t i = 0; r == 0 && i < in.n; i++)
+		for (size_t k = 0; k < vm->naddrs; k++) {
+			if (f->n == f->cap) {
+				f->cap = f->cap * 2 + 64;
+				f->m = xrealloc(f->m, f->cap * sizeof *f->m);
+			}
+			f->m[f->n++] = (struct member){in.set[i].id, vm->addr[k]};
+		}
+	fwsets_done(&in);
+	return r;
+}
+
+static int by_set(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id ? 1 : memcmp(&x->a, &y->a, sizeof x->a);
+}
+
+static int set_exactly(struct net_switch *s, const struct filling *f, uint32_t id, struct err *e)
+{
+	struct fw_addr *a = xalloc((f->n + 1) * sizeof *a);
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (f->m[i].id == id && (n == 0 || memcmp(&a[n - 1], &f->m[i].a, sizeof *a)))
+			a[n++] = f->m[i].a;
+	r = net_fw_set(s, id, a, n, e);
+	free(a);
+	return r;
+}
+
+static int fill(struct state *st, struct net_switch *s, const struct fwsets *sets, bool exactly, struct err *e)
+{
+	struct filling f = {.st = st, .sets = sets, .e = e};
+	int r = sets->n ? fwvm_each(st, fill_one, &f, e) : 0;
+
+	if (f.n)
+		qsort(f.m, f.n, sizeof *f.m, by_set);
+	for (size_t i = 0; r == 0 && exactly && i < sets->n; i++)
+		r = set_exactly(s, &f, sets->set[i].id, e);
+	for (size_t i = 0; r == 0 && !exactly && i < f.n; i++)
+		r = net_fw_set_add(s, f.m[i].id, &f.m[i].a, e);
+	free(f.m);
+	return r;
+}
+
+static int set_order(const void *a, const void *b)
+{
+	return strcmp(((const struct fwset *)a)->name, ((const struct fwset *)b)->name);
+}
+
+int fwsync_fill(struct state *st, struct net_switch *s, const struct fwsets *sets, struct err *e)
+{
+	if (sets->n)
+		qsort(sets->set, sets->n, sizeof *sets->set, set_order); /* as they are looked up */
+	return fill(st, s, sets, false, e);
+}
+
+int fwsync(const struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
+{
+	_free_ char *changing = mark(s, "firewall-changing"), *done = mark(s, "firewall");
+	bool half = access(changing, F_OK) == 0;
+	struct fwsets all = {NULL, 0};
+	int r;
+
+	if (!half && access(done, F_OK) == 0)
+		return 0;
+	r = fwsets_load(st, &all, e);
+	if (r == 0)
+		r = fill(st, s, &all, half, e);
+	fwsets_done(&all);
+	if (r == 0 && half)
+		r = fwsync_lists(c, st, s, NULL, e);
+	if (r == 0)
+		fwsync_end(s);
+	return r < 0 ? err_add(e, "firewall") : 0;
+}
+
+/* ---- lists ---- */
+
+struct loading {
+	struct state *st;
+	struct net_switch *s;
+	const json_t *names;
+	struct fwlists lists;
+	struct err *e;
+};
+
+static int concerned(const char *set, void *arg)
+{
+	return json_object_get(arg, set) ? 1 : 0;
+}
+
+static int load_zone(const char *uuid, const struct zone_run *run, void *arg)
+{
+	struct loading *l = arg;
+	_json_ json_t *rec = NULL;
+	struct fw_vm vm;
+	int r;
+
+	if (!run->running || state_vm_get(l->st, uuid, &rec, NULL, NULL, NULL) < 0 || !vm_bool(rec, "firewall_enabled", false))
+		return 0;
+	fwobj_vm(rec, &vm);
+	r = l->names ? fw_vm_sets(&vm, concerned, (void *)l->names) : 1;
+	/* one that was stopped stays so */
+	if (r == 1)
+		r = net_fw_status(l->s, (uint32_t)run->zoneid, l->e);
+	if (r == 1)
+		r = fwlists_add(&l->lists, &vm, (uint32_t)run->zoneid, l->e);
+	fw_vm_done(&vm);
+	return r < 0 ? r : 0;
+}
+
+int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, const json_t *names, struct err *e)
+{
+	struct loading l = {.st = st, .s = s, .names = names, .e = e};
+	int r;
+
+	fwlists_init(&l.lists, st);
+	r = fwlists_sets(&l.lists, e);
+	if (r == 0)
+		r = zone_each(c, load_zone, &l, e);
+	if (r == 0 && l.lists.n)
+		r = net_fw_load(s, l.lists.list, l.lists.n, e);
+	fwlists_done(&l.lists);
+	return r;
+}
+
+/* ---- one VM ---- */
+
+struct asking {
+	const char *self, *set;
+	const struct fw_addr *a;
+	char *text;
+};
+
+static bool has_addr(const struct fw_vm *vm, const struct fw_addr *a)
+{
+	for (size_t i = 0; i < vm->naddrs; i++)
+		if (!memcmp(&vm->addr[i], a, sizeof *a))
+			return true;
+	return false;
+}
+
+static int same_json(const json_t *o, const struct asking *q)
+{
+	struct fw_vm vm;
+	bool same;
+
+	fwobj_vm(o, &vm);
+	same = strcmp(vm.uuid, q->self) && has_addr(&vm, q->a) && fw_vm_in_set(&vm, q->set);
+	fw_vm_done(&vm);
+	return same ? -EEXIST : 0;
+}
+
+static int same_row(const struct vm_row *row, void *arg)
+{
+	const struct asking *q = arg;
+	_json_ json_t *rec = NULL;
+
+	/* an IPv6 address may be written in more than one way */
+	if (!row->record || str_eq(row->state, "failed") || !strcmp(row->uuid, q->self) || (q->a->family == 4 && !strstr(row->record, q->text)))
+		return 0;
+	rec = json_loadb(row->record, row->record_len, 0, NULL);
+	return rec ? same_json(rec, q) : 0;
+}
+
+static int same_rvm(const char *uuid, const json_t *value, void *arg)
+{
+	return same_json(value, arg);
+}
+
+/* Two VMs of one tag may have one address, on different switches. 1: somebody else has it. */
+static int others(struct state *st, const char *self, const char *set, const struct fw_addr *a, struct err *e)
+{
+	_buf_ struct buf b = BUF_INIT;
+	struct asking q = {.self = self, .set = set, .a = a};
+	int r;
+
+	fw_addr_print(a, &b);
+	q.text = (char *)buf_str(&b);
+	r = state_vm_each(st, STATE_RECORD, same_row, &q, e);
+	if (r == 0)
+		r = state_net_each(st, "rvm", same_rvm, &q, e);
+	return r == -EEXIST ? 1 : r;
+}
+
+static bool has_set(const struct fwsets *s, uint32_t id)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->set[i].id == id)
+			return true;
+	return false;
+}
+
+int fwsync_member(struct state *st, struct net_switch *s, const struct fw_vm *from, const struct fwsets *before, const struct fw_vm *to,
+		  const struct fwsets *now, const char *self, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < now->n; i++)
+		for (size_t k = 0; r == 0 && k < to->naddrs; k++)
+			r = net_fw_set_add(s, now->set[i].id, &to->addr[k], e);
+	for (size_t i = 0; r == 0 && i < before->n; i++)
+		for (size_t k = 0; r == 0 && k < from->naddrs; k++) {
+			if (has_set(now, before->set[i].id) && has_addr(to, &from->addr[k]))
+				continue;
+			r = others(st, self, before->set[i].name, &from->addr[k], e);
+			r = r < 0 ? r : r == 1 ? 0 : net_fw_set_remove(s, before->set[i].id, &from->addr[k], e);
+		}
+	return r;
+}
