@@ -186,8 +186,8 @@ CMD(nictagadm_exists, "nictagadm", "exists", "[-l] <name>…", "exit 0 if all of
 struct users {
 	const char *tag;
 	bool print;
-	unsigned n, links;
-	char first[37], link[32];
+	unsigned n, links, sets;
+	char first[37], link[32], set[48];
 };
 
 static int user_each(const struct vm_row *row, void *arg)
@@ -242,11 +242,24 @@ static int link_each(const char *name, const json_t *value, void *arg)
 	return 0;
 }
 
+static int set_each(const char *name, const json_t *value, void *arg)
+{
+	struct users *u = arg;
+
+	if (str_eq(vm_str(value, "tag"), u->tag) && u->sets++ == 0)
+		snprintf(u->set, sizeof u->set, "%s", name);
+	return 0;
+}
+
 static int in_use(const struct users *u, struct err *e)
 {
 	if (u->links) {
 		err_set(e, EBUSY, "nic tag %s is in use by link %s", u->tag, u->link);
 		return err_hint(e, "`dladm delete-vnic %s` takes that away.", u->link);
+	}
+	if (u->sets) {
+		err_set(e, EBUSY, "nic tag %s: its switch %s has settings", u->tag, u->set);
+		return err_hint(e, "`cloister net unset %s` takes them away.", u->set);
 	}
 	err_set(e, EBUSY, "nic tag %s is in use by %u VM%s, the first is %s", u->tag, u->n, u->n == 1 ? "" : "s", u->first);
 	return err_hint(e, "`nictagadm vms %s` lists them; -f deletes it all the same, and they don't boot then.", u->tag);
@@ -267,7 +280,9 @@ int nictag_delete(struct state *st, const char *name, bool force, bool stub, str
 		r = state_vm_each(st, STATE_RECORD, user_each, &u, e);
 	if (r == 0)
 		r = state_net_each(st, "link", link_each, &u, e);
-	if (r == 0 && (u.n || u.links))
+	if (r == 0)
+		r = state_net_each(st, "switch", set_each, &u, e);
+	if (r == 0 && (u.n || u.links || u.sets))
 		r = in_use(&u, e);
 	if (r == 0)
 		r = state_nictag_delete(st, name, e);

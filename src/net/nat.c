@@ -176,6 +176,14 @@ int nat_up(const struct nat *n, const char *dir, int router_ns, struct err *e)
 	return r < 0 ? err_add(e, "nat") : 0;
 }
 
+int nat_refresh(const struct nat *n, const char *dir, struct err *e)
+{
+	_free_ char *note = xprintf("%s/nat", dir);
+	int r = access(note, F_OK) == 0 ? forwarding(n, dir, e) : 0;
+
+	return r < 0 ? err_add(e, "nat") : 0;
+}
+
 int nat_down(const struct nat *n, const char *dir, int router_ns, struct err *e)
 {
 	_free_ char *note = xprintf("%s/nat", dir), *away = xprintf("table inet %s {\n}\ndelete table inet %s\n", n->table, n->table);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "kern/netdiag.h"
 #include "model/vm.h"
 #include "net/nat.h"
 #include "net/router.h"
@@ -123,11 +124,38 @@ static int other(const char *name, const json_t *value, void *arg)
 	return r;
 }
 
+/* A forward takes the packets that a program of the host's own waits for, as the one that its administrator came in by. */
+static int listens(const struct net_item *i, void *arg)
+{
+	const struct netset_forward *f = arg;
+	static const uint8_t none[16];
+	bool four = i->family == AF_INET, all = memcmp(i->addr, none, four ? 4 : 16) == 0;
+
+	if (four && i->addr[0] == 127)
+		return 0;
+	return all || (four && (f->any || memcmp(i->addr, f->address, 4) == 0)) ? -EADDRINUSE : 0;
+}
+
+static int host_listens(const struct netset *s, struct err *e)
+{
+	for (unsigned i = 0; i < s->nforwards; i++) {
+		const struct netset_forward *f = &s->forwards[i];
+
+		if (net_each(f->udp ? NET_UDP : NET_TCP, f->port, listens, (void *)f, NULL) != -EADDRINUSE)
+			continue;
+		err_set(e, EADDRINUSE, "forwards: a program of this host waits at %s:%u", f->udp ? "udp" : "tcp", f->port);
+		return err_hint(e, "Take another port, or -f: nobody reaches that program from outside then.");
+	}
+	return 0;
+}
+
 int netset_free(struct state *st, const struct switch_name *n, const struct netset *s, struct err *e)
 {
 	struct others o = {n, s, e};
 	int r = state_net_each(st, "switch", other, &o, e);
 
+	if (r == 0)
+		r = host_listens(s, e);
 	if (r == 0)
 		r = host_has("/proc/self/net/route", route4, &s->subnet, "subnet", e);
 	return r < 0 ? r : host_has("/proc/self/net/ipv6_route", route6, &s->subnet6, "subnet6", e);
@@ -333,6 +361,7 @@ int router_need(struct ctx *c, struct state *st, struct net_switch *s, uint32_t 
 	_free_ char *path = named_path(c);
 	struct err miss = ERR_INIT;
 	json_t *set = NULL;
+	struct nat nat;
 	int r = state_net_get(st, "switch", name, &set, &miss);
 
 	json_decref(set);
@@ -342,5 +371,8 @@ int router_need(struct ctx *c, struct state *st, struct net_switch *s, uint32_t 
 		*e = miss;
 	if (r == 0 && access(path, F_OK) < 0) /* with one to this VM by name, it is looked up again */
 		r = router_has_port(s, sw, e);
-	return r != 0 ? (r < 0 ? r : 0) : router_sync(c, st, s, e);
+	if (r == 0)
+		return router_sync(c, st, s, e);
+	nat_init(&nat, c->node.name, NULL, 0);
+	return r < 0 ? r : nat_refresh(&nat, s->dir, e);
 }

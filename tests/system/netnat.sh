@@ -133,7 +133,7 @@ serve() { # log command…
 }
 serve out.log nsenter -t "$world" -n python3 serve.py 80 outside
 serve own.log python3 serve.py 81 host
-host_unlike "without nat nothing gets out" "$(ask "$a" 198.51.100.254 80)" outside
+unlike "without nat nothing gets out" "$(ask "$a" 198.51.100.254 80)" outside
 check "gateway of the router" set_ stub0 gateway=10.77.0.1
 tables() { nft list tables | sort; }
 forwarding() { cat /proc/sys/net/ipv4/conf/{wan0,lan0,all}/forwarding | tr '\n' ' '; }
@@ -143,8 +143,8 @@ eq "a table of ours at the host" "$(tables)" "table inet cloister_${NODE//-/_}"
 eq "the host forwards where its default route is, nothing else" "$(forwarding)" "1 0 0 "
 like "status" "$(cloister net status)" '^nat: by cloister[0-9a-f]{6}; nothing of this host'
 eq "a zone reaches the world, as the host" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
-unlike "but nothing of the host's own" "$(ask "$a" 198.51.100.1 81)" '^host'
-unlike "by no address of it" "$(ask "$a" 10.76.0.1 81)" '^host'
+unlike "S27 but nothing of the host's own" "$(ask "$a" 198.51.100.1 81)" '^host'
+unlike "S27 by no address of it" "$(ask "$a" 10.76.0.1 81)" '^host'
 check "the gateway answers" reach "$a" 10.77.0.1
 check "another switch with nat" set_ stub1 subnet=10.78.0.0/24 nat=on
 mkzone b n2 '"nics":[{"nic_tag":"stub1","ips":["10.78.0.2/24"],"gateway":"10.78.0.1","primary":true}]'
@@ -153,13 +153,14 @@ zlogin "$b" 'cat >/root/ping.py' <ping.py
 zlogin "$b" 'cat >/root/serve.py' <serve.py
 eq "is there too" "$(ask "$b" 198.51.100.254 80)" "outside 198.51.100.1"
 serve zone.log inside "$a" "python3 /root/serve.py 80 zone-a"
-unlike "zones of two switches don't meet in the router" "$(ask "$b" 10.77.0.2 80)" zone-a
-check_not "nor does one reach the other's gateway" reach "$b" 10.77.0.1
+unlike "S27 zones of two switches don't meet in the router" "$(ask "$b" 10.77.0.2 80)" zone-a
+check_not "S27 nor does one reach the other's gateway" reach "$b" 10.77.0.1
 
 # ---- forwards ----
 from_world() { outside python3 ask.py 198.51.100.1 "$1" 2>&1 | tail -1; }
 fails 1 'is there twice' set_ stub0 forwards=tcp:8080=10.77.0.2:80,tcp:198.51.100.1:8080=10.77.0.2:81
 fails 1 'outside the subnet' set_ stub0 forwards=tcp:8080=10.78.0.2:80
+fails 1 'a program of this host waits at tcp:81' set_ stub0 forwards=tcp:81=10.77.0.2:80
 check "forwards" set_ stub0 forwards=tcp:8080=10.77.0.2:80,tcp:10.76.0.1:8081=n1:80,tcp:8082=later:80
 like "one to a VM that there is not is told" "$OUT" 'tcp:8082 goes nowhere for now'
 eq "the world reaches the zone, which sees who it is" "$(from_world 8080)" "zone-a 198.51.100.254"
@@ -173,6 +174,15 @@ serve zone.log inside "$d" "python3 /root/serve.py 80 zone-d"
 eq "to a VM by name, from its boot on" "$(from_world 8082)" "zone-d 198.51.100.254"
 check "with the VM it goes" vmadm delete "$d"
 like "and leads nowhere" "$(from_world 8082)" 'refused'
+
+# ---- a default route that comes later ----
+ip route del default
+echo 0 >/proc/sys/net/ipv4/conf/wan0/forwarding
+like "status" "$(cloister net status)" 'no default route'
+ip route add default via 198.51.100.254
+like "and when it goes by another interface" "$(cloister net status)" 'forwarding of wan0 is off'
+check "a VM that boots" vmadm reboot "$b" -F
+eq "has it" "$(ask "$b" 198.51.100.254 80)" "outside 198.51.100.1"
 
 # ---- a host that drops what it forwards, as with Docker ----
 nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }'
@@ -207,4 +217,7 @@ eq "nothing is left at the host" "$(tables; forwarding)" "$was"
 check "unset the first" cloister net unset stub0
 check_not "no router" mountpoint -q "$NODE_RUN/net/router"
 eq "the zones have their ports still" "$(cloister net status -p | wc -l)" 2
+check "settings" set_ stub1 subnet=10.78.0.0/24
+fails 1 'has settings' nictagadm delete stub1
+check "unset" cloister net unset stub1
 for z in "$a" "$b"; do check "delete" vmadm delete "$z"; done
