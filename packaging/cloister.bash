@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 # bash completion for cloister, vmadm, imgadm, zlogin, zoneadm, zonecfg, prctl, sysinfo, zonestat,
-# zonememstat, kstat, nictagadm, dladm, fwadm.
+# zonememstat, kstat, nictagadm, dladm, flowadm, fwadm.
 # Verbs and what their operands are come from the program's own table; uuids and aliases from the node.
 
 _cloister_vms() {
@@ -60,4 +60,4 @@ _cloister() {
 	esac
 }
 
-complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat nictagadm dladm fwadm
+complete -F _cloister cloister vmadm imgadm zlogin zoneadm zonecfg prctl sysinfo zonestat zonememstat kstat nictagadm dladm flowadm fwadm

@@ -158,10 +158,14 @@ static int set_rip(struct flow *f, const char *v) { return set_ip(f, &f->remote,
 
 static int set_priority(struct flow *f, const char *v)
 {
-	if (!str_eq(v, "low") && !str_eq(v, "medium") && !str_eq(v, "high"))
-		return -EINVAL;
-	f->priority = v;
-	return 0;
+	static const char *const names[] = {"low", "medium", "high"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_eq(v, names[i])) {
+			f->priority = names[i]; /* what v is part of goes before the flow does */
+			return 0;
+		}
+	return -EINVAL;
 }
 
 static const struct member {

@@ -157,8 +157,10 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 	json_t *o;
 	int r = 0;
 
-	if (json_array_size(json_object_get(rec, "nics")) == 0)
-		return routes_check(rec, e);
+	if (json_array_size(json_object_get(rec, "nics")) == 0) {
+		r = st ? nic_shape_check(st, rec, e) : 0; /* flows of a NIC that would go */
+		return r < 0 ? r : routes_check(rec, e);
+	}
 	if (!st)
 		r = state_open(c, STATE_READ, &mine, e);
 	if (r == -ENOENT) /* a node without a database has no tags */

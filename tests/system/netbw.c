@@ -130,6 +130,13 @@ static int tcp(const char *ip, int streams, double seconds, const char *cc)
 			if (p[i].revents && send(p[i].fd, buf, sizeof buf, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
 				die("send");
 	}
+	/* what is still to be sent would go on when this has ended */
+	for (int i = 0; i < streams; i++) {
+		struct linger none = {.l_onoff = 1};
+
+		setsockopt(p[i].fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+		close(p[i].fd);
+	}
 	return 0;
 }
 
@@ -151,7 +158,7 @@ static int udp(const char *ip, unsigned port, size_t size, double seconds, doubl
 			continue;
 		}
 		for (int i = 0; i < 8; i++)
-			if (send(s, buf, size, MSG_DONTWAIT) > 0)
+			if (send(s, buf, size, 0) > 0) /* waits while what was sent waits */
 				sent += (double)size;
 	}
 	return 0;
@@ -167,7 +174,7 @@ static int raw(const char *ifname, const char *mac, size_t size, double seconds)
 
 	if (s < 0 || bind(s, (void *)&a, sizeof a) < 0)
 		die("packet socket");
-	if (setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one) < 0)
+	if (setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one) < 0 && errno != ENOPROTOOPT) /* a kernel built without */
 		die("PACKET_QDISC_BYPASS");
 	snprintf(path, sizeof path, "/sys/class/net/%s/address", ifname);
 	f = fopen(path, "r");

@@ -37,3 +37,76 @@ between() { # what value low high
 between "TCP, outbound" "$(flow "$b" "$a" /root/netbw tcp 10.9.0.2 1 6)" 10 23
 between "TCP, inbound" "$(flow "$a" "$b" /root/netbw tcp 10.9.0.1 4 6)" 10 23
 between "UDP at full speed, outbound" "$(flow "$b" "$a" /root/netbw udp 10.9.0.2 5003 1200 6)" 10 23
+
+# ---- a zone's own tricks: more than the ceiling and what may come at once never passes ----
+mac_b=02:08:20:00:00:02
+between "raw frames past the zone's own qdiscs" "$(flow "$b" "$a" /root/netbw raw net0 $mac_b 1400 6)" 8 22
+between "small ones" "$(flow "$b" "$a" /root/netbw raw net0 $mac_b 60 6)" 2 22
+between "broadcasts" "$(flow "$b" "$a" /root/netbw raw net0 ff:ff:ff:ff:ff:ff 1400 6)" 8 22
+between "sixteen TCP streams beside a flood of UDP" "$(flow "$b" "$a" '/root/netbw udp 10.9.0.2 5003 1200 6 & /root/netbw tcp 10.9.0.2 16 6; wait')" 10 23
+between "small UDP, inbound" "$(flow "$a" "$b" /root/netbw udp 10.9.0.1 5003 100 6)" 5 22
+between "a qdisc of its own changes nothing" "$(flow "$b" "$a" 'tc qdisc replace dev net0 root pfifo limit 10000 2>/dev/null; /root/netbw udp 10.9.0.2 5003 1200 6')" 8 22
+
+# a small packet does not wait behind large ones: as a count, not as a time
+inside "$a" '/root/netbw tcp 10.9.0.2 4 5' >/dev/null 2>&1 &
+pid=$!
+lost=$(inside "$a" '/root/netbw probe 10.9.0.2 64 100 3' | awk '{print $2}')
+le "no small packet is lost beside four streams" "${lost:-999}" 3
+wait "$pid"
+
+# ---- live ----
+update() { echo "{\"update_nics\":[{\"mac\":\"02:08:20:00:00:01\",$1}]}" | vmadm update "$a"; }
+classes() { nsenter --net="$NODE_RUN/net/ns" tc class show dev shaper-out0 | wc -l; }
+check "another ceiling, live" update '"maxbw":50'
+between "and it holds" "$(flow "$b" "$a" /root/netbw tcp 10.9.0.2 2 6)" 25 55
+like "the kernel's own classes say so" "$(nsenter --net="$NODE_RUN/net/ns" tc class show dev shaper-in0)" 'root rate 50Mbit ceil 50Mbit'
+check "a priority" update '"priority":"high"'
+like "it is in the classes" "$(nsenter --net="$NODE_RUN/net/ns" tc class show dev shaper-out0)" 'prio 1 rate 45Mbit ceil 50Mbit'
+fails 1 'would do nothing' update '"maxbw":0'
+check "away with both" update '"maxbw":0,"priority":"medium"'
+eq "no class is left" "$(classes)" 0
+got=$(flow "$b" "$a" /root/netbw tcp 10.9.0.2 1 6)
+le "without a ceiling it is faster than any it had" 60 "$got"
+
+# ---- flows ----
+fails 1 'needs transport' flowadm add-flow -z "$a" -l net0 -a local_port=80 web
+fails 1 'no attribute' flowadm add-flow -z "$a" -l net0 -a colour=red web
+fails 1 'has no NIC net7' flowadm add-flow -z "$a" -l net7 -a transport=tcp web
+fails 1 'would do nothing' flowadm add-flow -z "$a" -l net0 -a transport=udp -p priority=high web
+check "a flow of a NIC without a ceiling" flowadm add-flow -l "$a/net0" -a transport=udp,remote_port=5003 -p maxbw=10M bulk
+eq "show-flow" "$(flowadm show-flow -p -o flow,proto,rport,link)" "bulk:udp:5003:$a/net0"
+fails 1 'already exists' flowadm add-flow -z "$a" -l net0 -a transport=udp -p maxbw=1M bulk
+fails 1 'says the same' flowadm add-flow -z "$a" -l net0 -a transport=udp,remote_port=5003 -p maxbw=1M other
+between "its packets alone have a ceiling" "$(flow "$b" "$a" /root/netbw udp 10.9.0.2 5003 1200 6)" 5 11.5
+between "also where they are taken apart" "$(flow "$b" "$a" /root/netbw udp 10.9.0.2 5003 8000 6)" 4 11.5
+got=$(flow "$b" "$a" /root/netbw tcp 10.9.0.2 1 6)
+le "others do not" 60 "$got"
+check "a ceiling of the NIC above it" update '"maxbw":40'
+check "another flow, with a priority" flowadm add-flow -z "$a" -l net0 -a transport=tcp,remote_port=5001 -p priority=high first
+got=$(flow "$b" "$a" '/root/netbw udp 10.9.0.2 5003 1200 6 & /root/netbw tcp 10.9.0.2 4 6; wait')
+between "all of them together stay below the NIC's" "$got" 20 46
+sent=$(flowadm show-flow -s -p -o obytes first)
+bulk=$(flowadm show-flow -s -p -o obytes bulk)
+le "who has priority sent more" "$bulk" "$sent"
+check "set-flowprop" flowadm set-flowprop -p maxbw=5M bulk
+eq "show-flowprop" "$(flowadm show-flowprop -c -o property,value -p maxbw bulk)" "maxbw:5M"
+between "and it holds" "$(flow "$b" "$a" /root/netbw udp 10.9.0.2 5003 1200 6)" 2 5.8
+fails 1 'has the flow' vmadm update "$a" <<<'{"remove_nics":["02:08:20:00:00:01"]}'
+
+# after a boot it is as it was
+check "stop" vmadm stop "$a" -F
+eq "no class of it is left" "$(classes)" 0
+check "set-flowprop while it is down" flowadm set-flowprop -p maxbw=8M bulk
+check "start" vmadm start "$a"
+between "the flow is back" "$(flow "$b" "$a" /root/netbw udp 10.9.0.2 5003 1200 6)" 4 9.2
+check "reset-flowprop" flowadm reset-flowprop -p maxbw bulk
+check "remove-flow" flowadm remove-flow -z "$a" all
+eq "none is left" "$(flowadm show-flow)" ""
+fails 1 'does not exist' flowadm remove-flow bulk
+like "the NIC's ceiling stays" "$(nsenter --net="$NODE_RUN/net/ns" tc class show dev shaper-out0)" 'root rate 40Mbit'
+
+# both have one: first the sender's, then the receiver's
+check "the other has one too" eval 'echo "{\"update_nics\":[{\"mac\":\"$mac_b\",\"maxbw\":15}]}" | vmadm update "$b"'
+between "the lower one counts" "$(flow "$b" "$a" /root/netbw tcp 10.9.0.2 2 6)" 7 17
+for z in "$a" "$b"; do check "delete" vmadm delete "$z"; done
+eq "nothing is left" "$(classes)" 0
