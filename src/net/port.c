@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/steps.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
 #include "kern/rtnl.h"
@@ -162,6 +163,8 @@ static int flood_remove(struct net_switch *s, uint32_t sw, uint32_t ifindex, str
 	at.i = found;
 	if (found)
 		r = bpf_put(s->map[SWM_FLOOD], &at, &last, e);
+	if (r == 0)
+		r = failpoint("nic-flood", e);
 	return r < 0 ? r : flood_shorten(s, &k, n, e);
 }
 
@@ -291,10 +294,12 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 		forget_neighbours(s, &(struct former){&p, NULL});
 		r = bpf_del(s->map[SWM_FDB], &m, e);
 	}
-	if (r == 0)
-		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
 	if (r == 0 && (p.flags & PORT_SHAPED))
 		r = shape_forget(s, ifindex, e);
+	if (r == 0)
+		r = failpoint("nic-forget", e);
+	if (r == 0)
+		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
 	forget_lists(s, &p);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_STORM], &ifindex, e);

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "base/steps.h"
 #include "base/str.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
@@ -30,11 +31,19 @@ int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err
 		ifindex = rtnl_index(s->rtnl, v->port, e);
 		r = ifindex < 0 ? ifindex : 0;
 		if (r == 0)
+			r = failpoint("nic-link", e);
+		if (r == 0)
 			r = attach_port(s, v->port, ifindex, e);
+		if (r == 0)
+			r = failpoint("nic-program", e);
 		if (r == 0)
 			r = port_put(s, v, (uint32_t)ifindex, e);
 		if (r == 0)
+			r = failpoint("nic-port", e);
+		if (r == 0)
 			r = rtnl_up(s->rtnl, ifindex, true, e);
+		if (r == 0)
+			r = failpoint("nic-up", e);
 		if (r < 0 && ifindex > 0)
 			vnic_remove(s, v->port, (uint32_t)ifindex, NULL);
 	}
@@ -171,5 +180,9 @@ int vnic_sweep(struct net_switch *s, struct err *e)
 	for (size_t i = 0; r == 0 && i < g.n; i++)
 		r = port_forget(s, g.ifindex[i], e);
 	free(g.ifindex);
+	if (r == 0) {
+		port_sweep(s);
+		r = attach_sweep(s, e);
+	}
 	return r < 0 ? r : (int)g.n;
 }

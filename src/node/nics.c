@@ -314,12 +314,23 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 	return r;
 }
 
+/* Who made it was killed before it knew the index: once its interface has gone with the zone, nothing leads to the port. */
+static bool has_no_index(const char *list, const char *port)
+{
+	struct nic_line l;
+
+	while (nic_line(&list, &l))
+		if (l.ifindex && strcmp(l.port, port) == 0)
+			return false;
+	return true;
+}
+
 int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_free_ char *path = nics_list(c, uuid), *ns = kept_path(c, uuid);
 	_buf_ struct buf b = BUF_INIT;
-	bool kept;
+	bool kept, lost = false;
 	struct err miss = ERR_INIT;
 	struct nic_line l;
 	unsigned zone = 0;
@@ -347,7 +358,10 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	for (const char *p = buf_str(&b); r == 0 && nic_line(&p, &l);) {
 		sscanf(l.port, "z%un", &zone);
 		r = l.port[0] ? vnic_leave(&s, l.port, l.ifindex, &miss) : 0;
+		lost = lost || (l.port[0] && l.ifindex == 0 && has_no_index(buf_str(&b), l.port));
 	}
+	if (r == 0 && lost && (r = vnic_sweep(&s, &miss)) > 0)
+		r = 0;
 	if (r == 0 && zone)
 		r = net_fw_drop(&s, zone, &miss);
 	if (r < 0 && e)
