@@ -208,6 +208,24 @@ eq "and forwards" "$(from_world 8080)" "zone-a 198.51.100.254"
 kill -KILL "$(awk '$1 == "keeper" {print $2}' "$NODE_RUN/$a/zone")"
 eq "a killed keeper changes nothing" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
 
+# ---- commands that are killed, at any time: the next one finishes what they began ----
+for i in 0{0..9} {10..29}; do
+	timeout -s KILL "0.0$i" cloister net set stub0 "subnet=10.77.0.0/24" "gateway=10.77.0.$((1 + 10#$i % 2 * 253))" nat=$([ $((10#$i % 3)) = 0 ] && echo off || echo on) \
+		$([ $((10#$i % 3)) = 0 ] && echo forwards= || echo forwards=tcp:8080=10.77.0.2:80) >/dev/null 2>&1
+done
+check "one that is let be" set_ stub0 gateway=10.77.0.1 nat=on forwards=tcp:8080=10.77.0.2:80
+eq "puts all in order" "$(addrs)" "$(printf '%s\n' "r${id}v0 10.77.0.1/24 fd00:77::1/64" "r$((id + 1))v0 10.78.0.1/24")"
+eq "out" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+eq "and in" "$(from_world 8080)" "zone-a 198.51.100.254"
+eq "the other switch too" "$(ask "$b" 198.51.100.254 80)" "outside 198.51.100.1"
+
+# ---- without nft ----
+bare() { unshare -m sh -c 'mount --bind /dev/null "$(command -v nft)" && exec "$@"' - "$@"; }
+was_set=$(cloister net get -j)
+fails 1 'needs nftables, and there is no nft here' bare cloister net set stub0 gateway=10.77.0.254
+eq "what could not be made is not kept" "$(cloister net get -j)" "$was_set"
+check "nor in the way" set_ stub0 gateway=10.77.0.1
+
 # ---- away ----
 check "nat off" set_ stub0 forwards= nat=off
 unlike "nothing gets out" "$(ask "$a" 198.51.100.254 80)" outside
