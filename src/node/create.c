@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -233,6 +234,20 @@ static int not_begun(struct vm *v, bool noted, int r)
 	return r;
 }
 
+/*
+ * For a VM's record, the log that it goes through and what runs beside it; and for taking all that back: an undo without room
+ * leaves half a VM.
+ */
+static int room(const char *dir, uint64_t bytes, struct err *e)
+{
+	struct statvfs fs;
+
+	if (statvfs(dir, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= bytes)
+		return 0; /* one that is not there yet is made, or why not is said then */
+	err_sys(e, ENOSPC, "%s has %llu KiB left, a VM needs %llu", dir, (unsigned long long)fs.f_bavail * fs.f_frsize >> 10, (unsigned long long)bytes >> 10);
+	return err_hint(e, "Make room on that file system.");
+}
+
 int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **report, struct err *e)
 {
 	_free_ char *what = NULL;
@@ -244,7 +259,11 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 
 	v.c = c;
 	uuid[0] = 0;
-	r = prepare(c, payload, false, &v.rec, report, e);
+	r = room(c->node.state, 512 << 10, e);
+	if (r == 0)
+		r = room(c->node.run, 256 << 10, e);
+	if (r == 0)
+		r = prepare(c, payload, false, &v.rec, report, e);
 	if (r < 0)
 		return r;
 	snprintf(v.uuid, sizeof v.uuid, "%s", vm_str(v.rec, "uuid"));

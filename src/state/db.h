@@ -38,6 +38,7 @@ struct state {
 	bool relaxed;        /* the open transaction is not flushed */
 	bool told;           /* an event was added in it */
 	uint64_t busy_since; /* when the present wait began */
+	_Atomic bool lent;   /* to a thread, which has said state_borrow() */
 };
 
 /* Turns an SQLite result into an error that names the file and, where we know, what to do. */

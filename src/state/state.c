@@ -66,10 +66,33 @@ int db_err(struct state *s, int rc, struct err *e, const char *what)
 	}
 }
 
+/* A handle that two threads use loses writes without a word, or memory: so it is a command's error, said at once. */
+static _Thread_local struct state *borrowed;
+
+void state_lend(struct state *s, bool on)
+{
+	s->lent = on;
+}
+
+void state_borrow(struct state *s)
+{
+	borrowed = s;
+}
+
+static bool elsewhere(struct state *s, struct err *e)
+{
+	if (!s->lent || borrowed == s)
+		return false;
+	err_set(e, EDEADLK, "%s is with another thread of this command, which is a defect of ours", s->path);
+	return true;
+}
+
 sqlite3_stmt *db_stmt(struct state *s, enum sql q, struct err *e)
 {
 	int rc;
 
+	if (elsewhere(s, e))
+		return NULL;
 	if (!s->st[q]) {
 		rc = sqlite3_prepare_v3(s->db, sql_text[q], -1, SQLITE_PREPARE_PERSISTENT, &s->st[q], NULL);
 		if (rc != SQLITE_OK) {
@@ -108,8 +131,11 @@ int db_run(struct state *s, sqlite3_stmt *st, struct err *e, const char *what)
 
 int db_exec(struct state *s, const char *sql, struct err *e)
 {
-	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+	int rc;
 
+	if (elsewhere(s, e))
+		return -EDEADLK;
+	rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 	s->busy_since = 0;
 	return rc == SQLITE_OK ? 0 : db_err(s, rc, e, "change");
 }
@@ -131,6 +157,8 @@ int db_begin(struct state *s, bool relaxed, struct err *e)
 {
 	int r = 0;
 
+	if (elsewhere(s, e))
+		return -EDEADLK;
 	if (s->depth == 0) {
 		s->relaxed = relaxed;
 		s->told = false;

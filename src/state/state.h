@@ -27,6 +27,12 @@ void state_close(struct state **s); /* NULL is fine; usable as a cleanup */
  */
 int state_begin(struct state *s, struct err *e);
 int state_end(struct state *s, int r, struct err *e);
+/*
+ * While it is lent to another thread, which says state_borrow() (NULL: no more), every call of this one fails with -EDEADLK: a handle that two
+ * threads use loses writes.
+ */
+void state_lend(struct state *s, bool on);
+void state_borrow(struct state *s);
 
 /* One VM as a row: what list needs without parsing the record. Strings live until the callback returns. */
 struct vm_row {

@@ -188,11 +188,31 @@ static void nics_vrid_and_older(void **p)
 	assert_int_equal(with(f, 3, true, "[{\"nic_tag\":\"c\",\"mac\":\"02:00:00:00:00:02\"}]", &e), -EEXIST);
 }
 
+static void lent(void **p)
+{
+	struct fix *f = *p;
+	struct err e = ERR_INIT;
+
+	put(f, "rule", "a", 1);
+	assert_int_equal(state_begin(f->s, &e), 0);
+	state_lend(f->s, true);
+	assert_true(get(f, "rule", "a") < 0);
+	assert_int_equal(state_begin(f->s, &e), -EDEADLK);
+	assert_non_null(strstr(e.msg, "another thread"));
+	state_borrow(f->s);
+	assert_int_equal(get(f, "rule", "a"), 1);
+	assert_int_equal(state_end(f->s, 0, &e), 0);
+	state_borrow(NULL);
+	assert_true(get(f, "rule", "a") < 0);
+	state_lend(f->s, false);
+	assert_int_equal(get(f, "rule", "a"), 1);
+}
+
 #define T(x) cmocka_unit_test_setup_teardown(x, set_up, tear_down)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(kinds), T(not_objects), T(nics_taken), T(nics_vrid_and_older)};
+	const struct CMUnitTest tests[] = {T(kinds), T(not_objects), T(nics_taken), T(nics_vrid_and_older), T(lent)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
