@@ -123,7 +123,7 @@ static int one_vm(int argc, char **argv, int *opts)
 	return argc - optind == 1 ? 0 : cmd_usage("fwadm", argv[0], argc == optind ? "which VM?" : "one VM at a time");
 }
 
-/* Its lock is held, and the switch open: nothing comes or goes meanwhile. *have: there is a switch, and a running VM with a NIC on it. */
+/* To change something with both locks, so that nothing comes or goes meanwhile. *have: there is a switch, and a running VM with a NIC on it. */
 static int open_vm(struct ctx *c, const char *word, unsigned how, struct vm *v, struct net_switch *s, bool *have, struct err *e)
 {
 	struct err miss = ERR_INIT;
@@ -132,7 +132,7 @@ static int open_vm(struct ctx *c, const char *word, unsigned how, struct vm *v, 
 	*have = false;
 	if (r < 0 || !v->run.running || json_array_size(json_object_get(v->rec, "nics")) == 0)
 		return r;
-	r = switch_open(c, false, s, &miss);
+	r = how & VM_LOCK ? switch_open(c, false, s, &miss) : switch_look(c, s, &miss);
 	*have = r == 0;
 	if (r < 0 && r != -ENOENT)
 		*e = miss;

@@ -15,7 +15,7 @@ struct deed {
 	struct state *st;
 	struct fwsets made, gone;
 	json_t *names;            /* sets of rules that came, went or changed while in force */
-	json_t *rvm_old;          /* remote VMs as they were */
+	json_t *rule_old, *rvm_old; /* as they were */
 	struct err *e;
 };
 
@@ -40,6 +40,8 @@ static int forget_rule(struct deed *d, const char *uuid)
 		return 0;
 	if (r < 0 && d->e)
 		*d->e = miss;
+	if (r == 0)
+		r = json_array_append(d->rule_old, old);
 	if (r == 0)
 		r = rule_names(old, d->names, d->e);
 	return r < 0 ? r : fwset_unuse(d->st, old, &d->gone, d->e);
@@ -164,6 +166,8 @@ static int enforce(struct ctx *c, struct deed *d, struct net_switch *s, const st
 
 	if (r == 0)
 		r = move_rvms(d, s, ch);
+	if (r == 0)
+		r = failpoint("fwadm-force", d->e);
 	if (r == 0 && json_object_size(d->names))
 		r = fwsync_lists(c, d->st, s, d->names, d->e);
 	for (size_t i = 0; r == 0 && i < d->gone.n; i++)
@@ -178,39 +182,90 @@ static int stored(struct deed *d, const struct fw_change *ch)
 	return r < 0 ? r : state_end(d->st, store(d, ch), d->e);
 }
 
+static void deed_init(struct deed *d, struct state *st, struct err *e)
+{
+	*d = (struct deed){.st = st, .e = e, .names = json_object(), .rule_old = json_array(), .rvm_old = json_array()};
+}
+
+static void deed_done(struct deed *d)
+{
+	json_decref(d->names);
+	json_decref(d->rule_old);
+	json_decref(d->rvm_old);
+	fwsets_done(&d->made);
+	fwsets_done(&d->gone);
+}
+
+/* The uuids of those that were not there before. */
+static json_t *were_not(const json_t *list, const json_t *old)
+{
+	json_t *out = json_array();
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		if (!same_uuid(old, vm_str(o, "uuid")))
+			json_array_append(out, json_object_get(o, "uuid"));
+	return out;
+}
+
+/* What could not be brought into force is as if it had never been: in the store, and then in the switch, by the store. */
+static int take_back(struct ctx *c, const struct deed *d, struct net_switch *s, const struct fw_change *ch, struct err *e)
+{
+	_json_ json_t *rules = were_not(ch->rules, d->rule_old), *rvms = were_not(ch->rvms, d->rvm_old);
+	struct fw_change back = {.rules = d->rule_old, .rvms = d->rvm_old, .gone_rules = rules, .gone_rvms = rvms};
+	struct deed b;
+	int r;
+
+	deed_init(&b, d->st, e);
+	r = stored(&b, &back);
+	deed_done(&b);
+	return r < 0 ? r : fwsync(c, d->st, s, e);
+}
+
+static int in_force(struct ctx *c, struct deed *d, struct net_switch *s, const struct fw_change *ch, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = enforce(c, d, s, ch);
+
+	if (r == 0) {
+		fwsync_end(s);
+		return 0;
+	}
+	if (take_back(c, d, s, ch, &why) < 0) {
+		err_add(e, "it is stored, and not all of it in force");
+		err_hint(e, "The next change, or the next boot of a VM, brings it all into force. Taking it back failed: %.120s", why.msg);
+	}
+	return r;
+}
+
 int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
-	struct deed d = {.st = st, .e = e, .names = json_object(), .rvm_old = json_array()};
 	struct err miss = ERR_INIT;
+	struct deed d;
 	int r = switch_open(c, false, &s, &miss);
 	bool have = r == 0;
 
-	if (r < 0 && r != -ENOENT && e)
-		*e = miss;
-	if (r == -ENOENT)
-		r = 0;
-	if (have)
-		r = fwsync(c, st, &s, e);
+	if (r < 0 && r != -ENOENT) {
+		if (e)
+			*e = miss;
+		return r;
+	}
+	deed_init(&d, st, e);
+	r = have ? fwsync(c, st, &s, e) : 0;
 	if (r == 0 && have)
 		r = fwsync_begin(&s, e);
-	if (r == 0)
+	if (r == 0) {
 		r = stored(&d, ch);
+		if (r < 0 && have)
+			fwsync_end(&s); /* nothing has changed */
+	}
 	if (r == 0)
 		r = failpoint("fwadm-stored", e);
-	if (r == 0 && have) {
-		r = enforce(c, &d, &s, ch);
-		if (r < 0)
-			err_add(e, "it is stored, and not all of it in force");
-		if (r < 0)
-			err_hint(e, "The next change, or the next boot of a VM, brings it all into force.");
-	}
 	if (r == 0 && have)
-		fwsync_end(&s);
-	json_decref(d.names);
-	json_decref(d.rvm_old);
-	fwsets_done(&d.made);
-	fwsets_done(&d.gone);
+		r = in_force(c, &d, &s, ch, e);
+	deed_done(&d);
 	return r;
 }
 

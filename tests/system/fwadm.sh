@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# timeout: 300
+# timeout: 500
 # Firewalls of zones by rules: real connections, and that rules, tags, addresses and owners take effect on what runs.
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -167,6 +167,24 @@ check "the next change" eval 'w=$(rule -g "FROM any TO all vms ALLOW tcp PORT 8"
 stays_out "brings both into force" "$a" 10.9.1.2
 passes "this one too" "$a" 10.9.1.2 8
 
+# what can't be brought into force is not there
+y=$(fwadm list -p | sort)
+fails 1 'fwadm-force' env CLOISTER_FAIL=fwadm-force:error fwadm add -g -e 'FROM any TO all vms ALLOW tcp PORT 7'
+eq "a change that failed has stored nothing" "$(fwadm list -p | sort)" "$y"
+stays_out "nor let anybody in" "$a" 10.9.1.2
+passes "and the rest is as it was" "$a" 10.9.1.2 8
+fails 1 'fwadm-force' env CLOISTER_FAIL=fwadm-force:error fwadm delete "$w"
+eq "a delete that failed neither" "$(fwadm list -p -o uuid,rule | sort)" "$(cut -d: -f1,3- <<<"$y")"
+passes "and lets in whom it did" "$a" 10.9.1.2 8
+
+# a NIC that comes to a running VM
+check "another NIC" vmadm update "$b" <<<'{"add_nics":[{"nic_tag":"stub0","mac":"02:08:20:00:01:22","ips":["10.9.1.22/24"]}]}'
+stays_out "S25 is closed too" "$a" 10.9.1.22
+passes "and has the same rules" "$a" 10.9.1.22 8
+check "it changes" vmadm update "$b" <<<'{"update_nics":[{"mac":"02:08:20:00:01:22","allow_ip_spoofing":true}]}'
+stays_out "S25 a changed NIC is closed still" "$a" 10.9.1.22
+check "it goes" vmadm update "$b" <<<'{"remove_nics":["02:08:20:00:01:22"]}'
+
 # of a VM that goes nothing is left that lets its address in
 check "rule of a VM" eval 'x=$(rule -g "FROM vm $d TO vm $b ALLOW tcp PORT 7")'
 passes "it comes in" "$d" 10.9.1.2
@@ -180,4 +198,18 @@ fails 1 'has no NIC' fwadm start "$n"
 check "stop it" vmadm stop -F "$d"
 fails 1 'firewall_enabled is false|is not running' fwadm start "$d"
 
+# a machine that goes down, and comes again: sets and lists are the store's
+check "a rule by tag" eval 'x=$(rule -O "$OWN" "FROM tag role = web TO vm $b ALLOW tcp PORT 7")'
+check "shutdown" cloister shutdown
+check "a tag meanwhile" vmadm update "$d" "owner_uuid=$OWN"
+check "boot" cloister boot
+for z in "$a" "$b" "$d"; do
+	is_state "$z" running || vmadm start "$z" >/dev/null 2>&1
+	check "it runs" await 30 is_state "$z" running
+	serve "$z"
+done
+passes "its tag is let in" "$a" 10.9.1.2
+stays_out "S25 and nobody else" "$d" 10.9.1.2
+
 for z in "$a" "$b" "$d" "$n"; do check "delete" vmadm delete "$z"; done
+eq "what nobody uses is gone" "$(fwadm delete $(fwadm list -p -o uuid) 2>/dev/null; fwadm list -p)" ""
