@@ -151,7 +151,7 @@ stays_out "S25 closed, at once" "$d" 10.9.1.2
 passes "with its rules" "$a" 10.9.1.2
 
 # addresses
-check "another address" vmadm update "$a" <<<'{"update_nics":[{"mac":"02:08:20:00:01:01","ips":["10.9.1.11/24"]}]}'
+check "another address" vmadm update "$a" <<<'{"update_nics":[{"mac":"02:08:20:00:01:01","ips":["10.9.1.11/24","10.9.2.11/24"]}]}'
 passes "is let in by its tag" "$a" 10.9.1.2
 
 # boots
@@ -178,11 +178,11 @@ eq "a delete that failed neither" "$(fwadm list -p -o uuid,rule | sort)" "$(cut 
 passes "and lets in whom it did" "$a" 10.9.1.2 8
 
 # a NIC that comes to a running VM
-check "another NIC" vmadm update "$b" <<<'{"add_nics":[{"nic_tag":"stub0","mac":"02:08:20:00:01:22","ips":["10.9.1.22/24"]}]}'
-stays_out "S25 is closed too" "$a" 10.9.1.22
-passes "and has the same rules" "$a" 10.9.1.22 8
+check "another NIC" vmadm update "$b" <<<'{"add_nics":[{"nic_tag":"stub0","mac":"02:08:20:00:01:22","ips":["10.9.2.22/24"]}]}'
+stays_out "S25 is closed too" "$a" 10.9.2.22
+passes "and has the same rules" "$a" 10.9.2.22 8
 check "it changes" vmadm update "$b" <<<'{"update_nics":[{"mac":"02:08:20:00:01:22","allow_ip_spoofing":true}]}'
-stays_out "S25 a changed NIC is closed still" "$a" 10.9.1.22
+stays_out "S25 a changed NIC is closed still" "$a" 10.9.2.22
 check "it goes" vmadm update "$b" <<<'{"remove_nics":["02:08:20:00:01:22"]}'
 
 # of a VM that goes nothing is left that lets its address in
