@@ -199,9 +199,8 @@ check "stop it" vmadm stop -F "$d"
 fails 1 'firewall_enabled is false|is not running' fwadm start "$d"
 
 # a machine that goes down, and comes again: sets and lists are the store's
-check "a rule by tag" eval 'x=$(rule -O "$OWN" "FROM tag role = web TO vm $b ALLOW tcp PORT 7")'
 check "shutdown" cloister shutdown
-check "a tag meanwhile" vmadm update "$d" "owner_uuid=$OWN"
+check "a rule by tag, meanwhile" eval 'x=$(rule -O "$OWN" "FROM tag role = web TO vm $b ALLOW tcp PORT 7")'
 check "boot" cloister boot
 for z in "$a" "$b" "$d"; do
 	is_state "$z" running || vmadm start "$z" >/dev/null 2>&1
