@@ -156,7 +156,7 @@ INLINE int remember(struct flow_wish *w, const struct fw_ends *x, const struct p
 	w->c.zone[1] = end ? x->from : x->to;
 	w->c.from = end;
 	w->c.asked = end ? x->walls >> 1 | (x->walls & 1) << 1 : x->walls;
-	w->c.owner = x->from ? x->from : x->to;
+	w->c.owner = x->from ? x->from : x->to | SW_OUTSIDE;
 	w->c.until = w->k.kind == FLOW_FRAGMENT ? KEEP_FRAGMENT : flow_keep(&w->c, p->proto);
 	return flow_add(w);
 }

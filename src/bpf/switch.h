@@ -202,6 +202,8 @@ struct sw_flow {
 	__u8 fin;       /* bits: ends that have said they are done, or (<< 2) broke it off */
 };
 
+#define SW_OUTSIDE (1u << 31) /* with a zone's id: flows to it that somebody outside this host began. They have slots of their own */
+
 /* What a zone has of flows: slots 0…window - 1, in each the key of a flow that may have ended. The hand goes round. */
 struct sw_use {
 	__u32 limit, window, hand, pad;

@@ -72,7 +72,7 @@ int net_fw_status(struct net_switch *s, uint32_t zone, struct err *e);
 int net_fw_stats(struct net_switch *s, uint32_t zone,
 		 int (*each)(const uint8_t rule[16], enum fw_dir dir, enum fw_action action, uint64_t packets, uint64_t bytes, void *arg),
 		 void *arg, struct err *e);
-/* Entries of flows that are charged to a zone, and how many it may have. */
+/* Entries of flows that are charged to a zone, and how many it may have: what it began and what came from outside the host, together. */
 int net_fw_flows(struct net_switch *s, uint32_t zone, uint32_t *used, uint32_t *limit, struct err *e);
 
 /* One element of a set, there before or not: some microseconds. */

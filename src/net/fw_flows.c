@@ -15,49 +15,68 @@ static bool slot_flow(struct net_switch *s, const struct sw_slot_key *at, struct
 	       c->slot == at->slot;
 }
 
+/* 1: it has slots. */
+static int read_use(struct net_switch *s, uint32_t owner, struct sw_use *u, struct err *e)
+{
+	struct err miss = ERR_INIT;
+	int r = bpf_get(s->map[SWM_FLOW_USE], &owner, u, &miss);
+
+	if (r < 0 && r != -ENOENT && e)
+		*e = miss;
+	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+}
+
 int net_fw_flows(struct net_switch *s, uint32_t zone, uint32_t *used, uint32_t *limit, struct err *e)
 {
-	struct sw_slot_key at = {.zone = zone};
-	struct sw_use u = {.limit = SW_FLOWS_ZONE};
-	struct err miss = ERR_INIT;
-	struct sw_flow_key k;
-	struct sw_flow c;
-	uint32_t n = 0;
-	int r = bpf_get(s->map[SWM_FLOW_USE], &zone, &u, &miss);
+	const uint32_t owners[] = {zone, zone | SW_OUTSIDE};
+	uint32_t n = 0, most = 0;
 
-	if (r < 0 && r != -ENOENT) {
-		if (e)
-			*e = miss;
-		return r;
+	for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+		struct sw_slot_key at = {.zone = owners[i]};
+		struct sw_use u = {.limit = SW_FLOWS_ZONE};
+		struct sw_flow_key k;
+		struct sw_flow c;
+		int r = read_use(s, owners[i], &u, e);
+
+		if (r < 0)
+			return r;
+		most += u.limit;
+		for (; at.slot < u.window; at.slot++)
+			n += slot_flow(s, &at, &k, &c);
 	}
-	for (; r == 0 && at.slot < u.window; at.slot++)
-		n += slot_flow(s, &at, &k, &c);
 	*used = n;
-	*limit = u.limit;
+	*limit = most;
 	return 0;
 }
 
-int net_fw_drop(struct net_switch *s, uint32_t zone, struct err *e)
+static int forget_flows(struct net_switch *s, uint32_t owner, struct err *e)
 {
-	struct sw_slot_key at = {.zone = zone};
-	struct sw_use u = {.window = 0};
+	struct sw_slot_key at = {.zone = owner};
 	struct sw_flow_key k;
 	struct sw_flow c;
-	int r = net_fw_status(s, zone, e);
+	struct sw_use u;
+	int r = read_use(s, owner, &u, e);
 
-	if (r > 0)
-		r = bpf_del(s->map[SWM_FW_LISTS], &zone, e);
-	if (r < 0)
-		return err_add(e, "firewall");
-	if (bpf_get(s->map[SWM_FLOW_USE], &zone, &u, NULL) < 0)
-		return 0;
-	for (; r == 0 && at.slot < u.window; at.slot++) {
+	if (r <= 0)
+		return r;
+	for (r = 0; r == 0 && at.slot < u.window; at.slot++) {
 		if (slot_flow(s, &at, &k, &c))
 			r = bpf_del(s->map[SWM_FLOWS], &k, e);
 		if (r == 0)
 			r = bpf_del(s->map[SWM_FLOW_SLOTS], &at, e);
 	}
+	return r < 0 ? r : bpf_del(s->map[SWM_FLOW_USE], &owner, e);
+}
+
+int net_fw_drop(struct net_switch *s, uint32_t zone, struct err *e)
+{
+	int r = net_fw_status(s, zone, e);
+
+	if (r > 0)
+		r = bpf_del(s->map[SWM_FW_LISTS], &zone, e);
 	if (r == 0)
-		r = bpf_del(s->map[SWM_FLOW_USE], &zone, e);
+		r = forget_flows(s, zone, e);
+	if (r == 0)
+		r = forget_flows(s, zone | SW_OUTSIDE, e);
 	return r < 0 ? err_add(e, "firewall") : 0;
 }

@@ -702,7 +702,7 @@ static void quota(void **state)
 	assert_in_range(n, 240, 255);
 	assert_int_equal(net_fw_flows(&t.s, ZONE_A, &used, &limit, NULL), 0);
 	assert_int_equal(used, n + 1);
-	assert_int_equal(limit, 256);
+	assert_int_equal(limit, 256 + SW_FLOWS_ZONE);
 	assert_true(drops(0, DROP_FW_FULL) >= 1000 - 256 - 10);
 	/* what is there goes on, and its neighbour has its own */
 	PASSES(udp(4, 0, 1, 1, 53));
@@ -741,10 +741,12 @@ static void quota_reused(void **state)
 	assert_in_range(used, 64, 128);
 }
 
-/* Charged to who is here when the other is not. */
+/* Charged to who is here when the other is not, and not to what that one begins. */
 static void from_outside(void **state)
 {
-	uint32_t used, limit;
+	uint32_t used, limit, owner = ZONE_B | SW_OUTSIDE;
+	struct sw_use u;
+	unsigned n = 0;
 
 	NEED;
 	rule(FW_IN, FW_ALLOW, 17, 53, 53);
@@ -752,6 +754,21 @@ static void from_outside(void **state)
 	PASSES(udp(4, 2, 1, 1, 53));
 	assert_int_equal(net_fw_flows(&t.s, ZONE_B, &used, &limit, NULL), 0);
 	assert_int_equal(used, 1);
+	assert_int_equal(limit, 2 * SW_FLOWS_ZONE);
+	assert_int_equal(bpf_get(t.s.map[SWM_FLOW_USE], &owner, &u, NULL), 0);
+	u.limit = 64;
+	assert_int_equal(bpf_put(t.s.map[SWM_FLOW_USE], &owner, &u, NULL), 0);
+	for (unsigned i = 2; i < 200; i++) {
+		struct frame f = udp(4, 2, 1, i, 53);
+
+		n += run(&f) == REDIRECT;
+	}
+	assert_int_equal(n, 63);
+	PASSES(udp(4, 1, 2, 9, 53));
+	PASSES(udp(4, 0, 1, 9, 53));
+	assert_int_equal(net_fw_drop(&t.s, ZONE_B, NULL), 0);
+	assert_int_equal(net_fw_flows(&t.s, ZONE_B, &used, &limit, NULL), 0);
+	assert_int_equal(used, 0);
 }
 
 struct seen {
