@@ -20,10 +20,11 @@ enum { FLOW_ASKED, FLOW_ANSWERED, FLOW_OPEN }; /* sw_flow.state; OPEN is of TCP 
 #define KEEP_CLOSED   60
 #define KEEP_RESET    10
 #define KEEP_FRAGMENT 30
-#define LINGER        2     /* a slot is not taken from a flow that has just been closed while there are others */
+#define LINGER        2     /* a slot is not taken from a flow that has just been closed, while a zone has few */
 
 #define SLOT_TRIES 16
 #define WINDOW     64       /* slots of a zone to begin with */
+#define FEW        1024     /* more than these for closed flows would be out of the processor's caches at each connection */
 
 #define FLOW_FIN(end) (1 << (end))
 #define FLOW_RST(end) (4 << (end))
@@ -176,7 +177,7 @@ INLINE int slot_take(struct sw_use *u, const struct flow_wish *w, struct sw_slot
 	k = bpf_map_lookup_elem(&flow_slots, at);
 	if (!k)
 		return bpf_map_update_elem(&flow_slots, at, &w->k, BPF_NOEXIST) == 0;
-	if (!slot_free(at, k, w->now, window >= u->limit))
+	if (!slot_free(at, k, w->now, window >= u->limit || window >= FEW))
 		return 0;
 	*k = w->k;
 	return 1;
