@@ -159,12 +159,14 @@ int nat_up(const struct nat *n, const char *dir, int router_ns, struct err *e)
 {
 	_buf_ struct buf router = BUF_INIT, host = BUF_INIT;
 	_free_ char *note = xprintf("%s/nat", dir);
-	int r = file_replace(note, n->host_if, strlen(n->host_if), 0600, 0, e);
+	int r;
 
 	nat_router_rules(n, &router);
 	nat_host_rules(n, &host);
+	r = load(router_ns, buf_str(&router), e);
+	/* from here on there is something to take away at the host, or may be */
 	if (r == 0)
-		r = load(router_ns, buf_str(&router), e);
+		r = file_replace(note, n->host_if, strlen(n->host_if), 0600, 0, e);
 	if (r == 0)
 		r = load(-1, buf_str(&host), e);
 	if (r == 0)
