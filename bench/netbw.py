@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Ceilings on bandwidth: bench/netbw.py [--quick] [caps] [many]
+"""Ceilings on bandwidth: bench/netbw.py [--quick] [caps] [many] [cubic] [bbr]
 
 caps: a zone with maxbw 10, 100, 1000 Mbit/s and one without on an etherstub; TCP with 1 and 4 streams, out of the capped zone and into it, with each
 congestion control that the kernel has. Bytes on the wire as its shaper wire counted them (all classes, each segment's headers), against the
@@ -8,6 +8,7 @@ ceiling; beside that a probe of the capped zone, 64 bytes of UDP and back, 1 % o
 many: as many bytes a second, of UDP, by one VNIC with a ceiling and by 200 that share it: processor time of the whole host for a second of it, without
 that of the idle host; p99 of a probe of one of them.
 """
+import json
 import os
 import re
 import statistics
@@ -18,7 +19,8 @@ import time
 import lib
 
 QUICK = "--quick" in sys.argv
-PARTS = [a for a in sys.argv[1:] if not a.startswith("-")] or ["caps", "many"]
+PARTS = [a for a in sys.argv[1:] if a in ("caps", "many")] or ["caps", "many"]
+WANTED = [a for a in sys.argv[1:] if a in ("cubic", "bbr")] or ["cubic", "bbr"]
 SECONDS = 3 if QUICK else 4
 ROUNDS = 1 if QUICK else 2
 MANY, TOTAL = 200, 400  # VNICs; Mbit/s together
@@ -28,10 +30,10 @@ PROG = os.path.join(lib.BUILD, "tests/system/netbw")
 def congestion():
     with open("/proc/sys/net/ipv4/tcp_available_congestion_control") as f:
         have = f.read().split()
-    for cc in ("cubic", "bbr"):
+    for cc in WANTED:
         if cc not in have:
             print("this kernel has no %s" % cc)
-    return [cc for cc in ("cubic", "bbr") if cc in have]
+    return [cc for cc in WANTED if cc in have]
 
 
 def zone(n, **nic):
@@ -67,38 +69,39 @@ def wire(direction):
 
 
 def setbw(uuid, mbit):
-    mac = lib_mac[uuid]
-    subprocess.run(["vmadm", "update", uuid], input='{"update_nics":[{"mac":"%s","maxbw":%d}]}' % (mac, mbit), text=True, check=True, stdout=subprocess.DEVNULL,
+    subprocess.run(["vmadm", "update", uuid], input=json.dumps({"update_nics": [{"mac": mac_of(uuid), "maxbw": mbit}]}), text=True, check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
 
 
-lib_mac = {}
-
-
 def mac_of(uuid):
-    import json
     out = subprocess.run(["vmadm", "get", uuid], check=True, stdout=subprocess.PIPE, text=True).stdout
     return json.loads(out)["nics"][0]["mac"]
+
+
+def tcp(uuid, *args):
+    """In the zone's network namespace, by the host's root: a zone may choose its congestion control only among what the host allows."""
+    with open(os.path.join(lib.RUN, uuid, "zone")) as f:
+        pid = next(line.split()[1] for line in f if line.startswith("init "))
+    return subprocess.Popen(["nsenter", "--net=/proc/%s/ns/net" % pid, PROG, "tcp"] + [str(a) for a in args])
 
 
 def one_cap(capped, free, mbit, streams, direction, cc):
     """Ratio of bytes on the wire to the ceiling, and p50 and p99 of the probe in microseconds."""
     frm, to = (capped, 1) if direction == "out" else (free, 0)
-    load = start(frm, "tcp", ip(to), streams, SECONDS + 2.5, cc)
+    load = tcp(frm, ip(to), streams, SECONDS + 2.5, cc)
     time.sleep(1)
     probe = start(capped, "probe", ip(1), 64, mbit * 1e6 / 100 / 8 / 106, SECONDS)
     a, t0 = wire(direction)
     time.sleep(SECONDS - 0.3)
     b, t1 = wire(direction)
     out = probe.communicate()[0].decode().split()
-    load.communicate()
+    load.wait()
     p50, p99 = (float(out[2]), float(out[3])) if len(out) == 4 and out[2] != "-" else (float("nan"),) * 2
     return (b - a) * 8 / (t1 - t0) / 1e6 / mbit, p50, p99
 
 
 def caps(bars, figures):
     capped, free = zone(0, maxbw=10), zone(1)
-    lib_mac[capped] = mac_of(capped)
     servers = [serve(capped), serve(free)]
     print("\n%6s %8s %4s %6s  %14s  %9s %9s" % ("Mbit/s", "streams", "way", "", "wire/ceiling", "p50 us", "p99 us"))
     off, slow = 0.0, 0.0
