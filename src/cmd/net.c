@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "bpf/switch.h"
 #include "cmd/cmd.h"
+#include "cmd/net_fabric.h"
 #include "cmd/net_set.h"
 #include "net/attach.h"
 #include "net/drop.h"
@@ -16,6 +17,7 @@
 #include "net/uplink.h"
 #include "net/vnic.h"
 #include "node/router.h"
+#include "node/fabric.h"
 #include "node/uplink.h"
 #include "zone/zone.h"
 
@@ -125,8 +127,13 @@ static int up(struct ctx *c, int argc)
 	if (argc != 2)
 		return cmd_usage("cloister", "net", NULL);
 	r = uplinks_up(c, &e);
+	if (r >= 0) {
+		int more = fabrics_up(c, &e);
+
+		r = more < 0 ? more : r + more;
+	}
 	if (r > 0)
-		err_set(&e, EIO, "%d uplinks are not up: the messages above say why", r);
+		err_set(&e, EIO, "%d uplinks or fabrics are not up: the messages above say why", r);
 	return r ? cmd_fail(c, &e) : 0;
 }
 
@@ -167,6 +174,8 @@ static int run(struct ctx *c, int argc, char **argv)
 		return status(c, argc, argv);
 	if (argc > 1 && strcmp(argv[1], "upgrade") == 0)
 		return upgrade(c, argc);
+	if (argc > 1 && strcmp(argv[1], "fabric") == 0)
+		return net_fabric(c, argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "up") == 0)
 		return up(c, argc);
 	if (argc > 1 && strcmp(argv[1], "set") == 0)
@@ -177,5 +186,5 @@ static int run(struct ctx *c, int argc, char **argv)
 		return net_unset(c, argc - 1, argv + 1);
 	return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
 }
-CMD(cloister_net, "cloister", "net", "status [-p] | upgrade | up | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
+CMD(cloister_net, "cloister", "net", "status [-p] | upgrade | up | fabric add|list|delete … | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",
     "the switch, its ports, what was dropped and why; settings of a nic tag's switch", CMD_NONE, run);

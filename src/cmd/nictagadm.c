@@ -12,6 +12,7 @@
 #include "cmd/nictag.h"
 #include "model/check.h"
 #include "model/vm.h"
+#include "node/fabric.h"
 #include "node/uplink.h"
 
 
@@ -306,6 +307,10 @@ static int run_delete(struct ctx *c, int argc, char **argv)
 	o = open_state(c, STATE_WRITE, &st);
 	if (o)
 		return o;
+	if (fabric_is(st, argv[optind])) {
+		err_set(&e, EBUSY, "nic tag %s is a fabric: `cloister net fabric delete %s`", argv[optind], argv[optind]);
+		return cmd_fail(c, &e);
+	}
 	if (nictag_delete(st, argv[optind], force, false, &e) < 0)
 		return cmd_fail(c, &e);
 	if (uplink_remove(c, argv[optind], &e) < 0) {

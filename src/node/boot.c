@@ -15,6 +15,7 @@
 #include "model/vm.h"
 #include "net/vnic.h"
 #include "node/dataset.h"
+#include "node/fabric.h"
 #include "node/links.h"
 #include "node/lock.h"
 #include "node/router.h"
@@ -233,6 +234,7 @@ int node_boot(struct ctx *c, struct err *e)
 	clear_stale(c);
 	net_renew(c);
 	uplinks_up(c, NULL);
+	fabrics_up(c, NULL);
 	r = node_recover(c, e);
 	if (r == 0)
 		r = store_open(c, &store, e);
@@ -276,6 +278,7 @@ static void net_away(struct ctx *c)
 
 	if (state_open(c, STATE_READ, &st, NULL) == 0)
 		links_away(c, st);
+	fabrics_down(c, NULL);
 	uplinks_down(c, NULL);
 	if (switch_open(c, false, &s, NULL) < 0)
 		return;

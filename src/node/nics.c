@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "node/flow.h"
+#include "node/fabric.h"
 #include "node/nics_in.h"
 
 #include <arpa/inet.h>
@@ -118,6 +119,8 @@ int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct
 
 	if (r < 0)
 		return err_add(e, "nics");
+	if (vm_int(nic, "vlan_id", 0) && fabric_is(st, tag)) /* RFC 7348, 6.1: no tags in a tunnel */
+		return err_set(e, ENOTSUP, "nics: vlan_id of %s: nic tag %s is a fabric, which has no VLANs; give each a fabric of its own", name ?: "?", tag);
 	memset(out, 0, sizeof *out);
 	out->v.sw = t.id << 12 | (uint32_t)vm_int(nic, "vlan_id", 0);
 	out->v.mtu = (uint32_t)vm_int(nic, "mtu", t.mtu < MTU ? t.mtu : MTU);

@@ -563,6 +563,45 @@ static void storm(void **state)
 	assert_int_equal(bpf_put(map("flood"), &k, &none, NULL), 0);
 }
 
+/* What comes by a cable. (Its tags are taken off by the kernel before our program, which a trial like this has not: tests/system/netuplink.sh.) */
+static void uplink(void **state)
+{
+	struct sw_port up = {.sw = 1, .flags = PORT_L2 | PORT_OUTSIDE}, was = t.port;
+	struct sw_mac_key here = {.sw = 1};
+	struct sw_dest d = {.ifindex = t.b};
+	int vnic = t.prog;
+	struct frame f;
+
+	NEED;
+	/* b is here, and so is c, whose address somebody has; a is the cable */
+	memcpy(here.mac, mac_b, 6);
+	assert_int_equal(bpf_put(t.fdb, &here, &d, NULL), 0);
+	t.prog = bpf_program__fd(bpf_object__find_program_by_name(t.obj, "from_uplink"));
+	t.port = up;
+	set_port(up.flags);
+	PASSES(udp("10.9.9.9", "10.0.0.2", 1, 2, "", 0));
+	DROPPED(ip4(mac_b, "10.9.9.9", "10.0.0.2", 17, 0, "abcdefgh", 8), DROP_OURS);
+	DROPPED(udp("10.0.0.2", "10.0.0.2", 1, 2, "", 0), DROP_OURS);
+	DROPPED(arp(mac_a, mac_a, 1, "10.0.0.2", "10.0.0.77"), DROP_OURS);
+	DROPPED(arp(mac_a, mac_a, 2, "10.0.0.2", "10.0.0.77"), DROP_OURS);
+	/* who asks for one of ours reaches him */
+	PASSES(arp(mac_a, mac_a, 1, "10.9.9.9", "10.0.0.2"));
+	f = udp("10.9.9.9", "10.0.0.2", 1, 2, "", 0);
+	memcpy(f.b, mac_x, 6);
+	DROPPED(f, DROP_UNKNOWN);
+	f = udp("10.9.9.9", "10.0.0.2", 1, 2, "", 0);
+	memcpy(f.b + 6, all_ones, 6);
+	DROPPED(f, DROP_OURS);
+	f = udp("10.9.9.9", "10.0.0.2", 1, 2, "", 0);
+	f.b[12] = 0x88;
+	f.b[13] = 0xa8;
+	DROPPED(f, DROP_VLAN);
+	DROPPED(eth(mac_b, mac_a, 0x0800), DROP_SHORT);
+	t.prog = vnic;
+	t.port = was;
+	set_port(ALL);
+}
+
 static void no_port(void **state)
 {
 	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8);
@@ -581,7 +620,7 @@ int main(void)
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
 		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
-		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(no_port),
+		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(uplink), cmocka_unit_test(no_port),
 	};
 
 	return cmocka_run_group_tests_name("bpf_switch", tests, setup, done);
