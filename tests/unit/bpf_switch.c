@@ -596,7 +596,9 @@ static void uplink(void **state)
 	f.b[12] = 0x88;
 	f.b[13] = 0xa8;
 	DROPPED(f, DROP_VLAN);
-	DROPPED(eth(mac_b, mac_a, 0x0800), DROP_SHORT);
+	f = eth(mac_b, mac_a, 0x0800);
+	add(&f, "short", 5);
+	DROPPED(f, DROP_SHORT);
 	t.prog = vnic;
 	t.port = was;
 	set_port(ALL);
