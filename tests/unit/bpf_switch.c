@@ -596,7 +596,7 @@ static void uplink(void **state)
 	f.b[12] = 0x88;
 	f.b[13] = 0xa8;
 	DROPPED(f, DROP_VLAN);
-	f = eth(mac_b, mac_a, 0x0800);
+	f = eth(mac_b, mac_a, 0x0806);
 	add(&f, "short", 5);
 	DROPPED(f, DROP_SHORT);
 	t.prog = vnic;
