@@ -114,9 +114,9 @@ check "by hand: from an end that is known" two python3 send.py 192.0.2.2 7 5 02:
 check "its frames arrive" await 10 eval '[ "$(received)" -ge $((n + 5)) ]'
 check "from another address" two python3 send.py 192.0.2.9 7 3 02:08:20:00:03:02 10.7.0.2
 check "from an end, with another VXLAN id" two python3 send.py 192.0.2.2 8 4 02:08:20:00:03:02 10.7.0.2
-check "S28 neither passes" await 10 eval '[ "$(counts unknown-peer)" = 7 ]'
+check "S41 neither passes" await 10 eval '[ "$(counts unknown-peer)" = 7 ]'
 check "with the MAC and the address of one who is here" two python3 send.py 192.0.2.2 7 6 02:08:20:00:03:01 10.7.0.2
-check "S28 nor do these" await 10 eval '[ "$(counts own-address)" = 6 ]'
+check "S41 nor do these" await 10 eval '[ "$(counts own-address)" = 6 ]'
 
 # ---- who is where told by a file: no frame is flooded for somebody unknown ----
 check "delete" vmadm delete "$a"

@@ -127,11 +127,11 @@ else:
     for i in range(8): s.send(udp(b, me, "10.8.0.77", "10.8.0.2")[:12] + struct.pack("!HHHH", 0x8100, 0, 0x8100, 7) + b"\x08\x00" + bytes(40))
 PY
 eq "tagged, a zone on that VLAN answers tagged" "$(lan python3 wire.py vlan)" "7: 7 020820000203"
-eq "S28 without the tag, with another one, and the zones of no VLAN with that tag, do not" "$(lan python3 wire.py wrong)" $'none: none\n8: none\n7: none'
+eq "S41 without the tag, with another one, and the zones of no VLAN with that tag, do not" "$(lan python3 wire.py wrong)" $'none: none\n8: none\n7: none'
 # broadcast and multicast go out tagged as well
 counts() { cloister net status -p | awk -F'\t' -v z="$1" '$1 == z {print $10}' | tr , '\n' | sed -n "s/^$2=//p"; }
 check "frames from outside" lan python3 wire.py lies
-eq "S28 none with the link address or the address of one of ours passes" "$(counts uplink own-address)" 12
+eq "S41 none with the link address or the address of one of ours passes" "$(counts uplink own-address)" 12
 eq "none to a link address that nobody has" "$(counts uplink no-such-mac)" 6
 eq "none with a tag of another kind, or two" "$(counts uplink vlan-tag)" 15
 
