@@ -14,6 +14,9 @@ import lib
 NAME = "cloister-bench"
 LIMITS = {"limits.memory": "256MiB", "limits.processes": "2000", "limits.cpu.allowance": "100ms/100ms"}
 
+# it looks for interfaces in /sys, which otherwise is that of the machine's network namespace
+SYSFS = "mount --rbind /sys/fs/cgroup {0}/cgroup && mount -t sysfs sysfs /sys && mount --rbind {0}/cgroup /sys/fs/cgroup; "
+
 
 def cgroups():
     return set(glob.glob("/sys/fs/cgroup/*/lxc.*") + glob.glob("/sys/fs/cgroup/lxc.*"))
@@ -23,20 +26,20 @@ BEFORE = cgroups()
 
 
 class Lxd:
-    def __init__(self, tmp, tree, init, profile=LIMITS):
-        """tree: the root filesystem to launch; profile: settings of all that are launched. Raises RuntimeError that says
-        why it can't be."""
+    def __init__(self, tmp, tree, init, profile=LIMITS, net=False):
+        """tree: the root filesystem to launch; profile: settings of all that are launched; net: it is to make bridges.
+        Raises RuntimeError that says why it can't be."""
         for p in ("lxd", "lxc", "rsync", "unsquashfs"):
             if not lib.have(p):
                 raise RuntimeError("%s is not installed" % p)
         self.dir = os.path.join(tmp, "lxd")
-        os.makedirs(self.dir)
+        os.makedirs(self.dir + "/cgroup")
         os.chmod(tmp, 0o711)  # the root of its container, which has no rights here, goes through
         self.env = dict(os.environ, LXD_DIR=self.dir, HOME=tmp)
         # its lxc-monitors are no children of its: the process namespace ends them, and it ends with us, however we do
         self.proc = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "sh", "-c",
-             "ip link set lo up; exec lxd --group root --logfile %s/log" % self.dir],
+             (SYSFS.format(self.dir) if net else "") + "ip link set lo up; exec lxd --group root --logfile %s/log" % self.dir],
             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             self.settle()
