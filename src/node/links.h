@@ -25,6 +25,7 @@ struct link_view {
 	char zone[64];  /* zonename, "global" */
 	uint8_t mac[6];
 	bool up, random;
+	uint32_t ifindex; /* of its port in the switch's namespace; 0: not a VNIC */
 	struct sw_count n;
 };
 /* All of them: physical, etherstubs, VNICs; st may be NULL. A negative return ends the walk and is returned. */

@@ -106,7 +106,7 @@ static void owner(const struct walk *w, uint32_t vnic, struct link_view *v)
 static int see_port(uint32_t ifindex, const struct sw_port *p, const struct sw_count *n, void *arg)
 {
 	struct walk *w = arg;
-	struct link_view v = {.class = LINK_CLASS_VNIC, .vid = p->sw & 4095, .n = *n};
+	struct link_view v = {.class = LINK_CLASS_VNIC, .vid = p->sw & 4095, .ifindex = ifindex, .n = *n};
 	struct rtnl_link l;
 
 	snprintf(v.name, sizeof v.name, "%.*s", (int)sizeof p->name, p->name);

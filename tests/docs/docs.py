@@ -35,7 +35,7 @@ for p in pages():
                                         if 'referenced manual not found' not in l and 'outdated mandoc.db' not in l])
 
 have = {p.name for p in pages()}
-elsewhere = {'debootstrap.8'}
+elsewhere = {'debootstrap.8', 'tcpdump.8'}
 check('manual pages refer to pages that are there',
       (f'{p.name}: {m[0]}({m[1]})' for p in pages() for m in re.findall(r'^\.Xr (\S+) (\d)', p.read_text(), re.M)
        if f'{m[0]}.{m[1]}' not in have | elsewhere))
