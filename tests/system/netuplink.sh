@@ -135,6 +135,35 @@ eq "S41 none with the link address or the address of one of ours passes" "$(coun
 eq "none to a link address that nobody has" "$(counts uplink no-such-mac)" 6
 eq "none with a tag of another kind, or two" "$(counts uplink vlan-tag)" 15
 
+# ---- a large segment crosses in one piece, whatever the MTU: what a port has sent, by frames ----
+cat >bulk.py <<'PY'
+import socket, sys
+s = socket.socket()
+s.settimeout(30)
+if sys.argv[1] == "serve":
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((sys.argv[2], 9)); s.listen(); print("ready", flush=True)
+    c, who = s.accept()
+    while c.recv(1 << 20): pass
+else:
+    s.connect((sys.argv[2], 9)); s.sendall(bytes(32 << 20)); s.shutdown(1); s.recv(1)
+PY
+for z in "$a" "$b"; do zlogin "$z" 'cat >/root/bulk.py' <bulk.py; done
+mean() { # address server… : bytes in a frame of what zone a sends there
+	local before after
+	: >bulk.out
+	"${@:2}" serve "$1" >bulk.out 2>&1 &
+	servers+=" $!"
+	await 20 grep -q ready bulk.out
+	before=$(cloister net status -p | awk -F'\t' -v z="$a" '$1 == z {print $6, $7}')
+	inside "$a" "exec timeout 60 python3 /root/bulk.py ask $1" >/dev/null 2>&1
+	after=$(cloister net status -p | awk -F'\t' -v z="$a" '$1 == z {print $6, $7}')
+	awk -v b="$before" -v a="$after" 'BEGIN {split(b, x, " "); split(a, y, " "); print int((y[2] - x[2]) / (y[1] - x[1] + 1))}'
+}
+in_b() { zlogin "$b" "exec python3 /root/bulk.py $*" </dev/null; }
+le "4,500 bytes a frame are less than to a neighbour, at an MTU of 1500" 4500 "$(mean 10.8.0.2 in_b)"
+le "and than to the outside" 4500 "$(mean 10.8.0.254 lan python3 bulk.py)"
+
 # ---- the program is replaced under it ----
 check "upgrade" cloister net upgrade
 eq "and the outside is there" "$(inside "$a" 'python3 /root/pp.py ask 10.8.0.254 20' 2>&1 | tail -1)" "ok 10.8.0.1"
