@@ -126,6 +126,17 @@ int state_net_delete(struct state *s, const char *kind, const char *name, struct
 /* Whether the NICs of a record have nothing that another VM has which has not failed: -EEXIST. Inserting and replacing look again. */
 int state_nics_free(struct state *s, const json_t *rec, struct err *e);
 
+/* ---- leases: addresses for NICs that ask for one, kept as long as the NIC is its VM's ---- */
+struct lease_ask {
+	const char *vm, *mac, *tag;
+	unsigned vlan, prefix; /* 1 to 30 */
+	uint32_t net, gateway; /* in the host's order; the gateway is never given away */
+};
+/* The one that it has, or a new one: nobody else's, lease or static, of that switch. -ENOSPC. */
+int state_lease_take(struct state *s, const struct lease_ask *q, uint32_t *ip, struct err *e);
+/* 1 with its VM and address, 0: it has none on that switch. */
+int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned vlan, char vm[37], uint32_t *ip, struct err *e);
+
 /* ---- events ---- */
 /*
  * Appends; seq and time are the store's, numbers follow each other without a gap. 100,000 are kept: beyond that the VMs with most (and

@@ -12,8 +12,9 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "state/db.h"
+#include "state/taken.h"
 
-#define KIND         "taken"
+#define KIND         TAKEN_KIND
 #define INDEXED      "nics-indexed" /* of a node whose VMs were made before there was this index */
 #define PROVISION_NS (300 * 1000000000LL)
 
@@ -90,6 +91,17 @@ static int has_other(struct claim *c, const char *key, char owner[37])
 		return err_set(c->e, -r, "look up who has %s", key);
 	r = state_vm_row(c->s, owner, counts, NULL, NULL);
 	return r == -ENOENT ? 0 : r;
+}
+
+int taken_by_other(struct state *s, const char *key, const char *uuid, bool all, struct err *e)
+{
+	struct claim c = {.s = s, .uuid = uuid, .e = e};
+	char owner[37];
+	int r = has_other(&c, key, owner);
+
+	if (r == 0 && all && owner[0] && !str_eq(owner, uuid))
+		return state_vm_has(s, owner, e);
+	return r;
 }
 
 static int take_key(const char *key, const char *what, void *arg)
@@ -179,6 +191,9 @@ int taken_change(struct state *s, const char *uuid, const json_t *rec, struct er
 	state_vm_row(s, uuid, with_nics, &old, NULL);
 	if (nnics(rec) || nnics(old))
 		r = index_all(s, e);
+	/* first: an address that was leased may now be given by hand */
+	if (r == 0 && nnics(old))
+		r = lease_change(s, uuid, old, rec, e);
 	if (r == 0)
 		r = keys_each(rec, take_key, &c);
 	if (r == 0 && nnics(old)) {

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Addresses that were chosen for NICs with "dhcp" in their ips: an object of kind "lease" for each, by link address. What makes
+ * sure that nobody else has one is the index of addresses (taken.c), in which it stands like one that was given by hand.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "state/db.h"
+#include "state/taken.h"
+
+#define KIND "lease"
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+static void taken_key(const char *tag, unsigned vlan, const char *ip, char out[160])
+{
+	snprintf(out, 160, "ip %s/%u %s", tag, vlan, ip);
+}
+
+static bool is_for(const json_t *v, const char *tag, unsigned vlan)
+{
+	return str_eq(text_of(v, "tag"), tag) && json_integer_value(json_object_get(v, "vlan")) == (json_int_t)vlan;
+}
+
+int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned vlan, char vm[37], uint32_t *ip, struct err *e)
+{
+	struct err miss = ERR_INIT;
+	json_t *v = NULL;
+	int r = state_net_get(s, KIND, mac, &v, &miss);
+	struct in_addr a;
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		if (e)
+			*e = miss;
+		return r;
+	}
+	r = is_for(v, tag, vlan) && inet_pton(AF_INET, text_of(v, "ip") ?: "", &a) == 1;
+	if (r) {
+		*ip = ntohl(a.s_addr);
+		snprintf(vm, 37, "%s", text_of(v, "vm") ?: "");
+	}
+	json_decref(v);
+	return r;
+}
+
+static int drop(struct state *s, const char *mac, struct err *e)
+{
+	json_t *v = NULL, *t = NULL;
+	char key[160];
+	int r;
+
+	if (state_net_get(s, KIND, mac, &v, NULL) < 0)
+		return 0;
+	taken_key(text_of(v, "tag") ?: "", (unsigned)json_integer_value(json_object_get(v, "vlan")), text_of(v, "ip") ?: "", key);
+	r = state_net_delete(s, KIND, mac, e);
+	if (r == 0 && state_net_get(s, TAKEN_KIND, key, &t, NULL) == 0 && str_eq(text_of(t, "vm"), text_of(v, "vm")))
+		r = state_net_delete(s, TAKEN_KIND, key, e);
+	json_decref(t);
+	json_decref(v);
+	return r;
+}
+
+static int keep(struct state *s, const struct lease_ask *q, const char *key, const char *ip, struct err *e)
+{
+	json_t *v = json_pack("{s:s, s:s, s:i, s:s}", "vm", q->vm, "tag", q->tag, "vlan", (int)q->vlan, "ip", ip), *t = json_pack("{s:s}", "vm", q->vm);
+	int r = state_net_put(s, KIND, q->mac, v, e);
+
+	if (r == 0)
+		r = state_net_put(s, TAKEN_KIND, key, t, e);
+	json_decref(v);
+	json_decref(t);
+	return r;
+}
+
+/* Beginning where the link address says: a NIC that comes again finds the address that it had, if it is still free. */
+static int choose(struct state *s, const struct lease_ask *q, uint32_t *ip, struct err *e)
+{
+	uint32_t hosts = (q->prefix ? 1u << (32 - q->prefix) : 0) - 2, first = (uint32_t)(str_hash(q->mac, strlen(q->mac)) % hosts);
+	char text[INET_ADDRSTRLEN], key[160];
+
+	for (uint32_t i = 0; i < hosts; i++) {
+		uint32_t a = q->net + 1 + (first + i) % hosts;
+		struct in_addr n = {htonl(a)};
+		int r;
+
+		if (a == q->gateway)
+			continue;
+		inet_ntop(AF_INET, &n, text, sizeof text);
+		taken_key(q->tag, q->vlan, text, key);
+		r = taken_by_other(s, key, q->vm, true, e);
+		if (r > 0)
+			continue;
+		if (r == 0)
+			r = keep(s, q, key, text, e);
+		if (r == 0)
+			*ip = a;
+		return r;
+	}
+	return err_set(e, ENOSPC, "the subnet of %s has no free address", q->tag);
+}
+
+int state_lease_take(struct state *s, const struct lease_ask *q, uint32_t *ip, struct err *e)
+{
+	uint32_t mask = ~0u << (32 - q->prefix), was;
+	char vm[37];
+	int r = state_lease_get(s, q->mac, q->tag, q->vlan, vm, &was, e);
+
+	if (r < 0)
+		return r;
+	if (r > 0 && str_eq(vm, q->vm) && (was & mask) == q->net && was != q->gateway && was != q->net && was != (q->net | ~mask)) {
+		*ip = was;
+		return 0;
+	}
+	r = state_begin(s, e);
+	if (r < 0)
+		return r;
+	r = drop(s, q->mac, e);
+	if (r == 0)
+		r = choose(s, q, ip, e);
+	return state_end(s, r, e);
+}
+
+static bool wants(const json_t *rec, const json_t *was)
+{
+	const json_t *o, *ip;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+		json_array_foreach(json_object_get(o, "ips"), k, ip)
+			if (str_eq(json_string_value(ip), "dhcp") && str_eq(text_of(o, "mac"), text_of(was, "mac")) && str_eq(text_of(o, "nic_tag"), text_of(was, "nic_tag")) &&
+			    json_integer_value(json_object_get(o, "vlan_id")) == json_integer_value(json_object_get(was, "vlan_id")))
+				return true;
+	return false;
+}
+
+int lease_change(struct state *s, const char *uuid, const json_t *old, const json_t *rec, struct err *e)
+{
+	const json_t *o;
+	json_t *v = NULL;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(old, "nics"), i, o)
+	{
+		const char *mac = text_of(o, "mac");
+
+		if (r < 0 || !mac || wants(rec, o) || state_net_get(s, KIND, mac, &v, NULL) < 0)
+			continue;
+		if (str_eq(text_of(v, "vm"), uuid))
+			r = drop(s, mac, e);
+		json_decref(v);
+		v = NULL;
+	}
+	return r;
+}
