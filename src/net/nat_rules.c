@@ -72,8 +72,22 @@ static void input_port(const struct router_port *p, struct buf *out)
 	}
 	if (p->set->dhcp)
 		buf_printf(out, "\t\tiifname \"%s\" udp dport 67 accept\n", ifn);
+	if (p->set->ra)
+		buf_printf(out, "\t\tiifname \"%s\" udp dport 547 accept\n", ifn);
 	if (p->set->ra) /* resolvers in advertisements may be link-local, and so are who asks */
 		buf_printf(out, "\t\tiifname \"%s\" ip6 daddr { fe80::/10, ff02::/16 } icmpv6 type echo-request accept\n", ifn);
+}
+
+/* What the responder answers makes no entry of connection tracking: with a question from each port a zone could fill the table of all. */
+static void untracked(const struct nat *n, struct buf *out)
+{
+	static const char *const hook[][3] = {{"prerouting", "iifname", "dport"}, {"output", "oifname", "sport"}};
+
+	for (int i = 0; i < 2; i++) {
+		buf_printf(out, "\tchain raw_%s {\n\t\ttype filter hook %s priority raw; policy accept;\n", hook[i][0], hook[i][0]);
+		buf_printf(out, "\t\t%s != { \"lo\", \"" NAT_UPLINK "\" } udp %s { 53, 67, 547 } fib %s type local notrack\n", hook[i][1], hook[i][2], i ? "saddr" : "daddr");
+		buf_puts(out, "\t}\n");
+	}
 }
 
 static void forward_port(const struct router_port *p, struct buf *out)
@@ -116,6 +130,7 @@ void nat_router_rules(const struct nat *n, struct buf *out)
 {
 	table_begin(out, "cloister");
 	buf_puts(out, "\tset conns {\n\t\ttype ipv4_addr\n\t\tsize 65535\n\t\tflags dynamic\n\t}\n");
+	untracked(n, out);
 	/* what is for the router itself: from zones what it answers, from the host the answers to its own questions */
 	buf_puts(out, "\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n\t\tiifname \"lo\" accept\n"
 		      "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } iifname != \"" NAT_UPLINK "\" accept\n"
