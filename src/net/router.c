@@ -16,6 +16,7 @@
 #include "kern/netns.h"
 #include "kern/ns.h"
 #include "kern/rtnl.h"
+#include "net/netd.h"
 #include "net/vnic.h"
 
 /*
@@ -182,7 +183,9 @@ int router_sweep(struct net_switch *s, const struct router_port *p, size_t n, st
 int router_remove(struct net_switch *s, struct err *e)
 {
 	_free_ char *path = xprintf("%s/router", s->dir);
-	int r = router_sweep(s, NULL, 0, e);
+	int r = netd_sweep(s, NULL, 0, e);
 
+	if (r == 0)
+		r = router_sweep(s, NULL, 0, e);
 	return r < 0 ? r : netns_unpin(path, e);
 }

@@ -232,6 +232,7 @@ int main(int argc, char **argv)
 	if (d.signals.fd < 0 || d.epoll < 0)
 		fail("signals");
 	listen_all(&d);
+	(void)!nice(5); /* zones' own work goes before what they ask */
 	why = lock_in(uid);
 	if (!why)
 		why = load(&d);

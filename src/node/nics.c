@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include "node/addr.h"
 #include "node/flow.h"
 #include "node/fabric.h"
 #include "node/nics_in.h"
@@ -55,8 +56,10 @@ int nic_parse_list(const json_t *list, struct net_ip *out, size_t *n, const char
 	{
 		if (*n == IPS_MAX)
 			return err_set(e, E2BIG, "%s: more than %d", what, IPS_MAX);
+		if (str_eq(json_string_value(o), "dhcp") || str_eq(json_string_value(o), "addrconf"))
+			continue;
 		if (parse_ip(json_string_value(o) ?: "", &out[*n]) < 0)
-			return err_set(e, ENOTSUP, "%s: \"%s\" is not available yet: it needs the responder of the virtual network", what, json_string_value(o) ?: "");
+			return err_set(e, EINVAL, "%s: \"%s\" is no address", what, json_string_value(o) ?: "");
 		(*n)++;
 	}
 	return 0;
@@ -64,6 +67,7 @@ int nic_parse_list(const json_t *list, struct net_ip *out, size_t *n, const char
 
 static uint32_t protection(const json_t *nic)
 {
+	const json_t *ips = json_object_get(nic, "ips");
 	uint32_t f = PORT_MAC_NOSPOOF | PORT_IP_NOSPOOF | PORT_DHCP_NOSPOOF | PORT_RESTRICTED;
 
 	if (vm_bool(nic, "allow_mac_spoofing", false))
@@ -74,6 +78,11 @@ static uint32_t protection(const json_t *nic)
 		f &= ~(uint32_t)PORT_RESTRICTED;
 	if (vm_bool(nic, "allow_dhcp_spoofing", false) || vm_bool(nic, "dhcp_server", false))
 		f &= ~(uint32_t)(PORT_DHCP_NOSPOOF | PORT_IP_NOSPOOF);
+	for (size_t i = 0; i < json_array_size(ips); i++) {
+		const char *s = json_string_value(json_array_get(ips, i));
+
+		f |= str_eq(s, "dhcp") ? PORT_DHCP_CLIENT : str_eq(s, "addrconf") ? PORT_ADDRCONF : 0;
+	}
 	return f;
 }
 
@@ -103,6 +112,7 @@ static int check_gateways(const struct nic *n, struct err *e)
 				return err_set(e, EINVAL, "nics: %s has two default gateways of one family, the second is %s", n->v.name, text);
 		for (size_t k = 0; k < n->v.nips; k++)
 			on_link |= reached(gw, &n->ips[k]);
+		on_link |= n->dhcp.family && reached(gw, &n->dhcp);
 		if (!on_link)
 			return err_set(e, EINVAL, "nics: the gateway %s of %s is in none of its networks", text, n->v.name);
 	}
@@ -136,6 +146,8 @@ int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct
 		r = nic_parse_list(json_object_get(nic, "allowed_ips"), out->allowed, &out->v.nallowed, "nics.*.allowed_ips", e);
 	if (r == 0 && vm_bool(nic, "primary", false))
 		r = nic_parse_list(json_object_get(nic, "gateways"), out->gateways, &out->v.ngateways, "nics.*.gateways", e);
+	if (r == 0 && (out->v.flags & PORT_DHCP_CLIENT))
+		r = addr_lease(st, nic, out, e);
 	if (r == 0 && vrrp && out->v.nallowed < IPS_MAX)
 		r = parse_ip(vrrp, &out->allowed[out->v.nallowed++]);
 	json_array_foreach(json_object_get(nic, "blocked_outgoing_ports"), i, o)
@@ -207,8 +219,7 @@ int nics_list_add(const struct ctx *c, const char *uuid, const char *port, int i
 
 int nic_router(struct vm *v, struct net_switch *s, const json_t *nic, const struct nic *n, struct err *e)
 {
-	const char *tag = vm_str(nic, "nic_tag") ?: "";
-	_free_ char *name = vm_int(nic, "vlan_id", 0) ? xprintf("%s/%lld", tag, (long long)vm_int(nic, "vlan_id", 0)) : xstrdup(tag);
+	_free_ char *name = addr_switch(nic);
 
 	return router_need(v->c, v->st, s, n->v.sw, name, e);
 }
@@ -296,7 +307,10 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 	_fd_ int ns = ns_open(init, "net", e);
 	size_t i;
 	json_t *o;
-	int r = ns < 0 ? ns : switch_open(v->c, true, &s, e);
+	int r = ns < 0 ? ns : addr_take(v->st, v->uuid, v->rec, e);
+
+	if (r == 0)
+		r = switch_open(v->c, true, &s, e);
 
 	if (r == 0)
 		r = keep_ns(v, init, e);
@@ -310,6 +324,8 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 	}
 	if (r == 0)
 		r = routes_up(v->rec, ns, e);
+	if (r == 0)
+		r = addr_tell(v->c, v->st, &s, v->uuid, v->rec, e);
 	if (r < 0) {
 		switch_close(&s);
 		nics_down(v->c, v->uuid, NULL);
@@ -367,6 +383,8 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 		r = 0;
 	if (r == 0 && zone)
 		r = net_fw_drop(&s, zone, &miss);
+	if (r == 0)
+		r = addr_tell(c, NULL, &s, uuid, NULL, &miss);
 	if (r < 0 && e)
 		*e = miss;
 	if (kept)

@@ -15,6 +15,7 @@ struct nic {
 	struct vnic v;
 	struct net_ip ips[IPS_MAX], allowed[IPS_MAX], gateways[IPS_MAX];
 	uint16_t blocked[PORTS_MAX];
+	struct net_ip dhcp; /* of one with "dhcp": the subnet that its lease is from */
 };
 
 int nic_mac(const json_t *nic, uint8_t mac[6]); /* -EINVAL */

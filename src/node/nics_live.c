@@ -18,6 +18,7 @@
 #include "kern/rtnl.h"
 #include "model/vm.h"
 #include "net/fw.h"
+#include "node/addr.h"
 #include "node/flow.h"
 #include "node/nics_in.h"
 #include "zone/usage_net.h"
@@ -340,6 +341,18 @@ static int firewalled(struct live *l, const json_t *from, const json_t *to, stru
 	return on < 0 ? on : 0;
 }
 
+/* Its names alone may have changed, which name servers tell. */
+static int named_anew(struct vm *v, const json_t *from, const json_t *to, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	int r;
+
+	if (str_eq(vm_str(from, "alias"), vm_str(to, "alias")) && str_eq(vm_str(from, "hostname"), vm_str(to, "hostname")))
+		return 0;
+	r = switch_open(v->c, true, &s, e);
+	return r < 0 ? r : addr_tell(v->c, v->st, &s, v->uuid, to, e);
+}
+
 int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 {
 	_clean_(live_done) struct live l = {.v = v, .s = NET_SWITCH_INIT, .ns = -1, .rtnl = -1};
@@ -347,9 +360,13 @@ int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 	size_t i;
 	int r;
 
-	if (!v->run.running || json_equal((json_t *)a, (json_t *)b) || (json_array_size(a) == 0 && json_array_size(b) == 0))
+	if (!v->run.running || (json_array_size(a) == 0 && json_array_size(b) == 0))
 		return 0;
-	r = live_open(v, &l, e);
+	if (json_equal((json_t *)a, (json_t *)b))
+		return named_anew(v, from, to, e);
+	r = addr_take(v->st, v->uuid, to, e);
+	if (r == 0)
+		r = live_open(v, &l, e);
 	if (r == 0)
 		r = firewalled(&l, from, to, e);
 	if (r == 0)
@@ -363,7 +380,9 @@ int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 		r = all_away(&l, a, b, false, e);
 	if (r == 0)
 		r = all_changed(&l, a, b, 1, e);
-	return r < 0 ? r : all_changed(&l, a, b, 2, e);
+	if (r >= 0)
+		r = all_changed(&l, a, b, 2, e);
+	return r < 0 ? r : addr_tell(v->c, v->st, &l.s, v->uuid, to, e);
 }
 
 static bool same(const json_t *a, const json_t *b)

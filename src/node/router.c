@@ -14,7 +14,9 @@
 #include "kern/netdiag.h"
 #include "model/vm.h"
 #include "net/nat.h"
+#include "net/netd.h"
 #include "net/router.h"
+#include "node/addr.h"
 
 #define MTU 1500 /* unless given, and the tag has no less */
 
@@ -251,8 +253,11 @@ int router_target(struct state *st, uint32_t tag_id, const struct netset *s, str
 				return 0;
 			}
 		}
+		r = addr_leased(st, nic, f->ip, e);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
-	return err_set(e, ENOENT, "VM %s has no static address of this subnet on this switch", f->to);
+	return err_set(e, ENOENT, "VM %s has no address of this subnet on this switch", f->to);
 }
 
 static char *named_path(const struct ctx *c)
@@ -282,6 +287,21 @@ static int resolve(struct all *a, struct err *e)
 	return unlink(path) < 0 && errno != ENOENT ? err_sys(e, errno, "%s", path) : 0;
 }
 
+static int responders(struct all *a, struct net_switch *s, struct err *e)
+{
+	_free_ uint32_t *sw = xalloc((a->n + 1) * sizeof *sw);
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (a->set[i]->dhcp || a->set[i]->ra || a->set[i]->dns)
+			sw[n++] = a->port[i].sw;
+	r = netd_sweep(s, sw, n, e);
+	for (size_t i = 0; r == 0 && i < a->n; i++)
+		r = addr_sync(a->c, a->st, s, a->port[i].sw, a->port[i].mtu, a->set[i], e);
+	return r;
+}
+
 static int make(struct all *a, struct net_switch *s, struct err *e)
 {
 	_fd_ int ns = router_open(a->c, true, e);
@@ -296,7 +316,7 @@ static int make(struct all *a, struct net_switch *s, struct err *e)
 		r = nat_wanted(&nat) ? nat_up(&nat, s->dir, ns, e) : nat_down(&nat, s->dir, ns, e);
 	for (size_t i = 0; r == 0 && i < a->n; i++)
 		r = router_port(s, ns, &a->port[i], e);
-	return r;
+	return r < 0 ? r : responders(a, s, e);
 }
 
 int router_away(struct ctx *c, struct net_switch *s, struct err *e)

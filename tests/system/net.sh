@@ -19,7 +19,7 @@ fails 2 'usage' nictagadm add stub1
 check "exists" nictagadm exists stub0
 fails 1 '^nope$' nictagadm exists stub0 nope
 fails 1 'does not exist' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"nope","ips":["10.9.0.1/24"]}]}'
-fails 1 'needs the responder' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"stub0","ips":["dhcp"]}]}'
+fails 1 'no DHCP server of ours' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"stub0","ips":["dhcp"]}]}'
 fails 1 'priority of net0 would do nothing' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"stub0","priority":"high","ips":["10.9.0.1/24"]}]}'
 
 nic() { echo "\"nics\":[{\"nic_tag\":\"stub0\",\"interface\":\"net0\",\"mac\":\"02:08:20:00:00:0$1\",\"ips\":[\"10.9.0.$1/24\",\"fd00:9::$1/64\"]${2:+,$2}}]"; }

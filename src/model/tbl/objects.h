@@ -10,7 +10,7 @@
 {.name = "nics.*.gateways", LIST, AU(B_ALL), .max = 20, .check = check_ip, .rule = "IP addresses", .help = "Default gateways."},
 {.name = "nics.*.netmask", STR, AU(B_ALL), .check = check_netmask, .rule = "a mask like 255.255.255.0", .help = "Netmask of ip."},
 {.name = "nics.*.ip", STR, AU(B_ALL), .check = check_ip_or_dhcp, .rule = "an IPv4 address or dhcp", .help = "The first of ips, without its length."},
-{.name = "nics.*.ips", LIST, AU(B_ALL), .max = 20, .check = check_ips, .rule = "address/length, dhcp or addrconf", .help = "Addresses: address/length, dhcp or addrconf."},
+{.name = "nics.*.ips", LIST, AU(B_ALL), .max = 20, .check = check_ips, .rule = "address/length, dhcp or addrconf", .help = "Addresses: address/length; dhcp: one of the switch's subnet, kept as long as the NIC is there; addrconf: those that its link address forms."},
 {.name = "nics.*.mtu", INT, AU(B_ALL), .min = 576, .max = 9000, .live = 'b', .help = "Largest packet, 576 to 9000."},
 {.name = "nics.*.model", STR, AU(B_HVM), .check = check_nic_model, .rule = "virtio, e1000 or rtl8139", .help = "What the guest sees: virtio, e1000 or rtl8139; nic_driver unless given."},
 {.name = "nics.*.network_uuid", UUID, AU(B_ALL), .help = "A uuid for tools that manage networks; kept, not used."},

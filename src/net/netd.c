@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "net/netd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "kern/pidfd.h"
+#include "kern/plain.h"
+#include "kern/rtnl.h"
+#include "kern/sig.h"
+#include "net/router.h"
+
+#define TABLE_MAX (64u << 20)
+#define UIDS      0xffff4000u /* no zone's: those end below 0xffff0000 (base/ctx.c) */
+#define END_MS    5000
+
+static char *folder(const struct net_switch *s, uint32_t sw)
+{
+	char name[16];
+
+	router_ifname(sw, name);
+	return xprintf("%s/netd/%s", s->dir, name);
+}
+
+/* ---- the process ---- */
+
+struct proc {
+	int pid, ifindex;
+	unsigned long long start;
+};
+
+static bool note_read(const char *dir, struct proc *p)
+{
+	_free_ char *path = xprintf("%s/pid", dir);
+	_buf_ struct buf b = BUF_INIT;
+
+	return file_read(AT_FDCWD, path, 200, &b, NULL) == 0 && sscanf(buf_str(&b), "%d %llu %d", &p->pid, &p->start, &p->ifindex) == 3 && p->pid > 1;
+}
+
+/* Its pidfd, or -ESRCH. */
+static int find(const char *dir, struct proc *p)
+{
+	return note_read(dir, p) ? pidfd_of(p->pid, p->start, NULL) : -ESRCH;
+}
+
+/* Asked first: it tells the zones that it is a router no more. */
+static void stop(const char *dir)
+{
+	struct proc p;
+	_fd_ int fd = find(dir, &p);
+
+	if (fd < 0)
+		return;
+	pidfd_kill(fd, SIGTERM);
+	if (pidfd_wait(fd, END_MS) < 0) {
+		pidfd_kill(fd, SIGKILL);
+		pidfd_wait(fd, END_MS);
+	}
+}
+
+struct start {
+	const char *path, *pid; /* the program, and where it notes who it is */
+	char *const *argv, *const *join;
+	int ifindex, folder, ns, lock, ready;
+};
+
+/* Numbers above those that it gets, so that none of them is hit before it is copied. */
+static int high(int fd)
+{
+	return fcntl(fd, F_DUPFD, 64);
+}
+
+/* In the child of a child, which nobody waits for. */
+static void become(const struct start *a)
+{
+	int from[] = {high(a->folder), high(a->ns), high(a->lock), high(a->ready)}, null = open("/dev/null", O_RDWR), fd;
+	char line[100];
+	int n;
+
+	for (char *const *j = a->join; j && *j; j++)
+		file_write(AT_FDCWD, *j, "0\n", NULL);
+	n = snprintf(line, sizeof line, "%d %llu %d\n", (int)getpid(), (unsigned long long)pid_start(getpid(), NULL), a->ifindex);
+	fd = open(a->pid, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		_exit(1);
+	close(fd);
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	for (int i = 0; i < 4; i++)
+		if (from[i] < 0 || dup2(from[i], 3 + i) < 0)
+			_exit(1);
+	close_range(7, ~0U, 0);
+	plain_self();
+	sig_defaults();
+	execve(a->path, a->argv, (char *const[]){"PATH=/", NULL});
+	_exit(127);
+}
+
+static int spawn(const struct start *a, int ready, struct err *e)
+{
+	char answer[300];
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(ready);
+		setsid();
+		if (chdir("/") < 0 || fork() != 0)
+			_exit(0);
+		become(a);
+	}
+	close(a->ready);
+	if (pid < 0)
+		return err_sys(e, errno, "fork");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	while (n < sizeof answer - 1 && ((got = read(ready, answer + n, sizeof answer - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
+		n += got > 0 ? (size_t)got : 0;
+	answer[n] = 0;
+	answer[strcspn(answer, "\n")] = 0;
+	if (str_eq(answer, "ok"))
+		return 0;
+	return err_set(e, EIO, "%s %s", a->path, n ? answer : "did not run");
+}
+
+static int start(const struct netd *d, uint32_t sw, const char *dir, struct err *e)
+{
+	_free_ char *path = xprintf("%s/cloister-netd", d->c->libexec), *pid = xprintf("%s/pid", dir), *lock = xprintf("%s/lock", dir);
+	_fd_ int fold = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), ns = router_open(d->c, false, e), held = -1;
+	_free_ char *key = xprintf("%s %u", d->c->node.name, sw);
+	char name[16], uid[16];
+	int p[2], r;
+
+	router_ifname(sw, name);
+	snprintf(uid, sizeof uid, "%u", UIDS + (unsigned)(str_hash(key, strlen(key)) & 0x3fff));
+	if (ns < 0)
+		return ns;
+	held = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fold < 0 || held < 0)
+		return err_sys(e, errno, "%s", dir);
+	if (flock(held, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(e, errno, "%s: another responder has it", lock);
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	r = spawn(&(struct start){path, pid, (char *const[]){"cloister-netd", name, uid, NULL}, d->join, rtnl_index(d->s->rtnl, name, NULL), fold, ns, held, p[1]}, p[0], e);
+	close(p[0]);
+	return r;
+}
+
+/* It runs, at the interface that there is now, and has read the table. */
+static int ensure(const struct netd *d, uint32_t sw, const char *dir, bool changed, struct err *e)
+{
+	char name[16];
+	struct proc p;
+	_fd_ int fd = find(dir, &p);
+
+	router_ifname(sw, name);
+	if (fd >= 0 && p.ifindex == rtnl_index(d->s->rtnl, name, NULL)) {
+		if (changed)
+			pidfd_kill(fd, SIGHUP);
+		return 0;
+	}
+	if (fd >= 0)
+		stop(dir);
+	return start(d, sw, dir, e);
+}
+
+/* ---- the table ---- */
+
+static bool is_zone(const char *line)
+{
+	return str_starts(line, "zone ");
+}
+
+static bool is_of(const char *line, const char *uuid)
+{
+	return is_zone(line) && uuid && strncmp(line + 5, uuid, UUID_LEN) == 0;
+}
+
+/* The new table from the old one. Returns how many zones it has. */
+static size_t compose(char *old, const char *head, const char *uuid, const char *lines, struct buf *out)
+{
+	size_t zones = 0;
+	char *save = NULL;
+
+	if (head)
+		buf_puts(out, head);
+	for (char *l = strtok_r(old, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		if (is_zone(l) ? is_of(l, uuid) : head != NULL)
+			continue;
+		buf_puts(out, l);
+		buf_puts(out, "\n");
+		zones += is_zone(l);
+	}
+	if (lines && *lines) {
+		buf_puts(out, lines);
+		zones++;
+	}
+	return zones;
+}
+
+static int away(const char *dir, struct err *e)
+{
+	stop(dir);
+	return dir_remove(AT_FDCWD, dir, e);
+}
+
+bool netd_has(const struct net_switch *s, uint32_t sw)
+{
+	_free_ char *dir = folder(s, sw), *path = xprintf("%s/table", dir);
+
+	return access(path, F_OK) == 0;
+}
+
+static int put(const struct netd *d, uint32_t sw, const char *dir, const char *head, const char *uuid, const char *lines, struct err *e)
+{
+	_free_ char *path = xprintf("%s/table", dir);
+	_buf_ struct buf was = BUF_INIT, out = BUF_INIT;
+	bool same;
+	int r = file_read(AT_FDCWD, path, TABLE_MAX, &was, NULL);
+
+	if (r == -ENOENT && !head)
+		return 0;
+	if (r < 0 && r != -ENOENT)
+		return err_sys(e, r, "%s", path);
+	_free_ char *copy = xstrdup(buf_str(&was));
+
+	if (compose(copy, head, uuid, lines, &out) == 0)
+		return away(dir, e);
+	same = str_eq(buf_str(&was), buf_str(&out));
+	r = same ? 0 : dir_make(dir, 0700, e);
+	/* it has another user id there, and nobody but it and root comes as far as this */
+	if (r == 0 && !same && chmod(dir, 0755) < 0)
+		r = err_sys(e, errno, "%s", dir);
+	if (r == 0 && !same)
+		r = file_replace(path, buf_str(&out), out.len, 0644, 0, e);
+	return r < 0 ? r : ensure(d, sw, dir, !same, e);
+}
+
+int netd_put(const struct netd *d, uint32_t sw, const char *head, const char *uuid, const char *lines, struct err *e)
+{
+	_free_ char *dir = folder(d->s, sw);
+	int r = put(d, sw, dir, head, uuid, lines, e);
+
+	return r < 0 ? err_add(e, "responder of the switch") : 0;
+}
+
+/* Calls each for the switches that have a folder. */
+static int each_folder(const struct net_switch *s, int (*each)(uint32_t sw, const char *dir, void *arg), void *arg)
+{
+	_free_ char *path = xprintf("%s/netd", s->dir);
+	_dir_ DIR *d = opendir(path);
+	struct dirent *o;
+	int r = 0;
+
+	while (d && r == 0 && (o = readdir(d))) {
+		unsigned tag, vlan;
+		char end;
+
+		if (sscanf(o->d_name, "r%xv%u%c", &tag, &vlan, &end) == 2) {
+			_free_ char *dir = xprintf("%s/%s", path, o->d_name);
+
+			r = each((uint32_t)tag << 12 | vlan, dir, arg);
+		}
+	}
+	return r;
+}
+
+struct drop {
+	const struct netd *d;
+	const char *uuid;
+	const uint32_t *but;
+	size_t nbut;
+	struct err *e;
+};
+
+static int drop_one(uint32_t sw, const char *dir, void *arg)
+{
+	struct drop *a = arg;
+
+	for (size_t i = 0; i < a->nbut; i++)
+		if (a->but[i] == sw)
+			return 0;
+	return put(a->d, sw, dir, NULL, a->uuid, NULL, a->e);
+}
+
+int netd_drop_zone(const struct netd *d, const char *uuid, const uint32_t *but, size_t nbut, struct err *e)
+{
+	struct drop a = {d, uuid, but, nbut, e};
+	int r = each_folder(d->s, drop_one, &a);
+
+	return r < 0 ? err_add(e, "responder of a switch") : 0;
+}
+
+struct sweep {
+	const uint32_t *sw;
+	size_t n;
+	struct err *e;
+};
+
+static int sweep_one(uint32_t sw, const char *dir, void *arg)
+{
+	struct sweep *a = arg;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (a->sw[i] == sw)
+			return 0;
+	return away(dir, a->e);
+}
+
+int netd_sweep(struct net_switch *s, const uint32_t *sw, size_t n, struct err *e)
+{
+	struct sweep a = {sw, n, e};
+
+	return each_folder(s, sweep_one, &a);
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "bpf/switch.h"
+#include "model/netset.h"
+#include "model/vm.h"
+#include "net/netd.h"
+#include "net/router.h"
+
+#define MTU 1500 /* unless given, and the tag has no less */
+
+char *addr_switch(const json_t *nic)
+{
+	const char *tag = vm_str(nic, "nic_tag") ?: "";
+	long long vlan = (long long)vm_int(nic, "vlan_id", 0);
+
+	return vlan ? xprintf("%s/%lld", tag, vlan) : xstrdup(tag);
+}
+
+/* The settings of a NIC's switch: 1, 0 = it has none. */
+static int settings(struct state *st, const json_t *nic, struct netset *out, struct err *e)
+{
+	_free_ char *name = addr_switch(nic);
+	struct err miss = ERR_INIT;
+	json_t *set = NULL;
+	int r = state_net_get(st, "switch", name, &set, &miss);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && e)
+		*e = miss;
+	if (r == 0)
+		r = netset_parse(set, out, e);
+	json_decref(set);
+	return r < 0 ? r : 1;
+}
+
+static bool asks(const json_t *nic, const char *word)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(nic, "ips"), i, o)
+		if (str_eq(json_string_value(o), word))
+			return true;
+	return false;
+}
+
+static uint32_t ip4(const struct net_cidr *c)
+{
+	uint32_t v;
+
+	memcpy(&v, c->ip, 4);
+	return ntohl(v);
+}
+
+/* ---- leases ---- */
+
+int addr_leased(struct state *st, const json_t *nic, uint8_t ip[4], struct err *e)
+{
+	char vm[37];
+	uint32_t a;
+	int r = asks(nic, "dhcp") ? state_lease_get(st, vm_str(nic, "mac") ?: "", vm_str(nic, "nic_tag") ?: "", (unsigned)vm_int(nic, "vlan_id", 0), vm, &a, e) : 0;
+
+	if (r > 0) {
+		a = htonl(a);
+		memcpy(ip, &a, 4);
+	}
+	return r;
+}
+
+static int no_server(const json_t *nic, struct err *e)
+{
+	_free_ char *name = addr_switch(nic);
+
+	err_set(e, ENOTSUP, "nics.*.ips: \"dhcp\" is not available on nic tag %s: its switch has no DHCP server of ours, and an address that another gives can't be learnt yet",
+		name);
+	return err_hint(e, "`cloister net set %.60s subnet=NETWORK dhcp=on`, or give the NIC an address.", name);
+}
+
+int addr_lease(struct state *st, const json_t *nic, struct nic *n, struct err *e)
+{
+	struct netset *set = xalloc(sizeof *set);
+	uint8_t ip[4];
+	int r = settings(st, nic, set, e);
+
+	if (r > 0 && set->dhcp)
+		r = addr_leased(st, nic, ip, e);
+	else if (r >= 0)
+		r = no_server(nic, e);
+	if (r >= 0) {
+		n->dhcp = (struct net_ip){.family = AF_INET, .prefix = set->subnet.prefix};
+		memcpy(n->dhcp.ip, set->subnet.ip, 4);
+	}
+	if (r > 0 && n->v.nips < IPS_MAX) {
+		struct net_ip *a = &n->ips[n->v.nips++];
+
+		*a = n->dhcp;
+		memcpy(a->ip, ip, 4);
+	}
+	/* the way out that a client would be told of; one that the record names goes first */
+	if (r > 0 && set->nat && vm_bool(nic, "primary", false) && n->v.ngateways < IPS_MAX) {
+		bool have = false;
+
+		for (size_t i = 0; i < n->v.ngateways; i++)
+			have |= n->gateways[i].family == AF_INET;
+		if (!have) {
+			struct net_ip *g = &n->gateways[n->v.ngateways++];
+
+			*g = (struct net_ip){.family = AF_INET, .prefix = 32};
+			memcpy(g->ip, set->gateway.ip, 4);
+		}
+	}
+	free(set);
+	return r < 0 ? r : 0;
+}
+
+static int take_one(struct state *st, const char *uuid, const json_t *nic, struct err *e)
+{
+	struct netset *set = xalloc(sizeof *set);
+	int r = settings(st, nic, set, e);
+	uint32_t ip;
+
+	if (r == 0 || (r > 0 && !set->dhcp))
+		r = no_server(nic, e);
+	if (r > 0) {
+		struct lease_ask q = {.vm = uuid, .mac = vm_str(nic, "mac") ?: "", .tag = vm_str(nic, "nic_tag") ?: "", .vlan = (unsigned)vm_int(nic, "vlan_id", 0),
+				      .prefix = set->subnet.prefix, .net = ip4(&set->subnet), .gateway = ip4(&set->gateway)};
+
+		r = state_lease_take(st, &q, &ip, e);
+	}
+	free(set);
+	return r < 0 ? err_add(e, "a lease for %s", vm_str(nic, "mac") ?: "") : 0;
+}
+
+int addr_take(struct state *st, const char *uuid, const json_t *rec, struct err *e)
+{
+	const json_t *o;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+		if (r == 0 && asks(o, "dhcp"))
+			r = take_one(st, uuid, o, e);
+	return r;
+}
+
+/* ---- what a responder is told ---- */
+
+static bool serves(const struct netset *s)
+{
+	return s->dhcp || s->ra || s->dns;
+}
+
+static const char *text_ip(int family, const void *ip, char out[INET6_ADDRSTRLEN])
+{
+	return inet_ntop(family, ip, out, INET6_ADDRSTRLEN) ?: "";
+}
+
+static void put_cidr(struct buf *b, const char *word, const struct net_cidr *c, bool length)
+{
+	char t[INET6_ADDRSTRLEN];
+
+	if (!c->family)
+		return;
+	buf_printf(b, "%s %s", word, text_ip(c->family, c->ip, t));
+	if (length)
+		buf_printf(b, "/%u", c->prefix);
+	buf_puts(b, "\n");
+}
+
+/* nameserver lines of the host's own resolv.conf; those with a scope mean something to the host alone. */
+static void host_resolvers(struct buf *b)
+{
+	_buf_ struct buf f = BUF_INIT;
+	char *save = NULL, addr[64];
+	struct net_cidr c;
+
+	if (file_read(AT_FDCWD, "/etc/resolv.conf", 1 << 16, &f, NULL) < 0 || !f.p)
+		return;
+	for (char *l = strtok_r(f.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (sscanf(l, " nameserver %63s", addr) == 1 && netset_cidr(addr, true, &c) == 0)
+			put_cidr(b, "forward", &c, false);
+}
+
+static void head_of(const struct netset *s, uint32_t mtu, struct buf *b)
+{
+	put_cidr(b, "server", &s->gateway, false);
+	put_cidr(b, "server6", &s->gateway6, false);
+	put_cidr(b, "subnet", &s->subnet, true);
+	put_cidr(b, "subnet6", &s->subnet6, true);
+	if (s->nat) /* else it leads nowhere; nor is there a way out by IPv6 yet */
+		put_cidr(b, "router", &s->gateway, false);
+	buf_printf(b, "mtu %u\n", mtu);
+	if (s->domain[0])
+		buf_printf(b, "domain %s\n", s->domain);
+	if (s->dns) {
+		put_cidr(b, "dns", &s->gateway, false);
+		put_cidr(b, "dns", &s->gateway6, false);
+	}
+	for (unsigned i = 0; i < s->nresolvers; i++)
+		put_cidr(b, s->dns ? "forward" : "dns", &s->resolvers[i], false);
+	if (s->dns && !s->nresolvers && s->nat)
+		host_resolvers(b);
+	buf_printf(b, "%s%s%s", s->dhcp ? "serve dhcp\n" : "", s->ra ? "serve ra\n" : "", s->dns ? "serve dns\n" : "");
+}
+
+static void names_of(const char *uuid, const json_t *rec, struct buf *b)
+{
+	const char *alias = vm_str(rec, "alias"), *host = vm_str(rec, "hostname");
+
+	if (alias && !strpbrk(alias, ", \n"))
+		buf_printf(b, "%s,", alias);
+	if (host && !str_eq(host, alias) && !str_eq(host, uuid) && !strpbrk(host, ", \n"))
+		buf_printf(b, "%s,", host);
+	buf_puts(b, uuid);
+}
+
+static void formed(const struct netset *s, const uint8_t mac[6], struct buf *b)
+{
+	uint8_t ip[16] = {[8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+	char t[INET6_ADDRSTRLEN];
+
+	memcpy(ip, s->subnet6.ip, 8);
+	buf_printf(b, ",%s", text_ip(AF_INET6, ip, t));
+}
+
+/* The line of one NIC. Its addresses begin with a comma, which the reader skips. */
+static int line_of(struct state *st, const char *uuid, const json_t *rec, const json_t *nic, const struct netset *s, struct buf *b, struct err *e)
+{
+	const char *mac = vm_str(nic, "mac") ?: "";
+	char t[INET6_ADDRSTRLEN];
+	const json_t *o;
+	uint8_t m[6], ip[4];
+	size_t i;
+	int r = addr_leased(st, nic, ip, e);
+
+	if (r < 0)
+		return r;
+	buf_printf(b, "zone %s %s %s ", uuid, mac, r ? text_ip(AF_INET, ip, t) : "-");
+	names_of(uuid, rec, b);
+	buf_puts(b, " -");
+	json_array_foreach(json_object_get(nic, "ips"), i, o)
+	{
+		const char *a = json_string_value(o) ?: "";
+
+		if (strchr(a, '/'))
+			buf_printf(b, ",%.*s", (int)strcspn(a, "/"), a);
+	}
+	if (r)
+		buf_printf(b, ",%s", text_ip(AF_INET, ip, t));
+	if (s->ra && asks(nic, "addrconf") && nic_mac(nic, m) == 0)
+		formed(s, m, b);
+	buf_puts(b, "\n");
+	return 0;
+}
+
+/* All lines of a VM for one switch. */
+static int lines_of(struct state *st, const char *uuid, const json_t *rec, const char *name, const struct netset *s, struct buf *b, struct err *e)
+{
+	const json_t *o;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+	{
+		_free_ char *on = addr_switch(o);
+
+		if (r == 0 && str_eq(on, name))
+			r = line_of(st, uuid, rec, o, s, b, e);
+	}
+	return r;
+}
+
+/* ---- told ---- */
+
+struct places {
+	char path[CG_JOIN_MAX][256], *join[CG_JOIN_MAX + 1];
+};
+
+/* A responder is nobody's session: it goes where supervisors are. */
+static char *const *places(const struct ctx *c, struct places *p)
+{
+	struct cg_host h;
+	int n = cg_host_find(c, &h, NULL) < 0 ? 0 : cg_join_paths(&h, CG_PLACE_SUP, "", p->path);
+
+	for (int i = 0; i < n; i++)
+		p->join[i] = p->path[i];
+	p->join[n < 0 ? 0 : n] = NULL;
+	return p->join;
+}
+
+static int tell(const struct ctx *c, struct net_switch *s, uint32_t sw, const char *head, const char *uuid, const char *lines, struct err *e)
+{
+	struct places p;
+
+	return netd_put(&(struct netd){c, s, places(c, &p)}, sw, head, uuid, lines, e);
+}
+
+static int drop(const struct ctx *c, struct net_switch *s, const char *uuid, const uint32_t *but, size_t nbut, struct err *e)
+{
+	struct places p;
+
+	return netd_drop_zone(&(struct netd){c, s, places(c, &p)}, uuid, but, nbut, e);
+}
+
+/* 1 and the switch if it has a responder, which knows this VM now. */
+static int tell_switch(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, const json_t *rec, const json_t *nic, uint32_t *sw, struct err *e)
+{
+	struct netset *set = xalloc(sizeof *set);
+	_free_ char *name = addr_switch(nic);
+	_buf_ struct buf head = BUF_INIT, lines = BUF_INIT;
+	struct state_nictag t;
+	int r = settings(st, nic, set, e);
+
+	if (r > 0 && !serves(set))
+		r = 0;
+	if (r > 0 && (r = state_nictag_get(st, vm_str(nic, "nic_tag") ?: "", &t, e)) >= 0) {
+		*sw = t.id << 12 | set->vlan;
+		head_of(set, set->mtu ?: t.mtu < MTU ? t.mtu : MTU, &head);
+		r = lines_of(st, uuid, rec, name, set, &lines, e);
+		if (r == 0)
+			r = tell(c, s, *sw, buf_str(&head), uuid, buf_str(&lines), e);
+		if (r == 0)
+			r = 1;
+	}
+	free(set);
+	return r;
+}
+
+int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, const json_t *rec, struct err *e)
+{
+	const json_t *list = json_object_get(rec, "nics"), *o;
+	uint32_t sw[NICS_MAX];
+	size_t i, n = 0;
+
+	json_array_foreach(list, i, o)
+	{
+		int r = n < NICS_MAX ? tell_switch(c, st, s, uuid, rec, o, &sw[n], e) : 0;
+
+		if (r < 0)
+			return r;
+		n += r > 0;
+	}
+	return drop(c, s, uuid, sw, n, e);
+}
+
+/* ---- when settings change ---- */
+
+struct all {
+	struct state *st;
+	const char *name;
+	const struct netset *set;
+	struct buf *lines;
+	struct err *e;
+};
+
+static int running_zone(const char *uuid, const struct zone_run *z, void *arg)
+{
+	struct all *a = arg;
+	json_t *rec = NULL;
+	int r = z->running ? state_vm_get(a->st, uuid, &rec, NULL, NULL, NULL) : -ENOENT;
+
+	if (r == 0)
+		r = lines_of(a->st, uuid, rec, a->name, a->set, a->lines, a->e);
+	json_decref(rec);
+	return r == -ENOENT ? 0 : r;
+}
+
+int addr_sync(const struct ctx *c, struct state *st, struct net_switch *s, uint32_t sw, uint32_t mtu, const struct netset *set, struct err *e)
+{
+	_free_ char *name = set->vlan ? xprintf("%s/%u", set->tag, set->vlan) : xstrdup(set->tag);
+	_buf_ struct buf head = BUF_INIT, lines = BUF_INIT;
+	struct all a = {st, name, set, &lines, e};
+	int r = 0;
+
+	if (!serves(set))
+		return 0;
+	head_of(set, mtu, &head);
+	/* those that run since before it was asked for */
+	if (!netd_has(s, sw))
+		r = zone_each(c, running_zone, &a, e);
+	return r < 0 ? r : tell(c, s, sw, buf_str(&head), NULL, buf_str(&lines), e);
+}
