@@ -20,6 +20,7 @@
 extern char **environ;
 
 #define KIND "uplink"
+#define WATCH_S 5 /* after a confirmation its watcher is there no longer than this */
 
 /* ---- the object ---- */
 
@@ -369,19 +370,23 @@ int uplink_confirm(struct ctx *c, const char *tag, struct err *e)
 int uplink_watch(struct ctx *c, const char *tag, struct err *e)
 {
 	for (;;) {
-		_clean_(uplink_done) struct uplink u = UPLINK_INIT;
 		_clean_(state_close) struct state *st = NULL;
 		struct timespec until = {0};
 		json_t *o = NULL;
-		int r = load(c, tag, &st, &o, &u, e);
-		int64_t s = r == 0 ? left(c, o) : -1;
+		/* to read alone: a node that has gone meanwhile is not made again */
+		int r = state_open(c, STATE_READ, &st, e);
+		int64_t s = -1;
 
+		if (r == 0)
+			r = state_net_get(st, KIND, tag, &o, e);
+		if (r == 0)
+			s = left(c, o);
 		json_decref(o);
 		if (r < 0 || s < 0)
 			return r == -ENOENT ? 0 : r;
 		if (s == 0)
 			break;
-		until.tv_sec = boot_s() + s;
+		until.tv_sec = boot_s() + (s < WATCH_S ? s : WATCH_S);
 		state_close(&st);
 		while (clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &until, NULL) == EINTR)
 			;
