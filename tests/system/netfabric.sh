@@ -140,3 +140,4 @@ for z in "$b" "$c"; do CLOISTER_NODE=$N2 vmadm delete "$z" >/dev/null; done
 check "delete" one cloister net fabric delete f0
 check "delete" two cloister net fabric delete f0
 for pid in $H1 $H2; do kill -KILL "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
+true # the last one was killed, which is no failure

@@ -225,3 +225,4 @@ done
 eq "killed on its way, the command leaves the host what it had" "$(was)" "$before"
 eq "and no tag" "$(nictagadm list -p)" ""
 for pid in $servers $HOST $LAN; do kill -KILL "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
+true # the last one was killed, which is no failure
