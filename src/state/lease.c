@@ -97,7 +97,8 @@ static int choose(struct state *s, const struct lease_ask *q, uint32_t *ip, stru
 			continue;
 		inet_ntop(AF_INET, &n, text, sizeof text);
 		taken_key(q->tag, q->vlan, text, key);
-		r = taken_by_other(s, key, q->vm, true, e);
+		/* nor one of this VM's own: another NIC of its has it, or this one until its record is stored */
+		r = taken_by_other(s, key, "", true, e);
 		if (r > 0)
 			continue;
 		if (r == 0)

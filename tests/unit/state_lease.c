@@ -142,10 +142,27 @@ static void gone(void **state)
 	assert_int_equal(a, NET + 2);
 }
 
+static void own(void **state)
+{
+	struct state *s = ((struct fix *)*state)->s;
+	uint32_t a;
+	char vm[37];
+
+	/* two NICs of one VM */
+	insert(s, A, M1, "dhcp");
+	assert_int_equal(take_(s, A, M1, 0, 30, &a), 0);
+	assert_int_equal(take_(s, A, M2, 0, 30, &a), -ENOSPC);
+	assert_int_equal(state_vm_delete(s, A, NULL), 0);
+	/* what its record still has by hand goes with that record, and would be anybody's then */
+	insert(s, B, M2, "10.77.0.2/30");
+	assert_int_equal(take_(s, B, M2, 0, 30, &a), -ENOSPC);
+	assert_int_equal(state_lease_get(s, M2, "stub0", 0, vm, &a, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(once, set_up, tear_down), cmocka_unit_test_setup_teardown(by_hand, set_up, tear_down),
-					   cmocka_unit_test_setup_teardown(gone, set_up, tear_down)};
+					   cmocka_unit_test_setup_teardown(gone, set_up, tear_down), cmocka_unit_test_setup_teardown(own, set_up, tear_down)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
