@@ -178,7 +178,10 @@ static int undo_nics(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return nics_live(u->v, u->rec, u->old, e);
+	int r = nics_live(u->v, u->rec, u->old, e);
+
+	/* they are taken before the record is stored */
+	return r < 0 || json_equal(json_object_get(u->rec, "nics"), json_object_get(u->old, "nics")) ? r : state_lease_back(u->v->st, u->v->uuid, u->rec, u->old, e);
 }
 
 /* Behind its NICs; what the zone is in the way of is only told of, so there is nothing to undo but to do it the other way round. */

@@ -157,10 +157,18 @@ int lease_change(struct state *s, const char *uuid, const json_t *old, const jso
 
 		if (r < 0 || !mac || wants(rec, o) || state_net_get(s, KIND, mac, &v, NULL) < 0)
 			continue;
-		if (str_eq(text_of(v, "vm"), uuid))
+		/* one that has moved may have its new switch's already */
+		if (str_eq(text_of(v, "vm"), uuid) && is_for(v, text_of(o, "nic_tag") ?: "", (unsigned)json_integer_value(json_object_get(o, "vlan_id"))))
 			r = drop(s, mac, e);
 		json_decref(v);
 		v = NULL;
 	}
 	return r;
+}
+
+int state_lease_back(struct state *s, const char *uuid, const json_t *from, const json_t *to, struct err *e)
+{
+	int r = state_begin(s, e);
+
+	return r < 0 ? r : state_end(s, lease_change(s, uuid, from, to, e), e);
 }

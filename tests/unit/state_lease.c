@@ -159,10 +159,39 @@ static void own(void **state)
 	assert_int_equal(state_lease_get(s, M2, "stub0", 0, vm, &a, NULL), 0);
 }
 
+/* Before its record is stored a NIC that moves or comes has its lease already. */
+static void moved(void **state)
+{
+	struct state *s = ((struct fix *)*state)->s;
+	json_t *old = record(A, M1, "dhcp"), *rec = record(A, M1, "dhcp"), *more = record(A, M2, "dhcp");
+	uint32_t a, again;
+	char vm[37];
+
+	json_object_set_new(json_array_get(json_object_get(rec, "nics"), 0), "vlan_id", json_integer(7));
+	insert(s, A, M1, "dhcp");
+	assert_int_equal(take_(s, A, M1, 0, 29, &a), 0);
+	assert_int_equal(take_(s, A, M1, 7, 29, &a), 0);
+	assert_int_equal(state_vm_replace(s, rec, NULL), 0);
+	assert_int_equal(state_lease_get(s, M1, "stub0", 7, vm, &again, NULL), 1);
+	assert_int_equal(a, again);
+	/* back, by an update that failed */
+	assert_int_equal(take_(s, A, M1, 0, 29, &a), 0);
+	assert_int_equal(state_lease_back(s, A, rec, old, NULL), 0);
+	assert_int_equal(state_lease_get(s, M1, "stub0", 0, vm, &again, NULL), 1);
+	assert_int_equal(take_(s, A, M2, 0, 29, &a), 0);
+	assert_int_equal(state_lease_back(s, A, more, old, NULL), 0);
+	assert_int_equal(state_lease_get(s, M2, "stub0", 0, vm, &again, NULL), 0);
+	assert_int_equal(state_lease_get(s, M1, "stub0", 0, vm, &again, NULL), 1);
+	json_decref(old);
+	json_decref(rec);
+	json_decref(more);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(once, set_up, tear_down), cmocka_unit_test_setup_teardown(by_hand, set_up, tear_down),
-					   cmocka_unit_test_setup_teardown(gone, set_up, tear_down), cmocka_unit_test_setup_teardown(own, set_up, tear_down)};
+					   cmocka_unit_test_setup_teardown(gone, set_up, tear_down), cmocka_unit_test_setup_teardown(own, set_up, tear_down),
+					   cmocka_unit_test_setup_teardown(moved, set_up, tear_down)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
