@@ -37,7 +37,7 @@ int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t *
 /* ---- fwvm.c: what a VM's life has to do with it ---- */
 /* At boot, behind vnic_add(): its list, and first all sets if the switch is new. */
 int vmfw_up(struct vm *v, struct net_switch *s, struct err *e);
-/* Its addresses in sets and its list, from one record to another; NULL: there is none. from NULL with thorough: whatever it was. */
+/* Its addresses in sets and its list, from one record to another; NULL: there is none. from NULL with thorough: whatever it was, then all sets are as the store says. */
 int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e);
 /* fwadm start: the list of a running VM, whatever was. */
 int vmfw_start(struct vm *v, struct net_switch *s, struct err *e);

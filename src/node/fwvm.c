@@ -90,12 +90,21 @@ static int relist(struct vm *v, struct net_switch *s, const json_t *from, const 
 struct change {
 	struct fw_vm a, b;
 	struct fwsets before, now;
+	bool thorough;
 };
+
+/* Which addresses it had nobody knows any more: sets and lists as the store has them. */
+static int from_store(struct vm *v, struct net_switch *s, struct err *e)
+{
+	int r = fwsync_begin(s, e);
+
+	return r < 0 ? r : fwsync(v->c, v->st, s, e);
+}
 
 static int switched(struct vm *v, const json_t *from, const json_t *to, const struct change *g, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
-	bool lists = to && v->run.running && (walled(from) || walled(to));
+	bool lists = to && v->run.running && (walled(from) || walled(to) || (g->thorough && json_array_size(json_object_get(to, "nics"))));
 	struct err miss = ERR_INIT;
 	int r;
 
@@ -110,16 +119,16 @@ static int switched(struct vm *v, const json_t *from, const json_t *to, const st
 			*e = miss;
 		return r;
 	}
-	r = fwsync_member(v->st, &s, from ? &g->a : &g->b, &g->before, &g->b, &g->now, v->uuid, e);
+	r = g->thorough && g->before.n ? from_store(v, &s, e) : fwsync_member(v->st, &s, &g->a, &g->before, &g->b, &g->now, v->uuid, e);
 	return r == 0 && lists ? relist(v, &s, from, to, e) : r;
 }
 
 int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e)
 {
-	struct change g = {.before = {NULL, 0}};
+	struct change g = {.before = {NULL, 0}, .thorough = thorough};
 	int r;
 
-	if (json_array_size(json_object_get(from, "nics")) == 0 && json_array_size(json_object_get(to, "nics")) == 0)
+	if (!thorough && json_array_size(json_object_get(from, "nics")) == 0 && json_array_size(json_object_get(to, "nics")) == 0)
 		return 0;
 	r = sets_of(v, from, &g.a, &g.before, e);
 	if (r == 0)
