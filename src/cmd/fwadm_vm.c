@@ -154,8 +154,11 @@ static int turn(struct ctx *c, int argc, char **argv, bool on)
 		r = err_set(&e, EINVAL, "VM %s has no firewall: firewall_enabled is false", v.uuid);
 		err_hint(&e, "`vmadm update %s firewall_enabled=true` gives it one.", v.uuid);
 	}
-	if (r == 0 && !have)
+	if (r == 0 && !have) {
 		r = err_set(&e, EINVAL, "VM %s %s", v.uuid, v.run.running ? "has no NIC" : "is not running");
+		if (!v.run.running)
+			err_hint(&e, "Its firewall starts with its boot: `vmadm start %s`.", v.uuid);
+	}
 	if (r == 0)
 		r = on ? vmfw_start(&v, &s, &e) : net_fw_stop(&s, (uint32_t)v.run.zoneid, &e);
 	if (*v.uuid)
@@ -277,8 +280,10 @@ static int run_stats(struct ctx *c, int argc, char **argv)
 	r = open_vm(c, argv[optind], VM_LOOK, &v, &s, &have, &e);
 	if (r == 0)
 		r = have ? net_fw_status(&s, (uint32_t)v.run.zoneid, &e) : 0;
-	if (r == 0)
+	if (r == 0) {
 		r = err_set(&e, EINVAL, "the firewall of VM %s is stopped", v.uuid);
+		err_hint(&e, v.run.running ? "`fwadm start %s` starts it." : "It starts with the VM's boot: `vmadm start %s`.", v.uuid);
+	}
 	a.st = v.st;
 	if (r > 0)
 		r = net_fw_stats(&s, (uint32_t)v.run.zoneid, stat_one, &a, &e);
