@@ -201,7 +201,10 @@ static int start(struct ctx *c, int argc, char **argv, bool update, bool rvms, c
 {
 	struct err e = ERR_INIT;
 	struct add a = {.c = c, .update = update, .rvms = rvms, .how = {.what = update ? "Updated" : "Added", .audit = audit}, .words = json_object(), .e = &e};
-	int r = with(&a, argc, argv);
+	int r;
+
+	a.ch.expect = update ? FW_PRESENT : FW_ABSENT;
+	r = with(&a, argc, argv);
 
 	json_decref(a.words);
 	json_decref(a.ch.rules);

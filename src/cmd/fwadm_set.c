@@ -67,7 +67,7 @@ static int turn(struct ctx *c, int argc, char **argv, bool on, const char *audit
 	_clean_(state_close) struct state *st = NULL;
 	_json_ json_t *list = json_array(), *payload = json_pack("{s:b}", "enabled", on);
 	struct fwadm_do how = {.what = on ? "Enabled" : "Disabled", .audit = audit};
-	struct fw_change ch = {.rules = list};
+	struct fw_change ch = {.rules = list, .expect = FW_PRESENT};
 	struct err e = ERR_INIT;
 	int r = options(argc, argv, &how);
 

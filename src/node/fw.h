@@ -26,12 +26,14 @@ void fwobj_vm(const json_t *rec, struct fw_vm *out);
 struct fw_change {
 	json_t *rules, *rvms;
 	json_t *gone_rules, *gone_rvms;
+	/* what rules and rvms are when they are stored, whatever another command has done since the caller looked: else -EEXIST, -ENOENT */
+	enum fw_expect { FW_WHATEVER, FW_ABSENT, FW_PRESENT } expect;
 };
 /* The uuids of those VMs of this host that have a firewall and that the change concerns, in order; new reference. */
 int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, struct err *e);
 /* Stores it and brings it into force on running VMs. */
 int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch, struct err *e);
-/* The rules that concern a VM: an array of their objects, by uuid. enabled: those in force alone. */
+/* fwlist.c. The rules that concern a VM: an array of their objects, by uuid. enabled: those in force alone. */
 int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t **rules, struct err *e);
 
 /* ---- fwvm.c: what a VM's life has to do with it ---- */

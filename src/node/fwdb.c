@@ -87,12 +87,32 @@ static int store_rules(struct deed *d, const struct fw_change *ch)
 	return r;
 }
 
+static int expected(struct deed *d, const json_t *list, const char *kind, enum fw_expect want)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+	{
+		_json_ json_t *now = NULL;
+		bool there = want != FW_WHATEVER && state_net_get(d->st, kind, vm_str(o, "uuid"), &now, NULL) != -ENOENT;
+
+		if (want != FW_WHATEVER && there != (want == FW_PRESENT))
+			return err_set(d->e, there ? EEXIST : ENOENT, "%s %s %s", strcmp(kind, "rvm") ? "rule" : "remote VM", vm_str(o, "uuid"), there ? "exists already" : "does not exist");
+	}
+	return 0;
+}
+
 static int store(struct deed *d, const struct fw_change *ch)
 {
 	const json_t *o;
 	size_t i;
-	int r = store_rules(d, ch);
+	int r = expected(d, ch->rules, "rule", ch->expect);
 
+	if (r == 0)
+		r = expected(d, ch->rvms, "rvm", ch->expect);
+	if (r == 0)
+		r = store_rules(d, ch);
 	json_array_foreach(ch->gone_rvms, i, o)
 	{
 		old_rvm(d, json_string_value(o));
@@ -346,41 +366,5 @@ int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, st
 		r = fwvm_each(st, add_who, &w, e);
 	if (r == 0)
 		*vms = take(list);
-	return r;
-}
-
-/* ---- rules of a VM ---- */
-
-struct which {
-	const struct fw_vm *vm;
-	json_t *rules;
-	bool enabled;
-	struct err *e;
-};
-
-static int add_rule(const char *uuid, const json_t *rule, void *arg)
-{
-	struct which *w = arg;
-	_fw_rule_ struct fw_rule r = {0};
-	int n;
-
-	if (w->enabled && !vm_bool(rule, "enabled", false))
-		return 0;
-	n = fw_parse(vm_str(rule, "rule") ?: "", &r, w->e);
-	if (n < 0)
-		return n;
-	if (fw_side_has(&r.from, fwobj_scope(rule), w->vm) || fw_side_has(&r.to, fwobj_scope(rule), w->vm))
-		json_array_append(w->rules, (json_t *)rule);
-	return 0;
-}
-
-int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t **rules, struct err *e)
-{
-	_json_ json_t *list = json_array();
-	struct which w = {vm, list, enabled, e};
-	int r = state_net_each(st, "rule", add_rule, &w, e);
-
-	if (r == 0)
-		*rules = take(list);
 	return r;
 }

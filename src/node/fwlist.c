@@ -235,3 +235,39 @@ int fwlists_add(struct fwlists *l, const struct fw_vm *vm, uint32_t zone, struct
 	free(a.known);
 	return r;
 }
+
+/* ---- rules of a VM, as they are stored ---- */
+
+struct which {
+	const struct fw_vm *vm;
+	json_t *rules;
+	bool enabled;
+	struct err *e;
+};
+
+static int add_rule(const char *uuid, const json_t *rule, void *arg)
+{
+	struct which *w = arg;
+	_fw_rule_ struct fw_rule r = {0};
+	int n;
+
+	if (w->enabled && !vm_bool(rule, "enabled", false))
+		return 0;
+	n = fw_parse(vm_str(rule, "rule") ?: "", &r, w->e);
+	if (n < 0)
+		return n;
+	if (fw_side_has(&r.from, fwobj_scope(rule), w->vm) || fw_side_has(&r.to, fwobj_scope(rule), w->vm))
+		json_array_append(w->rules, (json_t *)rule);
+	return 0;
+}
+
+int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t **rules, struct err *e)
+{
+	_json_ json_t *list = json_array();
+	struct which w = {vm, list, enabled, e};
+	int r = state_net_each(st, "rule", add_rule, &w, e);
+
+	if (r == 0)
+		*rules = take(list);
+	return r;
+}

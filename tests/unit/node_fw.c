@@ -97,6 +97,14 @@ static void put(struct fix *f, json_t *o)
 	apply(f, &ch);
 }
 
+static int expecting(struct fix *f, json_t *o, enum fw_expect want)
+{
+	_json_ json_t *list = json_pack("[O]", o);
+	struct fw_change ch = {.rules = list, .expect = want};
+
+	return fw_change_apply(&f->c, f->st, &ch, NULL);
+}
+
 static void gone(struct fix *f, json_t *o)
 {
 	_json_ json_t *list = json_pack("[O]", json_object_get(o, "uuid"));
@@ -152,6 +160,12 @@ static void sets_follow(void **p)
 	NAMES(f, "");
 	gone(f, a);
 	gone(f, c);
+	/* another command was quicker */
+	assert_int_equal(expecting(f, a, FW_PRESENT), -ENOENT);
+	assert_int_equal(expecting(f, a, FW_ABSENT), 0);
+	assert_int_equal(expecting(f, a, FW_ABSENT), -EEXIST);
+	assert_int_equal(expecting(f, a, FW_PRESENT), 0);
+	gone(f, a);
 }
 
 static size_t entries(struct fix *f, const char *uuid, bool bulk)
