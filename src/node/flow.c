@@ -14,6 +14,7 @@
 #include "model/vm.h"
 #include "net/vnic.h"
 #include "node/nics_in.h"
+#include "zone/usage_net.h"
 
 #define FLOWS_MAX 1024 /* of a node, when they are read at once */
 
@@ -188,18 +189,17 @@ int flow_port(const struct ctx *c, struct net_switch *s, const char *uuid, const
 	_free_ char *path = nics_list(c, uuid);
 	_buf_ struct buf b = BUF_INIT;
 	uint8_t mac[6];
+	struct nic_line l;
 	struct sw_port p;
-	char port[16];
-	unsigned i;
-	int n, r = file_read(AT_FDCWD, path, 1 << 16, &b, NULL);
+	int r = file_read(AT_FDCWD, path, 1 << 16, &b, NULL);
 
 	if (r == -ENOENT || nic_mac(nic, mac) < 0)
 		return 0;
 	if (r < 0)
 		return err_sys(e, r, "%s", path);
-	for (const char *t = buf_str(&b); sscanf(t, "%15s %u%n", port, &i, &n) == 2; t += n)
-		if (i && vnic_port(s, i, &p) == 1 && memcmp(p.mac, mac, 6) == 0) {
-			*ifindex = i;
+	for (const char *t = buf_str(&b); nic_line(&t, &l);)
+		if (l.ifindex && !l.counted && vnic_port(s, l.ifindex, &p) == 1 && memcmp(p.mac, mac, 6) == 0) {
+			*ifindex = l.ifindex;
 			return 1;
 		}
 	return 0;
