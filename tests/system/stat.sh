@@ -22,7 +22,7 @@ like "what is no zone's" "$OUT" '^\[system\] '
 like "a zone by its alias" "$OUT" '^idle +[0-9.]+ '
 eq "-H has no header" "$(zonestat -H 0.1 1 | grep -c .)" 4
 eq "two reports, each with its header" "$(zonestat 0.1 2 | grep -c ^ZONE)" 2
-eq "-x has pressure and I/O" "$(zonestat -x 0.1 1 | head -1 | grep -c 'READ .*WRITE .*P:CPU .*P:MEM .*P:IO$')" 1
+eq "-x has pressure and I/O" "$(zonestat -x 0.1 1 | head -1 | grep -c 'READ .*WRITE .*P:CPU .*P:MEM .*P:IO .*RECV .*SENT$')" 1
 
 # ---- what is shown is what the kernel counts ----
 j=$(zonestat -j 0.2 1)
