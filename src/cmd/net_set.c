@@ -41,6 +41,33 @@ static int keep(struct state *st, const struct switch_name *n, const json_t *set
 	return !set || empty(set) ? state_net_delete(st, "switch", n->name, e) : state_net_put(st, "switch", n->name, set, e);
 }
 
+struct leased {
+	const struct switch_name *n;
+	char vm[37];
+};
+
+static int lease_seen(const char *mac, const json_t *v, void *arg)
+{
+	struct leased *l = arg;
+
+	if (str_eq(json_string_value(json_object_get(v, "tag")), l->n->tag.name) &&
+	    json_integer_value(json_object_get(v, "vlan")) == (json_int_t)l->n->vlan)
+		snprintf(l->vm, sizeof l->vm, "%s", json_string_value(json_object_get(v, "vm")) ?: mac);
+	return 0;
+}
+
+/* Who asks for an address where nobody gives any doesn't boot, and can't be updated. */
+static int asked_for(struct state *st, const struct switch_name *n, struct err *e)
+{
+	struct leased l = {.n = n};
+	int r = state_net_each(st, "lease", lease_seen, &l, e);
+
+	if (r < 0 || !*l.vm)
+		return r;
+	err_set(e, EBUSY, "VM %s has an address from dhcp here", l.vm);
+	return err_hint(e, "Give its NIC an address first; -f switches dhcp off all the same, and the VM does not boot until it is on again.");
+}
+
 static int look(struct state *st, const struct switch_name *n, const json_t *now, bool force, struct err *e)
 {
 	struct netset *s = xalloc(sizeof *s);
@@ -48,6 +75,8 @@ static int look(struct state *st, const struct switch_name *n, const json_t *now
 
 	if (r == 0 && s->mtu > n->tag.mtu)
 		r = err_set(e, EINVAL, "mtu %u is above that of nic tag %s, %u", s->mtu, n->tag.name, n->tag.mtu);
+	if (r == 0 && !force && !s->dhcp)
+		r = asked_for(st, n, e);
 	if (r == 0 && !force)
 		r = netset_free(st, n, s, e);
 	free(s);

@@ -268,7 +268,8 @@ fi
 
 # ---- the end ----
 now=$(pid)
-check "a setting taken away" cloister net set stub0 dhcp=off ra=off dns=off
+fails 1 "has an address from dhcp here" cloister net set stub0 dhcp=off
+check "a setting taken away" cloister net set -f stub0 dhcp=off ra=off dns=off
 check "ends it" await 10 eval '! kill -0 $now 2>/dev/null'
 eq "and nothing is left of it" "$(ls "$NODE_RUN/net/netd")" ""
 check "given back while zones run" cloister net set stub0 dhcp=on dns=on
