@@ -235,6 +235,9 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
 		if (vm_bool(v->rec, "firewall_enabled", false))
 			n->v.flags |= PORT_FIREWALL;
+		/* said to have a ceiling and without one it is closed: a command that is killed in between leaves none that is open */
+		if (vm_int(nic, "maxbw", 0))
+			n->v.flags |= PORT_SHAPED;
 		snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)v->spec->zoneid, (unsigned)(i % NICS_MAX));
 		/* before it is made: a command that is killed then leaves a name to look for */
 		r = nics_list_add(v->c, v->uuid, n->v.port, 0, e);

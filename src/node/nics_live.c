@@ -187,7 +187,8 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	if (slot < 0 || l->n == NICS_MAX)
 		return err_set(e, ENOSPC, "nics: a zone has at most %d", NICS_MAX);
 	n->v.number = (uint32_t)l->v->run.zoneid << 5 | (uint32_t)slot;
-	n->v.flags |= l->firewall_new;
+	/* with a ceiling to come it is closed until that is there: the zone runs, and may have it up before us */
+	n->v.flags |= l->firewall_new | (vm_int(o, "maxbw", 0) ? PORT_SHAPED : 0);
 	snprintf(n->v.port, sizeof n->v.port, "z%un%u", (unsigned)l->v->run.zoneid, (unsigned)slot);
 	r = nic_router(l->v, &l->s, o, n, e);
 	if (r == 0)
