@@ -335,6 +335,8 @@ void port_sweep(struct net_switch *s)
 	forget_keys(s->map[SWM_ADDRS], sizeof(struct sw_addr_key), addr_nobodys, s);
 	forget_keys(s->map[SWM_BLOCKED], sizeof(struct sw_port_key), blocked_nobodys, s);
 	forget_keys(s->map[SWM_COUNTERS], sizeof(uint32_t), count_nobodys, s);
+	/* also of a port whose last broadcast was under way when it went: a full map would stop those of all new ports */
+	forget_keys(s->map[SWM_STORM], sizeof(uint32_t), count_nobodys, s);
 	shape_sweep(s);
 }
 
