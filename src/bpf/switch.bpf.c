@@ -232,7 +232,7 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 		return drop_at(n, d->ifindex, r);
 	if (w) {
 		r = outside(f, w, &k);
-		return r < 0 ? drop(n, DROP_UNKNOWN) : r;
+		return r < 0 ? drop(n, -r) : r;
 	}
 	return send_to(f->skb, d);
 }

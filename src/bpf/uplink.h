@@ -7,6 +7,7 @@
 #define CLOISTER_BPF_UPLINK_H
 
 #include "protect.h"
+#include "storm.h"
 
 #define TUNNEL_TTL 64
 
@@ -96,7 +97,7 @@ INLINE int all_outside(struct __sk_buff *skb, const struct sw_wire *w, __u32 sw)
 	return w->kind == WIRE_UPLINK ? to_uplink(skb, w, sw) : to_all_ends(skb, w, sw);
 }
 
-/* To one who is not here. What the program returns; -1: nobody has that MAC. */
+/* To one who is not here. What the program returns, or why it is dropped, negative. */
 INLINE int outside(const struct frame *f, const struct sw_wire *w, const struct sw_mac_key *k)
 {
 	struct sw_end *to;
@@ -104,8 +105,14 @@ INLINE int outside(const struct frame *f, const struct sw_wire *w, const struct 
 	if (w->kind == WIRE_UPLINK)
 		return to_uplink(f->skb, w, k->sw);
 	to = bpf_map_lookup_elem(&remotes, k);
-	if (!to)
-		return w->flags & WIRE_FLOOD ? to_all_ends(f->skb, w, k->sw) : -1;
+	if (!to) {
+		if (!(w->flags & WIRE_FLOOD))
+			return -DROP_UNKNOWN;
+		/* that a copy goes to each costs its sender nothing either; where no file says who is where this is how all frames go, so there may be more */
+		if (w->nends > 1 && storm_check(f->ifindex, w->nends - 1, SW_STORM_COPIES_OUTSIDE))
+			return -DROP_STORM;
+		return to_all_ends(f->skb, w, k->sw);
+	}
 	if (set_end(f->skb, w, to) < 0)
 		return 2;
 	sent_out(w->ifindex, f->skb->len);

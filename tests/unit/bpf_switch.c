@@ -563,6 +563,36 @@ static void storm(void **state)
 	assert_int_equal(bpf_put(map("flood"), &k, &none, NULL), 0);
 }
 
+/* For somebody unknown on a fabric without a file: a copy for each end, and so many a second. */
+static void unknown_ends(void **state)
+{
+	struct sw_wire w = {.kind = WIRE_FABRIC, .ifindex = t.b, .flags = WIRE_FLOOD, .nends = SW_ENDS, .family = 4};
+	struct frame f = udp("10.0.0.1", "10.0.0.9", 1, 2, "", 0);
+	uint64_t before;
+	uint32_t tag = 0;
+	int n = 0;
+
+	NEED;
+	set_port(ALL);
+	memcpy(f.b, mac_x, 6);
+	bpf_del(map("storm"), &t.a, NULL);
+	assert_int_equal(bpf_put(map("tag_wires"), &tag, &w, NULL), 0);
+	before = drops(DROP_STORM);
+	while (n < 2000 && drops(DROP_STORM) == before) {
+		assert_int_equal(run(&f), SHOT);
+		n++;
+	}
+	assert_in_range(n, 90, 1999);
+	/* with a single end there is no second copy */
+	w.nends = 1;
+	assert_int_equal(bpf_put(map("tag_wires"), &tag, &w, NULL), 0);
+	before = drops(DROP_STORM);
+	assert_int_equal(run(&f), SHOT);
+	assert_int_equal(drops(DROP_STORM), before);
+	assert_int_equal(bpf_del(map("tag_wires"), &tag, NULL), 0);
+	bpf_del(map("storm"), &t.a, NULL);
+}
+
 /* What comes by a cable. (Its tags are taken off by the kernel before our program, which a trial like this has not: tests/system/netuplink.sh.) */
 static void uplink(void **state)
 {
@@ -622,7 +652,8 @@ int main(void)
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
 		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
-		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(uplink), cmocka_unit_test(no_port),
+		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(unknown_ends),
+		cmocka_unit_test(uplink), cmocka_unit_test(no_port),
 	};
 
 	return cmocka_run_group_tests_name("bpf_switch", tests, setup, done);
