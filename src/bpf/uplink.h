@@ -91,10 +91,17 @@ INLINE int to_uplink(struct __sk_buff *skb, const struct sw_wire *w, __u32 sw)
 	return bpf_redirect(ifindex, 0);
 }
 
-/* To everybody out there. What the program returns. */
+/* To everybody out there. What the program returns. A copy also to an uplink: an announcement (net/announce.c) is a trial run, where nothing is handed on. */
 INLINE int all_outside(struct __sk_buff *skb, const struct sw_wire *w, __u32 sw)
 {
-	return w->kind == WIRE_UPLINK ? to_uplink(skb, w, sw) : to_all_ends(skb, w, sw);
+	__u32 ifindex = w->ifindex;
+
+	if (w->kind != WIRE_UPLINK)
+		return to_all_ends(skb, w, sw);
+	sent_out(ifindex, skb->len);
+	if (!(sw & 4095) || bpf_skb_vlan_push(skb, bpf_htons(P_8021Q), sw & 4095) == 0)
+		bpf_clone_redirect(skb, ifindex, 0);
+	return 2;
 }
 
 /* To one who is not here. What the program returns, or why it is dropped, negative. */

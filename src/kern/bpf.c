@@ -204,10 +204,10 @@ int bpf_attach_tcx(int prog, int ifindex, struct err *e)
 	return err_sys(e, errno == EINVAL ? EOPNOTSUPP : errno, "attach the switch's program to interface %d", ifindex);
 }
 
-int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, void *out, size_t *nout, struct err *e)
+int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, uint32_t mark, void *out, size_t *nout, struct err *e)
 {
 	union bpf_attr a = {0};
-	struct __sk_buff skb = {.ifindex = ifindex};
+	struct __sk_buff skb = {.ifindex = ifindex, .mark = mark};
 	int r;
 
 	a.test.prog_fd = (uint32_t)prog;

@@ -44,7 +44,7 @@ int bpf_cpus(void);
  * ends with its last descriptor or pin, or with the interface. -EOPNOTSUPP: this kernel has no tcx.
  */
 int bpf_attach_tcx(int prog, int ifindex, struct err *e);
-/* BPF_PROG_TEST_RUN: what the program did with this frame as if it had come from interface ifindex, which is there. out may be NULL. */
-int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, void *out, size_t *nout, struct err *e);
+/* BPF_PROG_TEST_RUN: what the program did with this frame as if it had come from interface ifindex, which is there, with this mark. out may be NULL. */
+int bpf_try(int prog, const void *frame, size_t n, uint32_t ifindex, uint32_t mark, void *out, size_t *nout, struct err *e);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * What a VNIC would say of an address that it has had from somebody else: a gratuitous ARP request (RFC 5227), an unsolicited neighbour
- * advertisement (RFC 4861, 7.2.6). The switch's program is run on it as if the VNIC had sent it, so it goes where its broadcasts go.
+ * advertisement (RFC 4861, 7.2.6). The switch's program is run on it as if the VNIC had sent it, so it goes where its broadcasts go: that of the
+ * senders' wire's far end, since where there is a ceiling the other one hands the frame to the wire, which a trial run doesn't do.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
 #include "base/own.h"
 #include "kern/bpf.h"
 #include "kern/ns.h"
@@ -70,18 +72,22 @@ static bool had(const struct vnic *old, const struct net_ip *a)
 
 int vnic_announce(struct net_switch *s, const struct vnic *v, const struct vnic *old, uint32_t ifindex, struct err *e)
 {
-	_fd_ int home = ns_open(0, "net", e);
+	_free_ char *bpf = xprintf("%s/bpf", s->dir);
+	_fd_ int home = ns_open(0, "net", e), prog = -1;
 	uint8_t f[86];
 
 	if (home < 0)
 		return home;
+	prog = bpf_open(bpf, "from_wire_out", e);
+	if (prog < 0)
+		return prog;
 	if (setns(s->ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter the switch's network namespace");
 	for (size_t i = 0; i < v->nips; i++)
 		if (!had(old, &v->ips[i])) {
 			size_t n = v->ips[i].family == AF_INET ? arp(v, &v->ips[i], f) : advert(v, &v->ips[i], f);
 
-			bpf_try(s->prog, f, n, ifindex, NULL, NULL, NULL);
+			bpf_try(prog, f, n, ifindex, ifindex, NULL, NULL, NULL);
 		}
 	return setns(home, CLONE_NEWNET) < 0 ? err_sys(e, errno, "leave the switch's network namespace") : 0;
 }

@@ -287,7 +287,7 @@ static uint64_t drops(int port, enum sw_drop why)
 static int run(const struct frame *f)
 {
 	struct err e = ERR_INIT;
-	int r = bpf_try(t.prog, f->b, f->n, t.port[f->who], NULL, NULL, &e);
+	int r = bpf_try(t.prog, f->b, f->n, t.port[f->who], 0, NULL, NULL, &e);
 
 	if (r < 0)
 		print_error("%s\n", e.msg);

@@ -13,10 +13,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "bpf/switch.h"
@@ -216,7 +219,7 @@ static struct frame ip6(const char *src, const char *dst, unsigned next, unsigne
 static int run(const struct frame *f)
 {
 	struct err e = ERR_INIT;
-	int r = bpf_try(t.prog, f->b, f->n, t.a, NULL, NULL, &e);
+	int r = bpf_try(t.prog, f->b, f->n, t.a, 0, NULL, NULL, &e);
 
 	if (r < 0)
 		print_error("%s\n", e.msg);
@@ -379,7 +382,7 @@ static void arp_answer(void **state)
 
 	NEED;
 	set_port(ALL);
-	assert_int_equal(bpf_try(t.prog, f.b, f.n, t.a, out, &n, NULL), REDIRECT);
+	assert_int_equal(bpf_try(t.prog, f.b, f.n, t.a, 0, out, &n, NULL), REDIRECT);
 	want = eth(mac_a, mac_b, 0x0806);
 	assert_int_equal(n, f.n);
 	assert_memory_equal(out, want.b, 14);
@@ -593,6 +596,40 @@ static void unknown_ends(void **state)
 	bpf_del(map("storm"), &t.a, NULL);
 }
 
+/* A trial run of an announcement leaves by the wire, also where the NIC has a ceiling. */
+static void announced(void **state)
+{
+	struct sw_wire w = {.kind = WIRE_UPLINK, .ifindex = t.b};
+	struct frame f = arp(mac_a, mac_a, 1, "10.0.0.1", "10.0.0.1");
+	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(0x0806)};
+	struct timeval limit = {.tv_sec = 10};
+	int prog, s = -1, r;
+	uint32_t tag = 0;
+	uint8_t got[256];
+
+	NEED;
+	prog = bpf_program__fd(bpf_object__find_program_by_name(t.obj, "from_wire_out"));
+	set_port(ALL | PORT_SHAPED);
+	bpf_del(map("storm"), &t.a, NULL);
+	assert_int_equal(bpf_put(map("tag_wires"), &tag, &w, NULL), 0);
+	r = rtnl_open(NULL);
+	assert_true(r >= 0);
+	at.sll_ifindex = rtnl_index(r, "b0", NULL);
+	assert_int_equal(rtnl_up(r, (int)t.b, true, NULL), 0);
+	assert_int_equal(rtnl_up(r, at.sll_ifindex, true, NULL), 0);
+	close(r);
+	s = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(0x0806));
+	assert_true(s >= 0);
+	assert_int_equal(bind(s, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+	assert_int_equal(bpf_try(prog, f.b, f.n, t.a, t.a, NULL, NULL, NULL), SHOT);
+	assert_in_range(recv(s, got, sizeof got, 0), 42, 60);
+	assert_memory_equal(got, f.b, 42);
+	close(s);
+	assert_int_equal(bpf_del(map("tag_wires"), &tag, NULL), 0);
+	set_port(ALL);
+}
+
 /* What comes by a cable. (Its tags are taken off by the kernel before our program, which a trial like this has not: tests/system/netuplink.sh.) */
 static void uplink(void **state)
 {
@@ -652,7 +689,7 @@ int main(void)
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
 		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
-		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(unknown_ends),
+		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(unknown_ends), cmocka_unit_test(announced),
 		cmocka_unit_test(uplink), cmocka_unit_test(no_port),
 	};
 
