@@ -199,12 +199,11 @@ static void forget_keys(int map, size_t key_size, bool (*is)(const void *key, in
 	bool have = false;
 
 	while (bpf_next(map, have ? key : NULL, next, NULL) == 1) {
-		if (is(next, map, arg))
-			bpf_del(map, next, NULL);
-		else {
-			memcpy(key, next, key_size);
-			have = true;
-		}
+		if (is(next, map, arg) && bpf_del(map, next, NULL) == 0)
+			continue;
+		/* also one that the kernel will not let go: else this would have no end, with the switch's lock held */
+		memcpy(key, next, key_size);
+		have = true;
 	}
 }
 
