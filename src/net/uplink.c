@@ -169,10 +169,15 @@ static int host_up(struct net_switch *s, int rtnl, int ns, const struct uplink *
 	struct vnic v = {.sw = u->id << 12, .number = HOST_VNIC, .mtu = u->mtu};
 	struct ips l = {.n = 0};
 	unsigned failed = 0;
+	struct sw_port p;
 	int r = rtnl_index(s->rtnl, port, NULL);
 
-	if (r > 0)
+	if (r > 0 && vnic_port(s, (uint32_t)r, &p) == 1)
 		return 0;
+	/* who made it was killed before the switch knew it */
+	r = r > 0 ? vnic_remove(s, port, (uint32_t)r, e) : 0;
+	if (r < 0)
+		return r;
 	netdev_addresses(u->saved.p, u->saved.len, ip_one, &l);
 	snprintf(v.port, sizeof v.port, "%s", port);
 	snprintf(v.name, sizeof v.name, "%s", u->device);
