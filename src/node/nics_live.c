@@ -177,9 +177,14 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	int r = nic_from_record(l->v->st, o, n, e), slot = slot_free(l);
 	struct port *p = r < 0 ? NULL : port_of(l, n->v.mac);
 
-	/* an undo may find one that was never taken away, or half */
-	if (r < 0 || (p && p->there && !p->counted))
+	if (r < 0)
 		return r;
+	/* an undo may find one that was never taken away, or half; a command that was killed has left one with other rights, or elsewhere */
+	if (p && p->there && !p->counted && p->p.sw == n->v.sw) {
+		n->v.flags |= l->firewall | l->firewall_new;
+		r = vnic_change(&l->s, &n->v, p->ifindex, e);
+		return r < 0 ? r : nic_shape(l->v->st, &l->s, l->v->uuid, o, p->ifindex, e);
+	}
 	if (p)
 		r = away(l, o, e);
 	if (r < 0)
@@ -342,6 +347,35 @@ static int firewalled(struct live *l, const json_t *from, const json_t *to, stru
 	return on < 0 ? on : 0;
 }
 
+static bool has_mac(const json_t *list, const uint8_t mac[6])
+{
+	uint8_t m[6];
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		if (nic_mac(o, m) == 0 && memcmp(m, mac, 6) == 0)
+			return true;
+	return false;
+}
+
+/* What a command that was killed has made for a NIC that no record has. */
+static int strays_away(struct live *l, const json_t *from, const json_t *to, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = l->n; r == 0 && i-- > 0;) {
+		const uint8_t *m = l->port[i].p.mac;
+		_json_ json_t *o = NULL;
+
+		if (has_mac(from, m) || has_mac(to, m))
+			continue;
+		o = json_pack("{s:o}", "mac", json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]));
+		r = away(l, o, e);
+	}
+	return r;
+}
+
 /* Its names alone may have changed, which name servers tell. */
 static int named_anew(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 {
@@ -370,6 +404,8 @@ int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 		r = live_open(v, &l, e);
 	if (r == 0)
 		r = firewalled(&l, from, to, e);
+	if (r == 0)
+		r = strays_away(&l, a, b, e);
 	if (r == 0)
 		r = all_away(&l, a, b, true, e);
 	json_array_foreach(b, i, o)
