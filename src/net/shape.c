@@ -246,8 +246,12 @@ int shape_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 	struct sw_shape_flows f = {0}, none = {0};
 	struct err miss = ERR_INIT;
 	struct sw_shape sh;
+	struct sw_port p;
 	int r = shape_get(s, ifindex, &sh, &f, e);
 
+	/* one that was to get a ceiling, by a command that was killed, is closed */
+	if (r == 0 && bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) == 0 && (p.flags & PORT_SHAPED))
+		return port_flag(s, ifindex, PORT_SHAPED, false, e);
 	if (r <= 0)
 		return r;
 	r = port_flag(s, ifindex, PORT_SHAPED, false, &miss);
