@@ -154,6 +154,7 @@ INLINE int check_outside(const struct frame *f)
 	struct ip4 *h4;
 	struct ip6 *h6;
 	struct arp *a;
+	struct nd *n;
 	__u8 ip[16];
 
 	if ((void *)(e + 1) > f->end)
@@ -174,6 +175,13 @@ INLINE int check_outside(const struct frame *f)
 		if (!h6)
 			return DROP_SHORT;
 		__builtin_memcpy(ip, h6->src, 16);
+		if (is_ours(f->sw, 6, ip))
+			return DROP_OURS;
+		/* from an address of its own it may advertise another's, where ARP would have named that one as the sender */
+		n = AT(f, 54, struct nd);
+		if (h6->next != IPP_ICMP6 || !n || n->type != ND_NA)
+			return DROP_NONE;
+		__builtin_memcpy(ip, n->target, 16);
 		return is_ours(f->sw, 6, ip) ? DROP_OURS : DROP_NONE;
 	case P_ARP:
 		a = AT(f, 14, struct arp);

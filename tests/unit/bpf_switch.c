@@ -636,6 +636,9 @@ static void uplink(void **state)
 	struct sw_port up = {.sw = 1, .flags = PORT_L2 | PORT_OUTSIDE}, was = t.port;
 	struct sw_mac_key here = {.sw = 1};
 	struct sw_dest d = {.ifindex = t.b};
+	struct sw_ip_key ip = {.sw = 1, .family = 6};
+	struct sw_neigh nb = {0};
+	uint8_t nd[32] = {136};
 	int vnic = t.prog;
 	struct frame f;
 
@@ -651,6 +654,18 @@ static void uplink(void **state)
 	DROPPED(udp("10.0.0.2", "10.0.0.2", 1, 2, "", 0), DROP_OURS);
 	DROPPED(arp(mac_a, mac_a, 1, "10.0.0.2", "10.0.0.77"), DROP_OURS);
 	DROPPED(arp(mac_a, mac_a, 2, "10.0.0.2", "10.0.0.77"), DROP_OURS);
+	/* nor advertises from an address of its own that another's is here */
+	inet_pton(AF_INET6, "fd00::2", ip.ip);
+	memcpy(nb.mac, mac_b, 6);
+	assert_int_equal(bpf_put(t.neighbours, &ip, &nb, NULL), 0);
+	inet_pton(AF_INET6, "fd00::9", nd + 8);
+	nd[24] = 2, nd[25] = 1;
+	PASSES(ip6("fd00::9", "fd00::3", 58, 255, nd, 32));
+	inet_pton(AF_INET6, "fd00::2", nd + 8);
+	DROPPED(ip6("fd00::9", "fd00::3", 58, 255, nd, 32), DROP_OURS);
+	nd[0] = 135;
+	PASSES(ip6("fd00::9", "fd00::2", 58, 255, nd, 32));
+	assert_int_equal(bpf_del(t.neighbours, &ip, NULL), 0);
 	/* who asks for one of ours reaches him */
 	PASSES(arp(mac_a, mac_a, 1, "10.9.9.9", "10.0.0.2"));
 	f = udp("10.9.9.9", "10.0.0.2", 1, 2, "", 0);
