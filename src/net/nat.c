@@ -101,37 +101,45 @@ static void each_default(void (*each)(const char *dev, void *arg), void *arg)
 			each(dev, arg);
 }
 
-struct turned {
-	struct buf list; /* what we turned on, a line for each */
-	int r;
-};
-
-static void turn_on(const char *dev, void *arg)
+static void find_off(const char *dev, void *arg)
 {
 	_free_ char *path = conf(dev);
-	struct turned *t = arg;
 
-	if (t->r < 0 || is_one(path))
-		return;
-	buf_printf(&t->list, "%s\n", dev);
-	t->r = file_write(AT_FDCWD, path, "1", NULL);
+	if (!is_one(path))
+		buf_printf(arg, "%s\n", dev);
 }
 
+static int turn_on(char *list)
+{
+	char *save = NULL;
+	int r = 0;
+
+	for (char *dev = list ? strtok_r(list, "\n", &save) : NULL; dev && r == 0; dev = strtok_r(NULL, "\n", &save)) {
+		_free_ char *path = conf(dev);
+
+		r = file_write(AT_FDCWD, path, "1", NULL);
+	}
+	return r;
+}
+
+/* Noted first, then turned on: a command that is killed between the two leaves nothing on that nobody turns off. */
 static int forwarding(const struct nat *n, const char *dir, struct err *e)
 {
 	_free_ char *own = conf(n->host_if), *note = xprintf("%s/forwarding", dir);
-	struct turned t = {.list = BUF_INIT};
+	_buf_ struct buf off = BUF_INIT, list = BUF_INIT;
 	int r = file_write(AT_FDCWD, own, "1", e);
 
 	if (r < 0)
 		return r;
-	file_read(AT_FDCWD, note, 4096, &t.list, NULL);
 	if (!is_one("/proc/sys/net/ipv4/ip_forward"))
-		each_default(turn_on, &t);
-	r = t.list.len ? file_replace(note, t.list.p, t.list.len, 0600, 0, e) : 0;
-	if (r == 0 && t.r < 0)
-		r = err_sys(e, t.r, "turn on forwarding of an interface of the default route");
-	buf_done(&t.list);
+		each_default(find_off, &off);
+	if (!off.len)
+		return 0;
+	file_read(AT_FDCWD, note, 4096, &list, NULL);
+	buf_puts(&list, off.p);
+	r = file_replace(note, list.p, list.len, 0600, 0, e);
+	if (r == 0 && (r = turn_on(off.p)) < 0)
+		r = err_sys(e, r, "turn on forwarding of an interface of the default route");
 	return r;
 }
 
