@@ -343,6 +343,14 @@ int router_look(struct ctx *c, struct state *st, char host_if[16], struct buf *o
 	return r < 0 ? r : 1;
 }
 
+static int load(struct all *a, struct err *e)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->set[i]);
+	a->n = 0;
+	return state_net_each(a->st, "switch", load_one, a, e);
+}
+
 int router_sync(struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
 {
 	_clean_(switch_close) struct net_switch mine = NET_SWITCH_INIT;
@@ -351,7 +359,7 @@ int router_sync(struct ctx *c, struct state *st, struct net_switch *s, struct er
 	int r;
 
 	state_kv_get(st, "server_uuid", &a.server, NULL);
-	r = state_net_each(st, "switch", load_one, &a, e);
+	r = load(&a, e);
 	if (r < 0)
 		return r;
 	if (!s) {
@@ -360,6 +368,9 @@ int router_sync(struct ctx *c, struct state *st, struct net_switch *s, struct er
 			return 0;
 		if (r < 0 && e)
 			*e = miss;
+		/* again: what was read before the lock may be older than what the command that had it has made */
+		if (r == 0)
+			r = load(&a, e);
 		if (r < 0)
 			return r;
 		s = &mine;
