@@ -104,15 +104,16 @@ static void tell(struct ctx *c, struct state *st, const struct switch_name *n, c
 	free(s);
 }
 
-/* Kept first, then made: who is killed between the two finds it made by the next command that needs it. */
-static int change(struct ctx *c, struct state *st, const struct switch_name *n, json_t *was, json_t *now, bool force, struct err *e)
+/*
+ * Ends what open_named() has begun; r: what has come of it so far. Kept first, then made: who is killed between the two finds it made by
+ * the next command that needs it.
+ */
+static int change(struct ctx *c, struct state *st, const struct switch_name *n, json_t *was, json_t *now, bool force, int r, struct err *e)
 {
 	_free_ char *before = was ? json_dumps(was, JSON_COMPACT) : NULL, *after = json_dumps(now, JSON_COMPACT);
-	int r = state_begin(st, e);
 
-	if (r < 0)
-		return r;
-	r = look(st, n, now, force, e);
+	if (r == 0)
+		r = look(st, n, now, force, e);
 	if (r == 0)
 		r = keep(st, n, now, e);
 	r = state_end(st, r, e);
@@ -129,13 +130,19 @@ static int change(struct ctx *c, struct state *st, const struct switch_name *n, 
 	return r;
 }
 
+/* Begins a transaction: two commands that set different keys of one switch at a time both have their way. */
 static int open_named(struct ctx *c, const char *text, struct state **st, struct switch_name *n, json_t **was, json_t **now, struct err *e)
 {
 	int r = state_open(c, STATE_WRITE, st, e);
 
 	if (r == 0)
 		r = netset_name(*st, text, n, e);
-	return r < 0 ? r : load(*st, n, was, now, e);
+	if (r == 0)
+		r = state_begin(*st, e);
+	if (r < 0)
+		return r;
+	r = load(*st, n, was, now, e);
+	return r < 0 ? state_end(*st, r, e) : 0;
 }
 
 static void json_done(json_t **j)
@@ -163,7 +170,7 @@ int net_set(struct ctx *c, int argc, char **argv)
 	_clean_(json_done) json_t *was = NULL, *now = NULL;
 	struct switch_name n;
 	struct err e = ERR_INIT;
-	bool force = false;
+	bool force = false, begun;
 	int r = options(argc, argv, &force), i;
 
 	if (r)
@@ -174,6 +181,7 @@ int net_set(struct ctx *c, int argc, char **argv)
 	if (argc - optind < 2)
 		return cmd_usage("cloister", "net", "set needs a nic tag and key=value");
 	r = open_named(c, argv[optind], &st, &n, &was, &now, &e);
+	begun = r == 0;
 	for (i = optind + 1; r == 0 && i < argc; i++) {
 		_free_ char *key = xstrdup(argv[i]);
 		char *eq = strchr(key, '=');
@@ -181,10 +189,10 @@ int net_set(struct ctx *c, int argc, char **argv)
 		*eq = 0;
 		r = netset_put(now, key, eq + 1, &e);
 	}
-	if (r == 0) {
+	if (r == 0)
 		netset_defaults(now);
-		r = change(c, st, &n, was, now, force, &e);
-	}
+	if (begun)
+		r = change(c, st, &n, was, now, force, r, &e);
 	if (r < 0) {
 		err_add(&e, "switch %s", argv[optind]);
 		return cmd_fail(c, &e);
@@ -198,7 +206,7 @@ int net_unset(struct ctx *c, int argc, char **argv)
 	_clean_(json_done) json_t *was = NULL, *now = NULL;
 	struct switch_name n;
 	struct err e = ERR_INIT;
-	bool force = false;
+	bool force = false, begun;
 	int r = options(argc, argv, &force);
 
 	if (r)
@@ -206,12 +214,13 @@ int net_unset(struct ctx *c, int argc, char **argv)
 	if (argc - optind < 1)
 		return cmd_usage("cloister", "net", "unset needs a nic tag");
 	r = open_named(c, argv[optind], &st, &n, &was, &now, &e);
-	if (r == 0 && argc - optind == 1)
+	begun = r == 0;
+	if (begun && argc - optind == 1)
 		json_object_clear(now);
 	for (int i = optind + 1; r == 0 && i < argc; i++)
 		r = netset_put(now, argv[i], "", &e);
-	if (r == 0)
-		r = change(c, st, &n, was, now, force, &e);
+	if (begun)
+		r = change(c, st, &n, was, now, force, r, &e);
 	if (r < 0) {
 		err_add(&e, "switch %s", argv[optind]);
 		return cmd_fail(c, &e);
