@@ -343,7 +343,8 @@ static int expire(struct ctx *c, const char *tag, struct err *e)
 		r = state_open(c, STATE_WRITE, &st, e);
 	if (r == 0 && state_vm_each(st, STATE_RECORD, is_user, &t, NULL) == 0)
 		r = state_nictag_delete(st, tag, NULL) == -ENOENT ? 0 : r;
-	ctx_log(c, LOG_INFO, "uplink of %s: not confirmed in time, the device is the host's again", tag);
+	if (r == 0)
+		ctx_log(c, LOG_INFO, "uplink of %s: not confirmed in time, the device is the host's again", tag);
 	return r;
 }
 
@@ -367,31 +368,45 @@ int uplink_confirm(struct ctx *c, const char *tag, struct err *e)
 	return r;
 }
 
+/* Seconds that are left, as left(); to read alone: a node that has gone meanwhile is not made again. */
+static int look_left(struct ctx *c, const char *tag, int64_t *s, struct err *e)
+{
+	_clean_(state_close) struct state *st = NULL;
+	json_t *o = NULL;
+	int r = state_open(c, STATE_READ, &st, e);
+
+	if (r == 0)
+		r = state_net_get(st, KIND, tag, &o, e);
+	if (r == 0)
+		*s = left(c, o);
+	json_decref(o);
+	return r;
+}
+
+/* Whoever has lost the host by this uplink has nobody else: what fails, as for a lock that another command has, is tried again. */
 int uplink_watch(struct ctx *c, const char *tag, struct err *e)
 {
 	for (;;) {
-		_clean_(state_close) struct state *st = NULL;
 		struct timespec until = {0};
-		json_t *o = NULL;
-		/* to read alone: a node that has gone meanwhile is not made again */
-		int r = state_open(c, STATE_READ, &st, e);
-		int64_t s = -1;
+		int64_t s = WATCH_S;
+		int r;
 
-		if (r == 0)
-			r = state_net_get(st, KIND, tag, &o, e);
-		if (r == 0)
-			s = left(c, o);
-		json_decref(o);
-		if (r < 0 || s < 0)
-			return r == -ENOENT ? 0 : r;
-		if (s == 0)
-			break;
+		*e = ERR_INIT;
+		r = look_left(c, tag, &s, e);
+		if (r == 0 && s == 0) {
+			r = expire(c, tag, e);
+			s = WATCH_S;
+			if (r == 0)
+				return 0;
+		}
+		if (r == -ENOENT || s < 0)
+			return 0;
+		if (r < 0 && ctx_check(c, NULL) < 0)
+			return r;
 		until.tv_sec = boot_s() + (s < WATCH_S ? s : WATCH_S);
-		state_close(&st);
 		while (clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &until, NULL) == EINTR)
 			;
 	}
-	return expire(c, tag, e);
 }
 
 /* ---- boot and shutdown ---- */
