@@ -140,6 +140,12 @@ void nat_router_rules(const struct nat *n, struct buf *out)
 	/* between switches nothing */
 	buf_puts(out, "\t}\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy drop;\n\t\tct state established,related accept\n"
 		      "\t\tct state invalid drop\n");
+	/*
+	 * No router passes on what is for a link-local address (RFC 3927, 7), and there clouds tell who asks their host's own keys. Names are
+	 * excepted: some clouds' resolver is there.
+	 */
+	buf_puts(out, "\t\toifname \"" NAT_UPLINK "\" ip daddr 169.254.0.0/16 meta l4proto != { tcp, udp } drop\n"
+		      "\t\toifname \"" NAT_UPLINK "\" ip daddr 169.254.0.0/16 meta l4proto { tcp, udp } th dport != 53 drop\n");
 	for (size_t i = 0; i < n->nport; i++)
 		forward_port(&n->port[i], out);
 	buf_puts(out, "\t}\n\tchain pre {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n");

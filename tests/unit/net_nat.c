@@ -109,6 +109,7 @@ static void rules(void **s)
 	assert_non_null(strstr(buf_str(&router), "iifname \"r5v7\" oifname \"up0\" ip saddr 10.77.0.0/24 accept"));
 	assert_non_null(strstr(buf_str(&router), "iifname \"r5v7\" ip daddr 10.77.0.1 meta l4proto { tcp, udp } th dport 53 accept"));
 	assert_non_null(strstr(buf_str(&router), "tcp dport 1024 dnat ip to 10.77.0.2:8080"));
+	assert_non_null(strstr(buf_str(&router), "oifname \"up0\" ip daddr 169.254.0.0/16 meta l4proto { tcp, udp } th dport != 53 drop"));
 	assert_null(strstr(buf_str(&router), "1025")); /* nobody knows yet who web is */
 	assert_non_null(strstr(buf_str(&host), "table inet cloister {\n}\ndelete table inet cloister\n"));
 	assert_non_null(strstr(buf_str(&host), "iifname \"cloister0\" drop"));
