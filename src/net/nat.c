@@ -249,6 +249,10 @@ int nat_look(const struct nat *n, struct buf *out, struct err *e)
 	r = netns_run(-1, argv, NULL, &json, e);
 	if (r < 0)
 		return r;
+	if (r == 0 && !nat_look_table(buf_str(&json), n->table))
+		buf_printf(out, "table inet %s of nftables is not there (as after `flush ruleset`), and zones reach this host's own services: `cloister net set "
+				"TAG nat=on` loads it again\n",
+			   n->table);
 	if (r == 0)
 		nat_look_rules(buf_str(&json), n->host_if, out);
 	if (file_read(AT_FDCWD, "/proc/self/net/ip_tables_names", 4096, &legacy, NULL) == 0 && strstr(buf_str(&legacy), "filter"))

@@ -42,5 +42,7 @@ int nat_look(const struct nat *n, struct buf *out, struct err *e);
 
 /* The same for rules that are given as `nft -j list ruleset` prints them: pure. */
 void nat_look_rules(const char *json, const char *host_if, struct buf *out);
+/* Whether our own table is among them, with a chain in it. */
+bool nat_look_table(const char *json, const char *table);
 
 #endif

@@ -103,6 +103,23 @@ static void remedy(const json_t *chain, const struct facts *f, const char *ifn, 
 			   name, ifn);
 }
 
+bool nat_look_table(const char *json, const char *table)
+{
+	json_t *root = json_loads(json, 0, NULL);
+	bool there = !root; /* more rules than are read */
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(root, "nftables"), i, o)
+	{
+		const json_t *chain = json_object_get(o, "chain");
+
+		there = there || (str_eq(text(chain, "family"), "inet") && str_eq(text(chain, "table"), table));
+	}
+	json_decref(root);
+	return there;
+}
+
 void nat_look_rules(const char *json, const char *host_if, struct buf *out)
 {
 	json_t *root = json_loads(json, 0, NULL);

@@ -166,6 +166,9 @@ static void looks(void **s)
 		if (at[i].says ? !strstr(buf_str(&b), at[i].says) : b.len != 0)
 			fail_msg("%s\n%s", at[i].rules, buf_str(&b));
 	}
+	assert_true(nat_look_table("{\"nftables\":[7,{\"chain\":{\"family\":\"inet\",\"table\":\"cloister\",\"name\":\"input\"}}]}", "cloister"));
+	assert_false(nat_look_table("{\"nftables\":[" CHAIN("cloister", "forward", "drop") "]}", "cloister"));
+	assert_true(nat_look_table("{\"nftables\":[", "cloister"));
 }
 
 int main(void)
