@@ -14,7 +14,6 @@
 
 #define SECOND  1000000000ULL
 #define BATCH   32
-#define RATE    500
 #define PATIENCE (2 * SECOND) /* with one server */
 
 struct query {
@@ -155,7 +154,7 @@ void dns_udp(struct netd *d, struct source *s)
 			return;
 		from.n = m.msg_namelen;
 		from.nat = m.msg_controllen;
-		if (!may(d, &from.a, from.n, RATE))
+		if (!may_ask(d, &from.a))
 			continue;
 		what = dns_answer(&d->t, p, (size_t)got, true, out, sizeof out, &n, &asked);
 		if (what == DNS_ANSWER)

@@ -50,6 +50,13 @@ bool may(struct netd *d, const void *who, size_t n, unsigned per_second)
 	return true;
 }
 
+bool may_ask(struct netd *d, const struct sockaddr_storage *who)
+{
+	if (who->ss_family == AF_INET)
+		return may(d, &((const struct sockaddr_in *)who)->sin_addr, 4, DNS_RATE);
+	return may(d, &((const struct sockaddr_in6 *)who)->sin6_addr, 16, DNS_RATE);
+}
+
 void watch(struct netd *d, struct source *s, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.ptr = s};

@@ -19,6 +19,7 @@ enum { FD_FOLDER = 3, FD_NS, FD_LOCK, FD_READY };
 #define CONNS       32  /* by TCP */
 #define CONNS_OF    4
 #define BUCKETS     256
+#define DNS_RATE    500 /* questions of one client in a second */
 
 struct netd;
 struct source {
@@ -56,6 +57,8 @@ struct peer {
 uint64_t now_ns(void);
 /* Whether one more from this sender is answered: so many a second, and as many at once. */
 bool may(struct netd *d, const void *who, size_t n, unsigned per_second);
+/* The same for a question, by the address alone: with a port for each, who asks would have every bucket. */
+bool may_ask(struct netd *d, const struct sockaddr_storage *who);
 void watch(struct netd *d, struct source *s, uint32_t events);
 void watch_again(struct netd *d, struct source *s, uint32_t events);
 void unwatch(struct netd *d, struct source *s);

@@ -112,6 +112,10 @@ static void question(struct netd *d, struct conn *c)
 
 	c->nq = c->want;
 	memcpy(c->id, c->q + 2, 2);
+	if (!may_ask(d, &c->who)) {
+		close_conn(d, c);
+		return;
+	}
 	what = dns_answer(&d->t, c->q + 2, c->nq, false, c->a + 2, DNS_QUERY * 2, &n, &asked);
 	if (what == DNS_DROP) {
 		close_conn(d, c);
