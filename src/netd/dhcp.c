@@ -116,7 +116,7 @@ static void lists(const struct table *t, struct wire *w)
 		wire_option(w, OPT_DNS, dns, n);
 }
 
-static void network(const struct table *t, const struct tzone *z, struct wire *w)
+static void network(const struct table *t, struct wire *w)
 {
 	uint32_t mask = t->subnet.bits ? ~0u << (32 - t->subnet.bits) : 0;
 	uint8_t m[4] = {(uint8_t)(mask >> 24), (uint8_t)(mask >> 16), (uint8_t)(mask >> 8), (uint8_t)mask}, b[4];
@@ -130,10 +130,17 @@ static void network(const struct table *t, const struct tzone *z, struct wire *w
 		wire_option(w, OPT_ROUTER, t->router.ip, 4);
 	wire_option(w, OPT_MTU, mtu, 2);
 	lists(t, w);
-	if (t->domain[0])
-		wire_option(w, OPT_DOMAIN, t->domain, strlen(t->domain));
-	if (z->name)
-		wire_option(w, OPT_HOSTNAME, z->name, strlen(z->name));
+}
+
+/* As far as there is room: an address without names is better than none. */
+static void names(const struct table *t, const struct tzone *z, struct wire *w)
+{
+	size_t domain = strlen(t->domain), name = z->name ? strlen(z->name) : 0;
+
+	if (domain && domain + 3 <= w->cap - w->n)
+		wire_option(w, OPT_DOMAIN, t->domain, domain);
+	if (name && name + 3 <= w->cap - w->n)
+		wire_option(w, OPT_HOSTNAME, z->name, name);
 }
 
 static void times(struct wire *w)
@@ -181,9 +188,11 @@ size_t dhcp_answer(const struct table *t, const uint8_t *q, size_t n, uint8_t ou
 	if (type != DHCP_NAK && a.type != DHCP_INFORM)
 		times(&w);
 	if (type != DHCP_NAK)
-		network(t, z, &w);
+		network(t, &w);
 	if (a.client)
 		wire_option(&w, OPT_CLIENT, a.client, a.nclient);
+	if (type != DHCP_NAK)
+		names(t, z, &w);
 	wire_put(&w, (const uint8_t[]){OPT_END}, 1);
 	if (w.full) /* a client id of hundreds of bytes */
 		return 0;

@@ -232,6 +232,10 @@ static void room(void **state)
 	add(&m, 61, id, sizeof id);
 	n = dhcp_answer(&t, m.p, m.n, out, &to);
 	assert_true(n <= DHCP_MAX - 28);
+	/* where both names are too long, one is told, and the address in any case */
+	m = ask(web, DHCP_DISCOVER);
+	n = dhcp_answer(&t, m.p, m.n, out, &to);
+	assert_true(n > DHCP_MIN && n <= DHCP_MAX - 28);
 	table_free(&t);
 	t = table_of(SETTINGS ZONES);
 	m = ask(web, DHCP_DISCOVER);
