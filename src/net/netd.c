@@ -286,24 +286,28 @@ struct drop {
 	const uint32_t *but;
 	size_t nbut;
 	struct err *e;
+	int r; /* of the first that failed: the others are told all the same */
 };
 
 static int drop_one(uint32_t sw, const char *dir, void *arg)
 {
 	struct drop *a = arg;
+	int r;
 
 	for (size_t i = 0; i < a->nbut; i++)
 		if (a->but[i] == sw)
 			return 0;
-	return put(a->d, sw, dir, NULL, a->uuid, NULL, a->e);
+	r = put(a->d, sw, dir, NULL, a->uuid, NULL, a->r < 0 ? NULL : a->e);
+	a->r = a->r < 0 ? a->r : r;
+	return 0;
 }
 
 int netd_drop_zone(const struct netd *d, const char *uuid, const uint32_t *but, size_t nbut, struct err *e)
 {
-	struct drop a = {d, uuid, but, nbut, e};
-	int r = each_folder(d->s, drop_one, &a);
+	struct drop a = {d, uuid, but, nbut, e, 0};
 
-	return r < 0 ? err_add(e, "responder of a switch") : 0;
+	each_folder(d->s, drop_one, &a);
+	return a.r < 0 ? err_add(e, "responder of a switch") : 0;
 }
 
 struct sweep {

@@ -341,6 +341,7 @@ int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const
 {
 	const json_t *list = json_object_get(rec, "nics"), *o;
 	uint32_t sw[NICS_MAX];
+	struct err why = ERR_INIT;
 	size_t i, n = 0;
 
 	json_array_foreach(list, i, o)
@@ -351,7 +352,10 @@ int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const
 			return r;
 		n += r > 0;
 	}
-	return drop(c, s, uuid, sw, n, e);
+	/* a responder of a switch that it has no NIC on keeps it neither from booting nor from going */
+	if (drop(c, s, uuid, sw, n, &why) < 0)
+		ctx_log(c, LOG_WARN, "VM %s: %s", uuid, why.msg);
+	return 0;
 }
 
 /* ---- when settings change ---- */
