@@ -253,6 +253,11 @@ static int is_user(const struct vm_row *row, void *arg)
 	return r;
 }
 
+static int is_on(const char *name, const json_t *o, void *arg)
+{
+	return str_eq(vm_str(o, "tag"), arg) ? -EBUSY : 0;
+}
+
 int fabric_delete(struct ctx *c, const char *tag, struct err *e)
 {
 	_clean_(fabric_done) struct fabric f = {.id = 0};
@@ -266,6 +271,10 @@ int fabric_delete(struct ctx *c, const char *tag, struct err *e)
 		r = from_json(tag, o, &f, e);
 	if (r == 0 && state_vm_each(st, STATE_RECORD, is_user, (void *)tag, NULL) < 0)
 		r = err_set(e, EBUSY, "fabric %s is in use: `nictagadm vms %s` lists the VMs", tag, tag);
+	if (r == 0 && state_net_each(st, "link", is_on, (void *)tag, NULL) < 0)
+		r = err_set(e, EBUSY, "fabric %s is in use by a link: `dladm delete-vnic` takes that away", tag);
+	if (r == 0 && state_net_each(st, "switch", is_on, (void *)tag, NULL) < 0)
+		r = err_set(e, EBUSY, "fabric %s: its switch has settings: `cloister net unset %s` takes them away", tag, tag);
 	if (r == 0)
 		r = take_down(c, &f, e);
 	if (r == 0)
