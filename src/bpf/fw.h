@@ -141,9 +141,14 @@ SUBPROG int ask_both(const struct fw_ends *x, const struct packet *p, int middle
 	return r;
 }
 
-/* An answer to who has asked for an address is let through before any rule: nobody else on the link may send one. */
+/*
+ * An answer to who has asked for an address is let through before any rule: nobody else on the link may send one. So is a question to all, and no other:
+ * a way past the rules to whoever listens is nothing that a lease needs.
+ */
 INLINE int is_lease(const struct packet *p, int server)
 {
+	if (!server && (p->family == 4 ? p->dst[0] != 0xffffffff : *(const __u8 *)p->dst != 0xff))
+		return 0;
 	__u32 want = p->family == 4 ? server ? 67 << 16 | 68 : 68 << 16 | 67 : server ? 547 << 16 | 546 : 546 << 16 | 547;
 
 	return p->proto == IPP_UDP && p->what == PKT_FLOW && ((__u32)bpf_ntohs(p->sport) << 16 | bpf_ntohs(p->dport)) == want;

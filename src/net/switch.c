@@ -201,15 +201,24 @@ static int open_all(struct net_switch *s, struct err *e)
 	return r < 0 ? r : attach_read(s, e);
 }
 
-/* The program from the installed object, loaded and before all ports; anew: with all that it stands in. The sum is noted last: who is killed before has upgraded nothing. */
+/*
+ * The program from the installed object, loaded and before all ports; anew: with all that it stands in. While no sum is noted it is not
+ * known which one runs: who is killed then leaves that to the next to open the switch.
+ */
 static int renew(const struct ctx *c, struct net_switch *s, bool anew, struct err *e)
 {
 	_free_ char *bpf = xprintf("%s/bpf", s->dir);
-	uint64_t sum = object_sum(c);
-	int r = anew ? make(c, s->dir, e) : run_netload(c, bpf, e);
+	_free_ char *note = xprintf("%s/object", s->dir);
+	uint64_t sum = object_sum(c), was = running_sum(s->dir);
+	int r;
 
-	if (r < 0)
+	unlink(note);
+	r = anew ? make(c, s->dir, e) : run_netload(c, bpf, e);
+	if (r < 0) {
+		if (!anew && was)
+			note_sum(s->dir, was, NULL); /* it goes on as it is */
 		return r;
+	}
 	close_opened(s);
 	r = open_parts(s, e);
 	if (r == 0)
@@ -255,6 +264,8 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 	if (r < 0)
 		return err_add(e, "switch");
 	r = open_all(&s, &miss);
+	if (r == 0 && !running_sum(s.dir))
+		r = -ESTALE;
 	if ((r == -ENOENT && may_make) || r == -ESTALE)
 		r = renew(c, &s, r == -ENOENT, e);
 	else if (r < 0 && e)
