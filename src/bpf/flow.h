@@ -206,7 +206,7 @@ INLINE int slot_find(struct sw_use *u, struct flow_wish *w)
 }
 
 /* 0, or DROP_FW_FULL. until in w->c is how long it is kept. */
-SUBPROG int flow_add(struct flow_wish *w)
+INLINE int flow_add(struct flow_wish *w)
 {
 	struct sw_use none = {.limit = SW_FLOWS_ZONE, .window = WINDOW}, *u;
 	long r;

@@ -123,7 +123,7 @@ struct fw_ends {
 	__u32 walls;
 };
 
-SUBPROG int ask_both(const struct fw_ends *x, const struct packet *p, int middle)
+INLINE int ask_both(const struct fw_ends *x, const struct packet *p, int middle)
 {
 	struct fw_question q = {.out = 1, .middle = middle};
 	int r = 0;
@@ -244,7 +244,7 @@ INLINE int ask_late(const struct sw_flow *c, __u32 missing, const struct packet 
 	return r;
 }
 
-/* A packet of a flow. */
+/* A packet of a flow, or one that no flow is made of. */
 SUBPROG int fw_flow(const struct fw_ends *x, const struct packet *p)
 {
 	struct flow_wish w = {};
@@ -254,6 +254,8 @@ SUBPROG int fw_flow(const struct fw_ends *x, const struct packet *p)
 
 	if (!x || !p)
 		return DROP_FW_IN;
+	if (p->what == PKT_LONE)
+		return ask_both(x, p, 0);
 	end = flow_key(&w.k, x->sw, p);
 	walls = end ? x->walls >> 1 | (x->walls & 1) << 1 : x->walls;
 	now = flow_now();
@@ -326,7 +328,7 @@ SUBPROG int fw_pass(struct __sk_buff *skb, struct fw_ends *x)
 		return later_fragment(x, &p);
 	if (p.what == PKT_ERROR)
 		return fw_error(skb, x, &p);
-	r = p.what == PKT_LONE ? ask_both(x, &p, 0) : fw_flow(x, &p);
+	r = fw_flow(x, &p);
 	return r || !p.first ? r : fragments_follow(x, &p);
 }
 

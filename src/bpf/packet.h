@@ -29,7 +29,7 @@ struct packet {
 	__u8 tcp;            /* flags */
 	__u8 first;          /* of several fragments */
 	__be16 sport, dport; /* of questions and answers of ICMP the id */
-	__u16 type, code;    /* of ICMP */
+	__u8 type, code;     /* of ICMP */
 	__u32 id;            /* that fragments share */
 	__u32 src[4], dst[4];
 	__u32 l4, end;       /* where what it carries begins, and ends */
@@ -111,34 +111,49 @@ INLINE int packet4(const struct frame *f, struct packet *p)
 	return p->proto == IPP_ICMP ? icmp_of(f, p, 0) : carried(f, p);
 }
 
-/* Behind the extension headers; those of IPsec are what a rule may name. */
+/* One extension header: 1 = there may be more, 0 = none, or what it is lets nothing follow; else -DROP_*. Those of IPsec are what a rule may name. */
+INLINE int extension(const struct frame *f, struct packet *p)
+{
+	const __u8 *x;
+
+	if (p->proto != IPP_HOPOPTS && p->proto != IPP_ROUTING && p->proto != IPP_DSTOPTS && p->proto != IPP_FRAG)
+		return 0;
+	x = AT(f, p->l4 & 0xff, __u8);
+	if (!x || (void *)(x + 8) > f->end || p->l4 + 8 > p->end)
+		return -DROP_SHORT;
+	if (p->proto == IPP_FRAG) {
+		__builtin_memcpy(&p->id, x + 4, 4);
+		p->proto = x[0];
+		p->l4 += 8;
+		if (x[2] || (x[3] & 0xf8)) {
+			p->what = PKT_LATER;
+			return 0;
+		}
+		p->first = x[3] & 1;
+		return 1;
+	}
+	p->proto = x[0];
+	p->l4 += (x[1] + 1) * 8;
+	return p->l4 > HEADERS - 24 ? -DROP_FRAGMENT : 1;
+}
+
+/* Behind them. Six by hand: before Linux 6.6 the kernel takes no loop of this shape, and the compiler does not unroll it. */
 INLINE int after_extensions(const struct frame *f, struct packet *p)
 {
-	for (int i = 0; i < EXT_MAX; i++) {
-		const __u8 *x;
+	int r = extension(f, p);
 
-		if (p->proto != IPP_HOPOPTS && p->proto != IPP_ROUTING && p->proto != IPP_DSTOPTS && p->proto != IPP_FRAG)
-			return 0;
-		x = AT(f, p->l4 & 0xff, __u8);
-		if (!x || (void *)(x + 8) > f->end || p->l4 + 8 > p->end)
-			return DROP_SHORT;
-		if (p->proto == IPP_FRAG) {
-			__builtin_memcpy(&p->id, x + 4, 4);
-			p->proto = x[0];
-			p->l4 += 8;
-			if (x[2] || (x[3] & 0xf8)) {
-				p->what = PKT_LATER;
-				return 0;
-			}
-			p->first = x[3] & 1;
-			continue;
-		}
-		p->proto = x[0];
-		p->l4 += (x[1] + 1) * 8;
-		if (p->l4 > HEADERS - 24)
-			return DROP_FRAGMENT;
-	}
-	return DROP_FRAGMENT;
+	_Static_assert(EXT_MAX == 6, "as many as there are lines");
+	if (r > 0)
+		r = extension(f, p);
+	if (r > 0)
+		r = extension(f, p);
+	if (r > 0)
+		r = extension(f, p);
+	if (r > 0)
+		r = extension(f, p);
+	if (r > 0)
+		r = extension(f, p);
+	return r > 0 ? DROP_FRAGMENT : -r;
 }
 
 INLINE int packet6(const struct frame *f, struct packet *p)

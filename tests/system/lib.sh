@@ -130,7 +130,7 @@ stage() {
 	[ -f "$T_BUILD/build.ninja" ] || skip "not built: run make first"
 	(
 		flock 9
-		if [ ! -e "$stage/.done" ] || [ -n "$(find "$T_BUILD/src" -type f -perm -u+x -newer "$stage/.done" -print -quit)" ]; then
+		if [ ! -e "$stage/.done" ] || [ -n "$(find "$T_BUILD/src" -type f \( -perm -u+x -o -name '*.bpf.o' \) -newer "$stage/.done" -print -quit)" ]; then
 			meson install -C "$T_BUILD" --destdir "$stage" --no-rebuild --quiet >"$T_BUILD/stage.log" 2>&1 &&
 				touch "$stage/.done"
 		fi
