@@ -273,7 +273,7 @@ def overhead(parties, prog):
         for k in kinds:
             cell("%s: CPU time over the host's, %%" % k, p.name, Cannot(notes[-1]) if p not in limits else 0,
                  note="" if not notes else "without %s: %s" % ("a ceiling" if least else "limits", notes[0]))
-    # the host works in a tree as full as a zone's: in an empty one making a file takes a twelfth less
+    # the host works in a tree as full as a zone's: in an empty one making a file takes 6 % less
     lib.sh("btrfs", "subvolume", "snapshot", "%s/%s/root" % (lib.POOL, parties[0].full), host)
     host += "/var/tmp"
     os.makedirs(host, exist_ok=True)
