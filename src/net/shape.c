@@ -318,12 +318,3 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 	}
 	return err_add(e, "bandwidth");
 }
-
-int shape_set(struct net_switch *s, uint32_t ifindex, uint32_t maxbw, enum shape_prio prio, struct err *e)
-{
-	struct sw_shape_flows f = {0};
-	struct sw_shape sh = {0};
-	int r = shape_get(s, ifindex, &sh, &f, e);
-
-	return r < 0 ? r : shape_set_all(s, ifindex, (uint64_t)maxbw * 1000, prio, f.f, sh.nflows, e);
-}

@@ -18,13 +18,9 @@ int shape_prio(const char *name);
 const char *shape_prio_name(uint32_t prio);
 
 /*
- * The port's ceiling in Mbit/s (0: none), and its priority; its flows stay. In force, read back from the kernel, when this returns;
- * after a failure what there was before is in force.
- */
-int shape_set(struct net_switch *s, uint32_t ifindex, uint32_t maxbw, enum shape_prio prio, struct err *e);
-/*
- * The same, and these flows in place of those it had: most particular first, at most SHAPE_FLOWS; class_ is not looked at. Flows are known by name:
- * one that stays keeps its counters.
+ * The port's ceiling in kbit/s (0: none), its priority, and these flows in place of those it had: most particular first, at most SHAPE_FLOWS; class_
+ * is not looked at. Flows are known by name: one that stays keeps its counters. In force, read back from the kernel, when this
+ * returns; after a failure what there was before is in force.
  */
 int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum shape_prio prio, const struct sw_shape_flow *f, uint32_t n, struct err *e);
 /* What there is of the port's; the next with that index has none. 0, also if it had none. */
