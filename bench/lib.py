@@ -4,6 +4,7 @@
 A figure is the median over rounds; within a round every contender runs once, so that a machine whose speed drifts
 drifts for all of them, and ratios are medians of the ratios of one round.
 """
+import contextlib
 import glob
 import json
 import os
@@ -21,6 +22,7 @@ NODE = os.environ.get("CLOISTER_NODE", "bench")
 POOL = "/zones-" + NODE
 RUN = "/run/cloister-" + NODE
 TMP = "/var/tmp/bench-%s." % NODE
+SECOND = NODE + "2"  # another node, of benchmarks that compare one that is full with one that is not
 
 
 def environment():
@@ -41,7 +43,7 @@ def clean():
     for kill in glob.glob("/sys/fs/cgroup/unified/floor-be9c*/cgroup.kill") + glob.glob("/sys/fs/cgroup/floor-be9c*/cgroup.kill"):
         subprocess.run([build_c("floor", "-static"), "stop", os.path.basename(os.path.dirname(kill))[6:]])
     lib = os.path.join(SRC, "tests/system/lib.sh")
-    subprocess.run(["bash", "-c", '. "$1"; node_clean "$2"', "clean", lib, NODE], stdout=subprocess.DEVNULL,
+    subprocess.run(["bash", "-c", '. "$1"; node_clean "$2"; node_clean "$3"', "clean", lib, NODE, SECOND], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     for left in glob.glob(TMP + "*"):  # of one that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -55,6 +57,23 @@ def node(size=os.environ.get("POOL_SIZE", "8G")):
     clean()
     subprocess.run(["cloister", "pool", "create", "--size", size], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
+
+
+def second(size="1G"):
+    """The second node, with a pool; clean() takes it away too."""
+    with on(SECOND):
+        sh("cloister", "pool", "create", "--size", size)
+
+
+@contextlib.contextmanager
+def on(name):
+    """Commands are for that node meanwhile."""
+    before = os.environ["CLOISTER_NODE"]
+    os.environ["CLOISTER_NODE"] = name
+    try:
+        yield
+    finally:
+        os.environ["CLOISTER_NODE"] = before
 
 
 def build_c(name, *flags):
@@ -100,6 +119,17 @@ def rounds(n, contenders):
 
 def ratio(res, a, b):
     return statistics.median(x / y for x, y in zip(res[a], res[b]))
+
+
+def quarters(v):
+    """Where the middle half of the values lies."""
+    v = list(v)
+    return tuple(statistics.quantiles(v, n=4, method="inclusive")[::2]) if len(v) > 1 else (v[0], v[0])
+
+
+def spread(res, a, b):
+    """Of the ratios of which ratio() is the median."""
+    return quarters(x / y for x, y in zip(res[a], res[b]))
 
 
 def table(title, res, base=None, unit="ms"):
@@ -178,10 +208,12 @@ def create(**payload):
     return u
 
 
-def bar(what, value, limit, unit=""):
-    """One line: is the bar met? Returns it for the figures."""
-    print("  %-58s %9.2f%s  bar %g%s  %s" % (what, value, unit, limit, unit, "met" if value <= limit else "MISSED"))
-    return {"what": what, "value": round(value, 3), "bar": limit, "met": value <= limit}
+def bar(what, value, limit, unit="", half=None):
+    """One line: is the bar met? half: where the middle half of what value is the median of lies. Returns it for the figures."""
+    print("  %-84s %9.*f%s  bar %g%s  %s%s" % (what, 3 if half else 2, value, unit, limit, unit, "met" if value <= limit else "MISSED",
+                                               "  (half of the rounds: %.3f to %.3f)" % half if half else ""))
+    out = {"what": what, "value": round(value, 3), "bar": limit, "met": value <= limit}
+    return dict(out, half=[round(x, 3) for x in half]) if half else out
 
 
 def run(main):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * usage: net rr|crr|udp|tcp CLIENT-NS SERVER-NS ADDRESS CPU SECONDS
+ * usage: net rr|crr|udp|tcp|check CLIENT-NS SERVER-NS ADDRESS CPU SECONDS
  *
  * Traffic from one network namespace (a path) to ADDRESS in another, all of it on one processor that is busy all the while:
  * what passes of the clock is then what sender, path and receiver together cost in CPU, wherever the kernel books it.
@@ -9,12 +9,16 @@
  *	crr   connect, one byte there and back, close: mean, µs
  *	udp   packets of 64 bytes on the wire, 32 sent and then received: µs of one; says how many were lost
  *	tcp   one stream in pieces of 64 KiB: seconds of a GB
+ *	check what gets there, 1 or 0: a datagram to the port that the others use, one to the next port, one with another sender's address.
+ *	      So that a row of a table is what its name says
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -221,6 +225,74 @@ static void udp(const char *server_ns, const char *client_ns)
 	printf("{\"us\": %.4f, \"sent\": %ld, \"got\": %ld}\n", (t - t0) * 1e6 / (double)(got ? got : 1), sent, got);
 }
 
+static int listener(uint16_t port)
+{
+	struct sockaddr_in at = *(struct sockaddr_in *)&to;
+	struct timeval limit = {.tv_usec = 100000};
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	at.sin_port = htons(port);
+	if (s < 0 || bind(s, (void *)&at, sizeof at) < 0)
+		die("check server");
+	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	return s;
+}
+
+/* The answer to "who has that address" may have to be waited for: only the first datagram of all is sent twice. */
+static int arrives(int client, int server, uint16_t port, int times)
+{
+	struct sockaddr_in at = *(struct sockaddr_in *)&to;
+	char c[UDP];
+	int got = 0;
+
+	at.sin_port = htons(port);
+	for (int i = 0; i < times && !got; i++) {
+		(void)!sendto(client, "x", 1, 0, (void *)&at, sizeof at);
+		got = recv(server, c, sizeof c, 0) >= 0;
+	}
+	return got;
+}
+
+/* In the name of the address a hundred above the receiver's. */
+static int lie_arrives(int server)
+{
+	struct sockaddr_in at = *(struct sockaddr_in *)&to;
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+		char c;
+	} __attribute__((packed)) p = {.ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP},
+				       .udp = {.source = htons(9), .dest = htons(PORT), .len = htons(9)}};
+	int s = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	char c[UDP];
+
+	p.ip.daddr = at.sin_addr.s_addr;
+	p.ip.saddr = htonl(ntohl(at.sin_addr.s_addr) + 100);
+	if (s < 0 || sendto(s, &p, sizeof p, 0, (void *)&at, sizeof at) != (ssize_t)sizeof p)
+		die("check raw");
+	return recv(server, c, sizeof c, 0) >= 0;
+}
+
+static void check(const char *server_ns, const char *client_ns)
+{
+	int a, b, s, port, next;
+
+	if (to.ss_family != AF_INET) {
+		errno = EAFNOSUPPORT;
+		die("check");
+	}
+	enter(server_ns);
+	a = listener(PORT);
+	b = listener(PORT + 1);
+	enter(client_ns);
+	s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s < 0)
+		die("check client");
+	port = arrives(s, a, PORT, 3);
+	next = arrives(s, b, PORT + 1, 1);
+	printf("{\"port\": %d, \"next\": %d, \"lie\": %d}\n", port, next, lie_arrives(a));
+}
+
 int main(int argc, char **argv)
 {
 	cpu_set_t cpu;
@@ -229,7 +301,7 @@ int main(int argc, char **argv)
 	char r;
 
 	if (argc != 7) {
-		fprintf(stderr, "usage: net rr|crr|udp|tcp CLIENT-NS SERVER-NS ADDRESS CPU SECONDS\n");
+		fprintf(stderr, "usage: net rr|crr|udp|tcp|check CLIENT-NS SERVER-NS ADDRESS CPU SECONDS\n");
 		return 2;
 	}
 	parse(argv[4]);
@@ -240,6 +312,10 @@ int main(int argc, char **argv)
 		die("affinity");
 	if (strcmp(argv[1], "udp") == 0) {
 		udp(argv[3], argv[2]);
+		return 0;
+	}
+	if (strcmp(argv[1], "check") == 0) {
+		check(argv[3], argv[2]);
 		return 0;
 	}
 	if (pipe2(p, O_CLOEXEC) < 0)

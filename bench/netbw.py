@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Ceilings on bandwidth: bench/netbw.py [--quick] [caps] [many] [cubic] [bbr]
+"""Ceilings on bandwidth: bench/netbw.py [--quick] [caps] [lxd] [many] [cubic] [bbr]
 
 caps: a zone with maxbw 10, 100, 1000 Mbit/s and one without on an etherstub; TCP with 1 and 4 streams, out of the capped zone and into it, with each
 congestion control that the kernel has. Bytes on the wire as its shaper wire counted them (all classes, each segment's headers), against the
 ceiling; beside that a probe of the capped zone, 64 bytes of UDP and back, 1 % of the ceiling.
+lxd: what LXD makes of a limit of 100 Mbit/s, one stream, bytes at the receiver's NIC.
 many: as many bytes a second, of UDP, by one VNIC with a ceiling and by 200 that share it: processor time of the whole host for a second of it, without
 that of the idle host; p99 of a probe of one of them.
 """
@@ -17,9 +18,10 @@ import sys
 import time
 
 import lib
+import netpeers
 
 QUICK = "--quick" in sys.argv
-PARTS = [a for a in sys.argv[1:] if a in ("caps", "many")] or ["caps", "many"]
+PARTS = [a for a in sys.argv[1:] if a in ("caps", "lxd", "many")] or ["caps", "lxd", "many"]
 WANTED = [a for a in sys.argv[1:] if a in ("cubic", "bbr")] or ["cubic", "bbr"]
 SECONDS = 3 if QUICK else 4
 ROUNDS = 1 if QUICK else 2
@@ -85,6 +87,11 @@ def tcp(uuid, *args):
     return subprocess.Popen(["nsenter", "--net=/proc/%s/ns/net" % pid, PROG, "tcp"] + [str(a) for a in args])
 
 
+def answers(out):
+    """p50 and p99 of what a probe has printed; of one that got no answer there are none."""
+    return (float(out[2]), float(out[3])) if len(out) == 4 and out[2] != "-" else (float("nan"),) * 2
+
+
 def one_cap(capped, free, mbit, streams, direction, cc):
     """Ratio of bytes on the wire to the ceiling, and p50 and p99 of the probe in microseconds."""
     frm, to = (capped, 1) if direction == "out" else (free, 0)
@@ -96,7 +103,7 @@ def one_cap(capped, free, mbit, streams, direction, cc):
     b, t1 = wire(direction)
     out = probe.communicate()[0].decode().split()
     load.wait()
-    p50, p99 = (float(out[2]), float(out[3])) if len(out) == 4 and out[2] != "-" else (float("nan"),) * 2
+    p50, p99 = answers(out)
     return (b - a) * 8 / (t1 - t0) / 1e6 / mbit, p50, p99
 
 
@@ -120,6 +127,56 @@ def caps(bars, figures):
     for p in servers:
         p.terminate()
     return capped, free
+
+
+def inside(ns, *argv):
+    return subprocess.Popen(["nsenter", "--net=" + ns, PROG] + [str(a) for a in argv], stdout=subprocess.PIPE, text=True)
+
+
+def received(ns):
+    text = subprocess.run(["nsenter", "--net=" + ns, "ip", "-j", "-s", "link", "show", "dev", "eth0"], check=True, stdout=subprocess.PIPE).stdout
+    return json.loads(text)[0]["stats64"]["rx"]["bytes"], time.monotonic()
+
+
+def lxd_cap(pair, mbit, direction, cc):
+    """As one_cap(), of what the receiver's NIC has counted."""
+    ends = [(pair[0], "10.80.5.1"), (pair[1], "10.80.5.2")]
+    frm, to = ends if direction == "out" else reversed(ends)
+    run = inside(frm[0], "tcp", to[1], 1, SECONDS + 2.5, cc)
+    time.sleep(1)
+    probe = inside(pair[0], "probe", "10.80.5.2", 64, mbit * 1e6 / 100 / 8 / 106, SECONDS)
+    a, t0 = received(to[0])
+    time.sleep(SECONDS - 0.3)
+    b, t1 = received(to[0])
+    out = probe.communicate()[0].split()
+    run.communicate()
+    p50, p99 = answers(out)
+    return (b - a) * 8 / (t1 - t0) / 1e6 / mbit, p50, p99
+
+
+def lxd(tmp, figures, mbit=100):
+    peer, servers = None, []
+    print("\nLXD, limits.egress and limits.ingress of %d Mbit/s, one stream" % mbit)
+    try:
+        peer = netpeers.Lxd(tmp)
+        pair = peer.pair(limits_egress="%dMbit" % mbit, limits_ingress="%dMbit" % mbit)
+        for ns in pair[:2]:
+            servers.append(inside(ns, "serve"))
+            servers[-1].stdout.readline()
+        for cc in congestion():
+            for direction in ("out", "in"):
+                got = [lxd_cap(pair, mbit, direction, cc) for _ in range(ROUNDS)]
+                r, p50, p99 = (statistics.median(g[i] for g in got) for i in range(3))
+                print("%6d %8d %4s %6s  %14.3f  %9.1f %9.1f" % (mbit, 1, direction, cc, r, p50, p99), flush=True)
+                figures["lxd-%d-1-%s-%s" % (mbit, direction, cc)] = {"wire": r, "p50": p50, "p99": p99}
+    except (netpeers.Cannot, RuntimeError, OSError, subprocess.SubprocessError) as e:
+        print("cannot: %s" % e)
+    finally:
+        for p in servers:
+            p.kill()
+            p.wait()
+        if peer:
+            peer.stop()
 
 
 def busy():
@@ -174,6 +231,8 @@ def main(tmp):
     made = caps(bars, figures) if "caps" in PARTS else ()
     for u in made:
         lib.quiet("vmadm", "delete", u)
+    if "lxd" in PARTS:
+        lxd(tmp, figures)
     if "many" in PARTS:
         many(bars, figures)
     lib.report("netbw", {"figures": figures, "bars": bars})

@@ -25,12 +25,12 @@ for name in sys.argv[2:]:
             BARS.append({"bench": name, "what": "%s, %d VMs" % (m["what"], m["vms"]), "value": round(m["p50_ms"], 3),
                          "bar": m["bar_ms"], "met": m["p50_ms"] <= m["bar_ms"]})
 
-print("\n%-8s %-66s %10s %10s" % ("", "", "value", "bar"))
+print("\n%-8s %-86s %10s %10s" % ("", "", "value", "bar"))
 for b in BARS:
     if "value" in b:
-        print("%-8s %-66s %10.2f %10g  %s" % (b["bench"], b["what"], b["value"], b["bar"], "met" if b["met"] else "MISSED"))
+        print("%-8s %-86s %10.2f %10g  %s" % (b["bench"], b["what"], b["value"], b["bar"], "met" if b["met"] else "MISSED"))
     else:
-        print("%-8s %-66s %24s" % (b["bench"], b["what"], "MISSED"))
+        print("%-8s %-86s %24s" % (b["bench"], b["what"], "MISSED"))
 print("%d of %d bars met" % (sum(b["met"] for b in BARS), len(BARS)))
 with open(os.path.join(sys.argv[1], "bars.json"), "w") as f:
     json.dump({"cpus": os.cpu_count(), "kernel": os.uname().release, "bars": BARS}, f, indent=1)
