@@ -231,10 +231,19 @@ static int kill_strays(const struct cg_host *h, const char *uuid, const char *di
 	return n;
 }
 
+/* Somebody has come in since all were killed: a login, into a place below. 1 = they have gone. */
+static int kill_again(const struct cg_host *h, const char *uuid, uint64_t end)
+{
+	char p[CGI_PATH];
+
+	return cg_zone_populated(h, uuid) && cg_zone_kill(h, uuid, NULL) == 0 &&
+	       cgi_wait(cgi_path(h, -1, uuid, "cgroup.events", p), "populated", 0, left_ms(end)) == 0;
+}
+
 static int remove_in(const struct cg_host *h, int ctl, const char *uuid, uint64_t end, struct err *e)
 {
 	char p[CGI_PATH];
-	int r;
+	int r, n;
 
 	for (;;) {
 		r = remove_tree(AT_FDCWD, cgi_path(h, ctl, uuid, NULL, p), 0);
@@ -243,7 +252,8 @@ static int remove_in(const struct cg_host *h, int ctl, const char *uuid, uint64_
 		if (r != -EBUSY)
 			return err_sys(e, r, "rmdir %s", p);
 		/* each round ends the processes it found, so it ends too: at the latest at the deadline */
-		if (kill_strays(h, uuid, p, end) == 0 || left_ms(end) == 0) {
+		n = ctl < 0 ? kill_again(h, uuid, end) : kill_strays(h, uuid, p, end);
+		if (n == 0 || left_ms(end) == 0) {
 			r = remove_tree(AT_FDCWD, p, 0);
 			return r < 0 ? err_sys(e, r, "rmdir %s", p) : 0;
 		}

@@ -10,6 +10,9 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "zone/claim.h"
+
+#define DIE_MS 30000
 
 static int open_in(const struct ctx *c, const char *dir, const char *name, int flags, struct err *e)
 {
@@ -29,34 +32,45 @@ static int open_in(const struct ctx *c, const char *dir, const char *name, int f
 	return fd;
 }
 
-static int lock_with(const struct ctx *c, const char *uuid, int cmd, struct err *e)
+static int claim(const struct ctx *c, int fd, enum claim what, bool wait, struct err *e)
 {
-	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int r;
+
+	while ((r = claim_take(fd, what, wait)) == -EINTR) {
+		r = ctx_check(c, e);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? err_sys(e, r, "lock") : 0;
+}
+
+/*
+ * A command that was killed leaves the zoneadmd that it had started, which has WORK until it has ended: that is soon, and
+ * nobody shall have to come again for it.
+ */
+static int lock_with(const struct ctx *c, const char *uuid, bool wait, struct err *e)
+{
 	_fd_ int fd = open_in(c, "locks", uuid, O_RDWR | O_CREAT, e);
+	int r;
 
 	if (fd < 0)
 		return fd;
-	while (fcntl(fd, cmd, &fl) < 0) {
-		if (errno == EINTR) {
-			int r = ctx_check(c, e);
-
-			if (r < 0)
-				return err_add(e, "waiting for VM %s", uuid);
-			continue;
-		}
-		return err_sys(e, errno, "lock VM %s", uuid);
-	}
-	return take_fd(&fd);
+	r = claim(c, fd, CLAIM_COMMAND, wait, e);
+	if (r == 0 && claim_take(fd, CLAIM_WORK, false) == -EAGAIN && claim_end_booting(fd, DIE_MS) < 0)
+		r = err_set(e, ETIME, "the zoneadmd of a command that was killed does not end");
+	if (r == 0)
+		r = claim(c, fd, CLAIM_WORK, true, e);
+	return r < 0 ? err_add(e, "VM %s", uuid) : take_fd(&fd);
 }
 
 int lock_take(const struct ctx *c, const char *uuid, struct err *e)
 {
-	return lock_with(c, uuid, F_OFD_SETLKW, e);
+	return lock_with(c, uuid, true, e);
 }
 
 int lock_try(const struct ctx *c, const char *uuid, struct err *e)
 {
-	return lock_with(c, uuid, F_OFD_SETLK, e);
+	return lock_with(c, uuid, false, e);
 }
 
 static int set_with(const struct ctx *c, const char *uuid, const char *what, int flags, struct err *e)

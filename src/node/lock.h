@@ -2,9 +2,9 @@
 /*
  * Locks and intents.
  *
- * A VM's lock is an open-file-description lock on <run>/locks/<uuid>: it goes with the process that held it. The
- * file is never unlinked (a second holder could lock the old inode) and close-on-exec. Order: image, then VMs by uuid,
- * then database.
+ * A VM's lock is on <run>/locks/<uuid>: it goes with the process that held it, and with the zoneadmd that this has started
+ * and that has not got as far as a zone (zone/claim.h). The file is never unlinked (a second holder could lock the old
+ * inode) and close-on-exec. Order: image, then VMs by uuid, then database.
  *
  * An intent is a file <run>/intents/<uuid> that exists while a command changes what a VM is made of. One whose lock is
  * free belongs to a command that was killed; node_recover() clears up after it.
@@ -14,9 +14,12 @@
 
 #include "base/ctx.h"
 
-/* Waits (up to c->deadline) for the lock; returns a descriptor that holds it until it is closed. */
+/*
+ * Waits (up to c->deadline) for the lock; returns a descriptor that holds it until it is closed, and of which no copy may be
+ * closed before that. What a killed command has left at work on the VM is ended first.
+ */
 int lock_take(const struct ctx *c, const char *uuid, struct err *e);
-/* -EAGAIN at once if somebody holds it. */
+/* -EAGAIN at once if a command holds it. */
 int lock_try(const struct ctx *c, const char *uuid, struct err *e);
 
 int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e);

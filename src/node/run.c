@@ -163,7 +163,7 @@ int vm_begin_zone(struct vm *v, uint64_t init_restarts, struct err *e)
 	if (r < 0)
 		return r;
 	if (v->ahead.go < 0)
-		zone_start_ahead(v->c, &v->cg, v->uuid, false, &v->ahead);
+		zone_start_ahead(v->c, &v->cg, v->uuid, v->lock, false, &v->ahead);
 	r = vm_need_store(v, e);
 	if (r < 0)
 		return r;

@@ -51,7 +51,7 @@ int vm_open_held(struct vm *v, struct err *e)
 
 void vm_ahead(struct vm *v)
 {
-	zone_start_ahead(v->c, NULL, v->uuid, true, &v->ahead);
+	zone_start_ahead(v->c, NULL, v->uuid, v->lock, true, &v->ahead);
 }
 
 int vm_ahead_drop(struct vm *v, struct err *e)

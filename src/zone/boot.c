@@ -14,11 +14,13 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "zone/claim.h"
 #include "zone/settings.h"
 #include "zone/zone.h"
 #include "zone/zoneadmd.h"
 
 #define GIVE_UP_MS 5000
+#define DIE_MS     30000
 
 static void remove_stale(const char *run_dir)
 {
@@ -40,7 +42,7 @@ struct spawn {
 	atomic_bool known, taken; /* h; the making of cgroups */
 	struct cg_host h;
 	char *uuid, *spec;
-	int in;
+	int in, lock;
 	pid_t pid;
 	int reply, r;
 	struct err e;
@@ -58,7 +60,7 @@ static void *spawn_run(void *arg)
 		argv[4] = sup = xprintf("%s/%s/_sup", s->h.v2, s->h.root);
 	/* what the node has of its own is made by one that says what fails */
 	atomic_store(&s->known, s->find && s->found);
-	s->r = zoneadmd_spawn(s->c, argv, s->in, &s->pid, &s->reply, &s->e);
+	s->r = zoneadmd_spawn(s->c, argv, s->in, s->lock, &s->pid, &s->reply, &s->e);
 	/* the command does not wait for what it can begin itself */
 	s->cgroups = s->find && s->found && cg_node_made(&s->h) && !atomic_exchange(&s->taken, true);
 	if (s->cgroups)
@@ -66,16 +68,17 @@ static void *spawn_run(void *arg)
 	return NULL;
 }
 
-void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, bool cgroups, struct zone_ahead *a)
+void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, int lock, bool cgroups, struct zone_ahead *a)
 {
 	struct spawn *s;
 	int p[2];
 
 	*a = ZONE_AHEAD_INIT;
+	a->lock = lock;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return;
 	s = xalloc(sizeof *s);
-	*s = (struct spawn){.c = c, .find = !h && cgroups, .found = h, .uuid = xstrdup(uuid), .in = p[0], .reply = -1, .e = ERR_INIT};
+	*s = (struct spawn){.c = c, .find = !h && cgroups, .found = h, .uuid = xstrdup(uuid), .in = p[0], .lock = lock, .reply = -1, .e = ERR_INIT};
 	s->spec = xprintf("%s/%s/spec", c->node.run, uuid);
 	if (h)
 		s->h = *h;
@@ -131,7 +134,7 @@ bool zone_ahead_cgroups(struct zone_ahead *a)
 }
 
 /* It gives up what it has begun when it hears that there will be no more: nothing of it shall outlive its command's undo. */
-static void await_end(int reply)
+static void await_end(int reply, int lock)
 {
 	struct pollfd p = {.fd = reply, .events = POLLIN};
 	char text[512];
@@ -142,14 +145,16 @@ static void await_end(int reply)
 		if (n == 0 || (n < 0 && errno != EINTR))
 			return;
 	}
+	if (lock >= 0)
+		claim_end_booting(lock, DIE_MS);
 }
 
 void zone_ahead_done(struct zone_ahead *a)
 {
 	spawned(a, NULL);
 	own_fd(&a->go);
-	if (a->begun && a->reply >= 0)
-		await_end(a->reply);
+	if (a->reply >= 0)
+		await_end(a->reply, a->lock);
 	a->begun = false;
 	own_fd(&a->reply);
 	/* what was spawned has ended long since; who waits for the spec is its child, and hears that none will come */
@@ -175,7 +180,7 @@ int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struc
 	if (rc == 0 && z->settings)
 		rc = settings_put(c, z->uuid, z->settings, e);
 	if (rc == 0 && spawned(a, NULL) < 0) {
-		zone_start_ahead(c, NULL, z->uuid, false, a);
+		zone_start_ahead(c, NULL, z->uuid, a->lock, false, a);
 		rc = spawned(a, e);
 		if (rc == -ENOENT)
 			rc = err_sys(e, errno, "pipe to zoneadmd");

@@ -49,21 +49,23 @@ int zone_pidfd(const struct zone_run *r, struct err *e);
 struct zone_ahead {
 	pid_t pid;
 	int go, reply;        /* go >= 0: there is one */
+	int lock;             /* the VM's, the caller's; zoneadmd gets it too, until the zone runs */
 	bool begun;           /* it has the spec */
 	struct spawn *spawn;  /* on its way, in a thread of its own */
 	/* once it has arrived: the host's cgroups were looked up here; the zone's were begun here, and are nobody else's yet; and are all there */
 	bool found, cgroups, made;
 	struct cg_host h;
 };
-#define ZONE_AHEAD_INIT ((struct zone_ahead){.go = -1, .reply = -1})
+#define ZONE_AHEAD_INIT ((struct zone_ahead){.go = -1, .reply = -1, .lock = -1})
 /*
  * Returns at once. Best effort: should it fail, zone_begin() does it again, and says why it can't. cgroups, without h: the
- * host's are looked up too, and those of the zone made, once the node has its own; the caller holds the VM's lock.
+ * host's are looked up too, and those of the zone made, once the node has its own. The
+ * caller holds the VM's lock, and so does what is started, until its zone runs: who has it finds nothing else at work.
  */
-void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, bool cgroups, struct zone_ahead *a);
+void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *uuid, int lock, bool cgroups, struct zone_ahead *a);
 /* Whether the cgroups have been made; waits if that has begun. From then on they are the caller's, to make and to take away. */
 bool zone_ahead_cgroups(struct zone_ahead *a);
-/* Ends it. Cgroups that nobody has taken over (a->cgroups) are there. */
+/* Ends it: what has no zone by now has gone. Cgroups that nobody has taken over (a->cgroups) are there. */
 void zone_ahead_done(struct zone_ahead *a);
 
 /*

@@ -17,6 +17,7 @@
 #include "zone/zone.h"
 
 #define REPLY_MAX 8192
+#define FD_LOCK   5
 
 /* Only what the keeper hands on to the command that it calls when the zone has ended; nothing of a user's session. */
 static char **environment(void)
@@ -134,7 +135,7 @@ static int read_reply(const struct ctx *c, int fd, struct hear *h, char *answer,
 	}
 }
 
-int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *pid, int *reply, struct err *e)
+int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, int lock, pid_t *pid, int *reply, struct err *e)
 {
 	_free_ char *path = xprintf("%s/zoneadmd", c->libexec);
 	_fd_ int rd = -1, wr = -1;
@@ -156,6 +157,9 @@ int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *
 	if (rd < 0 || wr < 0 || src < 0)
 		return err_sys(e, errno, "descriptors for zoneadmd");
 	posix_spawn_file_actions_init(&fa);
+	/* no copy of it is made and closed here: claim.h */
+	if (lock >= 0)
+		posix_spawn_file_actions_adddup2(&fa, lock, FD_LOCK);
 	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&fa, 0, 1);
 	posix_spawn_file_actions_adddup2(&fa, 0, 2);
@@ -200,6 +204,6 @@ int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *ans
 	int reply = -1, r;
 	pid_t pid;
 
-	r = zoneadmd_spawn(c, argv, in, &pid, &reply, e);
+	r = zoneadmd_spawn(c, argv, in, -1, &pid, &reply, e);
 	return r < 0 ? r : zoneadmd_hear(c, pid, &reply, NULL, NULL, answer, n, e);
 }

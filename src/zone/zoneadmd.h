@@ -10,13 +10,14 @@
 #include "zone/zone.h"
 
 /*
- * Runs <libexec>/zoneadmd argv… with descriptor `in` as 3, a pipe as 4 and a session of its own, and reads the pipe to its end
+ * Runs <libexec>/zoneadmd argv… with descriptor `in` as 3, a pipe as 4, the VM's lock as 5 where it is handed on (else -1)
+ * and a session of its own, and reads the pipe to its end
  * or to its verdict. Lines: "step NAME US" (logged), then "ok TEXT" or "err CODE\tMESSAGE\tHINT" (tabs and newlines
  * are escaped). Returns 0, with the text after ok in answer, or the error it reported.
  */
 int zoneadmd_run(const struct ctx *c, const char *const *argv, int in, char *answer, size_t n, struct err *e);
 /* Its two halves: the process spawned, the pipe to read from in *reply; then the answer. Both are done with after it. */
-int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, pid_t *pid, int *reply, struct err *e);
+int zoneadmd_spawn(const struct ctx *c, const char *const *argv, int in, int lock, pid_t *pid, int *reply, struct err *e);
 /*
  * "net PID" among the lines: init of the zone, which does not run yet, is in its network namespace; net makes its links, and
  * zoneadmd goes on when a letter on *go says so, or gives up when that is closed.

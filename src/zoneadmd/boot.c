@@ -19,6 +19,7 @@
 #include "kern/pidfd.h"
 #include "kern/plain.h"
 #include "kern/sock.h"
+#include "zone/claim.h"
 #include "zone/console.h"
 #include "zone/run.h"
 #include "zoneadmd/zoneadmd.h"
@@ -119,6 +120,21 @@ static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, boo
 	return keeper_main(z->uuid, init, child, boot_ns);
 }
 
+/*
+ * While the zone is made the VM's lock is ours too, and says who we are, so that whoever wants the VM after our command was
+ * killed can end us. Not any more once this command may hear that the zone runs; but nobody shall begin while we may
+ * still have to take it down, because there is no command.
+ */
+static void lock_named(void)
+{
+	claim_take(FD_LOCK, CLAIM_BOOTING, false);
+}
+
+static void lock_unnamed(void)
+{
+	claim_yield(FD_LOCK, CLAIM_BOOTING);
+}
+
 static int answer_ok(int fd, struct buf *steps, const struct run_proc *init)
 {
 	buf_printf(steps, "ok %d %d\n", (int)init->pid, (int)getpid());
@@ -153,8 +169,11 @@ static int boot(struct boot *b, struct err *e)
 	/* A command may want it as soon as it has the answer. */
 	if (r == 0 && (fd_fix(b->build_ns, FD_BUILD_NS) < 0 || fd_fix(b->run_dir, FD_RUN) < 0))
 		r = err_sys(e, errno, "build namespace");
-	if (r == 0 && answer_ok(b->status, &b->steps, &init) < 0)
-		r = err_set(e, EPIPE, "the command has gone");
+	if (r == 0) {
+		lock_unnamed();
+		if (answer_ok(b->status, &b->steps, &init) < 0)
+			r = err_set(e, EPIPE, "the command has gone");
+	}
 	if (r < 0) {
 		unlinkat(b->run_dir, "zone", 0);
 		pidfd_kill(b->init_fd, SIGKILL);
@@ -162,6 +181,7 @@ static int boot(struct boot *b, struct err *e)
 			;
 		return r;
 	}
+	close(FD_LOCK);
 	join_sup(&b->z, b->in_sup);
 	oom_score("-900\n");
 	calls.n = b->listener >= 0;
@@ -220,11 +240,14 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 	if (fds_reserve() < 0 || (b.host = pidfd_open(getppid(), 0)) < 0)
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.in_sup = detach(sup);
+	lock_named();
 	if (!e.code && (fd_cloexec(FD_STATUS, 1) < 0 || program_folder(libexec, sizeof libexec) < 0))
 		err_set(&e, EIO, "descriptors of zoneadmd");
 	b.libexec = libexec;
 	if (!e.code && build_ahead(&b, &e) == 0 && await_spec(&b, spec, &e) == 0)
 		boot(&b, &e);
+	/* nothing is left: the command hears it, and goes on alone */
+	close(FD_LOCK);
 	steps_tell(&b);
 	say_err(FD_STATUS, &e);
 	return 1;

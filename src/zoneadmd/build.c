@@ -326,10 +326,20 @@ static void undo(struct boot *b)
 		return;
 }
 
+static bool unwanted(const struct boot *b)
+{
+	struct pollfd p = {.fd = b->status};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
+/* A command that was killed gets no zone: what is being made for it ends here, not when it could be told. */
 static int stage(struct boot *b, size_t i, struct err *e)
 {
 	int r = failpoint(stages[i].name, e);
 
+	if (r == 0 && unwanted(b))
+		r = err_set(e, ECANCELED, "the command has gone");
 	if (r == 0)
 		r = stages[i].run(b, e);
 	if (r < 0) {

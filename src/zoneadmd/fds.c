@@ -13,9 +13,9 @@
 
 int fds_reserve(void)
 {
-	if (close_range(FD_STATUS + 1, ~0U, 0) < 0)
+	if (close_range(FD_LOCK + 1, ~0U, 0) < 0)
 		return -errno;
-	for (int i = FD_STATUS + 1; i < FD_FREE; i++)
+	for (int i = fd_cloexec(FD_LOCK, 1) < 0 ? FD_LOCK : FD_LOCK + 1; i < FD_FREE; i++)
 		if (dup3(0, i, O_CLOEXEC) < 0)
 			return -errno;
 	return 0;

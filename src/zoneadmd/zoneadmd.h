@@ -23,7 +23,7 @@
 #include "zone/spec.h"
 
 /* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
-enum { FD_SPEC = 3, FD_STATUS = 4, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
+enum { FD_SPEC = 3, FD_STATUS = 4, FD_LOCK = 5, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
        FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, FD_CALLS = 18, FD_LISTENERS = 19, FD_FREE = 20 };
 
 #define JOIN_MAX 16
@@ -175,7 +175,7 @@ void kept_poll(struct pollfd *p, int control);
 void kept_ready(const struct pollfd *p, int control);
 
 /* fds.c */
-/* Occupies 5 to FD_FREE - 1, closes the rest: whatever is opened later can't take a fixed number. */
+/* Occupies what is free of 5 to FD_FREE - 1 (a VM's lock may be there), closes the rest: whatever is opened later can't take a fixed number. */
 int fds_reserve(void);
 /* Gives fd the fixed number, in place of the placeholder; stays open across exec. Negative fd: the number is closed. */
 int fd_fix(int fd, int number);

@@ -16,8 +16,7 @@ leftovers() { # uuid
 	find /sys/fs/cgroup -maxdepth 5 -name "$1" 2>/dev/null
 	ls -d "$NODE_POOL/$1" "$NODE_RUN/$1" "$NODE_LOG/vms/$1" 2>/dev/null
 	grep -F "$1" /proc/self/mountinfo
-	# one that was made just before sees that its maker has gone, and ends
-	await 3 eval "! pgrep -f 'zoneadmd.*$1'" || pgrep -fa "zoneadmd.*$1"
+	pgrep -fa "zoneadmd.*$1"
 	vmadm list -H -o uuid | grep -F "$1"
 	ls "$NODE_RUN/intents" 2>/dev/null | grep -F "$1"
 }
@@ -50,6 +49,30 @@ for s in $steps; do
 	n=$((n + 1))
 	CLOISTER_FAIL="$s:error" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}" >/dev/null 2>&1
 	eq "failing at $s: nothing is left" "$(leftovers "$u")" ""
+done
+
+# A zoneadmd that gets no further than some stage, and whose command is killed meanwhile: who wants the VM next ends it first.
+stalled() { # uuid command…: starts it, waits until its zoneadmd has stopped, kills the command; $straggler
+	local u=$1 pid
+	shift
+	"$@" >/dev/null 2>&1 &
+	pid=$!
+	straggler=
+	await 20 eval 'for p in $(pgrep -f "zoneadmd --boot $u"); do [ "$(sed "s/.*) //" /proc/$p/stat | cut -c1)" != T ] || straggler=$p; done; [ -n "$straggler" ]'
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	[ -n "$straggler" ]
+}
+creating() { exec vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$1\"}"; }
+for s in namespaces init ids go root dev kernel mounts net pivot exec; do
+	u=$(printf '11111111-2222-4333-8444-%012d' $n)
+	n=$((n + 1))
+	CLOISTER_FAIL=zone-$s:stop check "zoneadmd stopped at zone-$s, its create killed" stalled "$u" creating "$u"
+	vmadm create <<<"$other" >/dev/null 2>&1
+	vmadm delete other >/dev/null 2>&1
+	eq "stopped at zone-$s: nothing is left" "$(leftovers "$u")" ""
+	kill -CONT "$straggler" 2>/dev/null && await 5 eval "! kill -0 $straggler"
+	eq "stopped at zone-$s: and nothing comes after" "$(leftovers "$u")" ""
 done
 
 # create, killed before it knows whether there is such a VM: what is there stays, what is not leaves nothing
@@ -102,6 +125,13 @@ for s in $(steps_of "$out" | grep '^boot-'); do
 		check "start killed at $at: the next start works" vmadm start "$z"
 		check "and it runs" zlogin "$z" true
 	done
+done
+starting() { exec vmadm start "$1"; }
+for s in namespaces ids root exec; do
+	vmadm stop "$z" -F >/dev/null 2>&1
+	CLOISTER_FAIL=zone-$s:stop check "zoneadmd stopped at zone-$s, its start killed" stalled "$z" starting "$z"
+	check "the next start works" vmadm start "$z"
+	check "and it runs" zlogin "$z" true
 done
 
 # stop -F, whose first step is the end of the zone: cut off anywhere, the VM reads stopped and is as free as any other
