@@ -5,7 +5,8 @@
  *	netbw serve [CC]                           takes TCP on port 5001 and throws away; answers UDP on 5002, throws away UDP on 5003
  *	netbw tcp IP STREAMS SECONDS [CC]          as fast as it can
  *	netbw udp IP PORT SIZE SECONDS [MBIT]      datagrams; without MBIT as fast as it can
- *	netbw raw IFACE MAC SIZE SECONDS           Ethernet frames past every qdisc of the zone (PACKET_QDISC_BYPASS)
+ *	netbw raw IFACE MAC SIZE SECONDS           Ethernet frames
+ *	netbw direct IFACE MAC SIZE SECONDS        the same past every qdisc of the zone (PACKET_QDISC_BYPASS), or fails
  *	netbw probe IP BYTES PER_SECOND SECONDS    UDP to 5002 and back: "n lost p50 p99" in microseconds
  *	netbw rx IFACE SECONDS                     "bytes seconds": what the kernel counted on it as received meanwhile
  */
@@ -164,7 +165,7 @@ static int udp(const char *ip, unsigned port, size_t size, double seconds, doubl
 	return 0;
 }
 
-static int raw(const char *ifname, const char *mac, size_t size, double seconds)
+static int raw(const char *ifname, const char *mac, size_t size, double seconds, int direct)
 {
 	int s = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
 	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(ifname), .sll_protocol = htons(ETH_P_IP)};
@@ -174,7 +175,7 @@ static int raw(const char *ifname, const char *mac, size_t size, double seconds)
 
 	if (s < 0 || bind(s, (void *)&a, sizeof a) < 0)
 		die("packet socket");
-	if (setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one) < 0 && errno != ENOPROTOOPT) /* a kernel built without */
+	if (direct && setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one) < 0)
 		die("PACKET_QDISC_BYPASS");
 	snprintf(path, sizeof path, "/sys/class/net/%s/address", ifname);
 	f = fopen(path, "r");
@@ -268,12 +269,12 @@ int main(int argc, char **argv)
 		return tcp(argv[2], atoi(argv[3]), atof(argv[4]), argc > 5 ? argv[5] : NULL);
 	if (!strcmp(m, "udp") && argc >= 6)
 		return udp(argv[2], (unsigned)atoi(argv[3]), (size_t)atol(argv[4]), atof(argv[5]), argc > 6 ? atof(argv[6]) : 0);
-	if (!strcmp(m, "raw") && argc == 6)
-		return raw(argv[2], argv[3], (size_t)atol(argv[4]), atof(argv[5]));
+	if ((!strcmp(m, "raw") || !strcmp(m, "direct")) && argc == 6)
+		return raw(argv[2], argv[3], (size_t)atol(argv[4]), atof(argv[5]), m[0] == 'd');
 	if (!strcmp(m, "probe") && argc == 6)
 		return probe(argv[2], (size_t)atol(argv[3]), atof(argv[4]), atof(argv[5]));
 	if (!strcmp(m, "rx") && argc == 4)
 		return rx(argv[2], atof(argv[3]));
-	fprintf(stderr, "usage: netbw serve|tcp|udp|raw|probe|rx …\n");
+	fprintf(stderr, "usage: netbw serve|tcp|udp|raw|direct|probe|rx …\n");
 	return 2;
 }
