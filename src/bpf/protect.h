@@ -53,6 +53,14 @@ INLINE int may_ip6(const struct frame *f, const __u8 *ip)
 	return in_trie(f, 6, a);
 }
 
+/* Its own, or that of the virtual router that it is (RFC 9568, 7.3): who sends with it also answers with it. */
+INLINE int may_mac(const struct frame *f, const __u8 *m)
+{
+	if (mac_eq(m, f->port->mac))
+		return 1;
+	return f->port->vrrp && m[0] == 0 && m[1] == 0 && m[2] == 0x5e && m[3] == 0 && (m[4] == 1 || m[4] == 2) && m[5] == f->port->vrrp;
+}
+
 /* A client may ask in its own name alone. What lies behind the packet's own end is not what a receiver reads there. */
 INLINE int check_dhcp_client(const struct frame *f, __u32 off, __u32 end)
 {
@@ -136,7 +144,7 @@ INLINE int check_arp(const struct frame *f)
 	if (!a || (void *)(e + 1) > f->end || a->htype != bpf_htons(1) || a->ptype != bpf_htons(P_IP4) || a->hlen != 6 || a->plen != 4 ||
 	    (a->op != bpf_htons(1) && a->op != bpf_htons(2)))
 		return DROP_ARP;
-	if ((f->port->flags & PORT_MAC_NOSPOOF) && !mac_eq(a->sha, f->port->mac))
+	if ((f->port->flags & PORT_MAC_NOSPOOF) && !may_mac(f, a->sha))
 		return DROP_ARP;
 	spa = a->spa;
 	/* 0.0.0.0 asks whether an address is taken (RFC 5227) */
@@ -145,7 +153,7 @@ INLINE int check_arp(const struct frame *f)
 	return DROP_NONE;
 }
 
-/* Link-layer address options of neighbour discovery name the sender's own MAC, or none. */
+/* Link-layer address options of neighbour discovery name a MAC of the sender's own, or none. */
 INLINE int check_nd_options(const struct frame *f, __u32 off, __u32 end)
 {
 	for (int i = 0; i < 4; i++) {
@@ -162,7 +170,7 @@ INLINE int check_nd_options(const struct frame *f, __u32 off, __u32 end)
 		n = o[1] * 8;
 		if (n == 0)
 			return DROP_ND;
-		if ((o[0] == 1 || o[0] == 2) && (n != 8 || !mac_eq(o + 2, f->port->mac)))
+		if ((o[0] == 1 || o[0] == 2) && (n != 8 || !may_mac(f, o + 2)))
 			return DROP_ND;
 		off += n;
 	}
@@ -231,8 +239,8 @@ INLINE int check_ip6(const struct frame *f)
 			off += 8;
 			continue;
 		}
-		proto = x[0];
 		off += proto == IPP_AH ? (x[1] + 2) * 4 : (x[1] + 1) * 8;
+		proto = x[0];
 		if (off > HEADERS - 24)
 			return DROP_FRAGMENT;
 	}
@@ -263,31 +271,16 @@ INLINE int check_ip6(const struct frame *f)
 	return check_l4(f, off, end, proto, 1);
 }
 
-INLINE int check_source(const struct frame *f, const struct eth *e)
-{
-	const __u8 *s = e->src;
-
-	if (!(f->port->flags & PORT_MAC_NOSPOOF) || mac_eq(s, f->port->mac))
-		return DROP_NONE;
-	if (f->port->vrrp && s[0] == 0 && s[1] == 0 && s[2] == 0x5e && s[3] == 0 && (s[4] == 1 || s[4] == 2) && s[5] == f->port->vrrp)
-		return DROP_NONE;
-	return DROP_MAC;
-}
-
 /* 0, or why the frame is dropped. */
 INLINE int protect(const struct frame *f)
 {
 	struct eth *e = f->data;
-	int r;
 
 	if ((void *)(e + 1) > f->end)
 		return DROP_SHORT;
 	if (f->skb->vlan_present || e->proto == bpf_htons(P_8021Q) || e->proto == bpf_htons(P_8021AD))
 		return DROP_VLAN;
-	r = check_source(f, e);
-	if (r)
-		return r;
-	if (e->src[0] & 1)
+	if ((e->src[0] & 1) || ((f->port->flags & PORT_MAC_NOSPOOF) && !may_mac(f, e->src)))
 		return DROP_MAC;
 	switch (bpf_ntohs(e->proto)) {
 	case P_IP4:

@@ -147,6 +147,36 @@ INLINE int is_ours(__u32 sw, __u32 family, const void *ip)
 	return n && is_here(sw, n->mac);
 }
 
+/* From an address of its own somebody may advertise another's, behind whatever headers, where ARP would have named that one as the sender. */
+INLINE int check_advertised(const struct frame *f, const struct ip6 *h)
+{
+	__u32 off = 54, proto = h->next;
+	struct nd *n;
+	__u8 ip[16];
+	int i;
+
+	for (i = 0; i < EXT_MAX; i++) {
+		__u8 *x;
+
+		if (proto != IPP_HOPOPTS && proto != IPP_ROUTING && proto != IPP_DSTOPTS && proto != IPP_AH)
+			break;
+		x = AT(f, off & 0xff, __u8);
+		if (!x || (void *)(x + 8) > f->end)
+			return DROP_SHORT;
+		off += proto == IPP_AH ? (x[1] + 2) * 4 : (x[1] + 1) * 8;
+		proto = x[0];
+		if (off > HEADERS - 24)
+			return DROP_FRAGMENT;
+	}
+	if (i == EXT_MAX)
+		return DROP_FRAGMENT;
+	n = AT(f, off & 0xff, struct nd);
+	if (proto != IPP_ICMP6 || !n || n->type != ND_NA)
+		return DROP_NONE;
+	__builtin_memcpy(ip, n->target, 16);
+	return is_ours(f->sw, 6, ip) ? DROP_OURS : DROP_NONE;
+}
+
 /* Nobody out there has the MAC or address of one of ours: it is a lie, or a loop. 0, or why it is dropped. */
 INLINE int check_outside(const struct frame *f)
 {
@@ -154,7 +184,6 @@ INLINE int check_outside(const struct frame *f)
 	struct ip4 *h4;
 	struct ip6 *h6;
 	struct arp *a;
-	struct nd *n;
 	__u8 ip[16];
 
 	if ((void *)(e + 1) > f->end)
@@ -177,12 +206,7 @@ INLINE int check_outside(const struct frame *f)
 		__builtin_memcpy(ip, h6->src, 16);
 		if (is_ours(f->sw, 6, ip))
 			return DROP_OURS;
-		/* from an address of its own it may advertise another's, where ARP would have named that one as the sender */
-		n = AT(f, 54, struct nd);
-		if (h6->next != IPP_ICMP6 || !n || n->type != ND_NA)
-			return DROP_NONE;
-		__builtin_memcpy(ip, n->target, 16);
-		return is_ours(f->sw, 6, ip) ? DROP_OURS : DROP_NONE;
+		return check_advertised(f, h6);
 	case P_ARP:
 		a = AT(f, 14, struct arp);
 		if (!a)

@@ -515,6 +515,10 @@ static void ip6_extensions(void **state)
 	DROPPED(ip6("fd00::1", "fd00::2", 60, 64, x, 64), DROP_FRAGMENT);
 	x[1] = 200;
 	DROPPED(ip6("fd00::1", "fd00::2", 60, 64, x, 64), DROP_FRAGMENT);
+	/* one that authenticates counts its length in fours, the others in eights */
+	DROPPED(ip6("fd00::1", "fd00::2", 51, 255, (uint8_t[40]){60, 4, [24] = 58, [32] = 134}, 40), DROP_RA);
+	DROPPED(ip6("fd00::1", "fd00::2", 60, 255, (uint8_t[40]){51, 1, [16] = 58, [17] = 1, [28] = 134}, 40), DROP_RA);
+	PASSES(ip6("fd00::1", "fd00::2", 51, 64, (uint8_t[32]){17, 4}, 32));
 	/* fragments: UDP's ports are in the first; neighbour discovery is never in one */
 	PASSES(ip6("fd00::1", "fd00::2", 44, 64, frag, 16));
 	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 10), DROP_FRAGMENT);
@@ -540,8 +544,12 @@ static void vrrp(void **state)
 	set_port(ALL);
 	PASSES(ip4(v, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8));
 	DROPPED(ip4(w, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8), DROP_MAC);
+	/* and as it is asked for */
+	PASSES(arp(v, v, 2, "10.0.0.1", "10.0.0.2"));
+	DROPPED(arp(mac_a, w, 2, "10.0.0.1", "10.0.0.2"), DROP_ARP);
 	t.port.vrrp = 0;
 	set_port(ALL);
+	DROPPED(arp(mac_a, v, 2, "10.0.0.1", "10.0.0.2"), DROP_ARP);
 	DROPPED(ip4(v, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8), DROP_MAC);
 }
 
@@ -638,7 +646,7 @@ static void uplink(void **state)
 	struct sw_dest d = {.ifindex = t.b};
 	struct sw_ip_key ip = {.sw = 1, .family = 6};
 	struct sw_neigh nb = {0};
-	uint8_t nd[32] = {136};
+	uint8_t nd[32] = {136}, behind[40] = {58};
 	int vnic = t.prog;
 	struct frame f;
 
@@ -663,6 +671,8 @@ static void uplink(void **state)
 	PASSES(ip6("fd00::9", "fd00::3", 58, 255, nd, 32));
 	inet_pton(AF_INET6, "fd00::2", nd + 8);
 	DROPPED(ip6("fd00::9", "fd00::3", 58, 255, nd, 32), DROP_OURS);
+	memcpy(behind + 8, nd, 32);
+	DROPPED(ip6("fd00::9", "fd00::3", 60, 255, behind, 40), DROP_OURS);
 	nd[0] = 135;
 	PASSES(ip6("fd00::9", "fd00::2", 58, 255, nd, 32));
 	assert_int_equal(bpf_del(t.neighbours, &ip, NULL), 0);
