@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "base/str.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -106,6 +107,17 @@ char *str_from_bytes(uint64_t n, char out[16])
 		snprintf(out, 16, "%.1f%c", v, units[u]);
 	else
 		snprintf(out, 16, "%.0f%c", v, units[u]);
+	return out;
+}
+
+char *str_ip(const char *s, char out[STR_IP])
+{
+	int family = strchr(s, ':') ? AF_INET6 : AF_INET;
+	unsigned char ip[16];
+
+	snprintf(out, STR_IP, "%.*s", (int)strcspn(s, "/"), s);
+	if (inet_pton(family, out, ip) == 1)
+		inet_ntop(family, ip, out, STR_IP);
 	return out;
 }
 

@@ -19,6 +19,10 @@ int str_to_bytes(const char *s, uint64_t *out);
 /* 1536 → "1.5K"; out gets at most 16 bytes. Returns out. */
 char *str_from_bytes(uint64_t n, char out[16]);
 
+#define STR_IP 46 /* room for an address, as INET6_ADDRSTRLEN */
+/* The address that s is, or begins with before a "/", as each is written in one way alone (RFC 5952); s itself, cut, if it is none. Returns out. */
+char *str_ip(const char *s, char out[STR_IP]);
+
 #define UUID_LEN 36
 /* Lower-case hex in 8-4-4-4-12. */
 bool uuid_valid(const char *s);

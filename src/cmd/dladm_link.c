@@ -68,7 +68,7 @@ static int link_mac(const char *mac, struct err *e)
 	int n = 0;
 
 	if (sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &n) == 6 && mac[n] == 0 && !(m[0] & 1) &&
-	    strlen(mac) == 17)
+	    strlen(mac) == 17 && memcmp(m, (unsigned char[6]){0}, 6) != 0)
 		return 0;
 	return err_set(e, EINVAL, "link address \"%s\": a unicast address like 02:08:20:d7:4f:11", mac);
 }

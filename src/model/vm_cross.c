@@ -81,12 +81,30 @@ static bool conf_word(const char *s)
 	return strcmp(s, "dhcp") == 0 || strcmp(s, "addrconf") == 0;
 }
 
+/* gateway is the first of gateways that is IPv4: one of them says it, or both say the same. */
+static void nic_gateway(struct check *ck, const json_t *o, const char *list)
+{
+	const char *one = vm_str(o, "gateway"), *first = NULL;
+	const json_t *all = json_object_get(o, "gateways");
+	char path[64];
+
+	for (size_t i = 0; !first && i < json_array_size(all); i++) {
+		first = json_string_value(json_array_get(all, i));
+		if (first && strchr(first, ':'))
+			first = NULL;
+	}
+	if (!one || !all || (first && strcmp(one, first) == 0))
+		return;
+	snprintf(path, sizeof path, "%s.*.gateway", list);
+	check_note(ck, CHECK_BAD_VALUE, path, "%s: %s is not the first of gateways", path, one);
+}
+
 static void nic(struct check *ck, const json_t *o, const char *list, json_t *addresses)
 {
 	const json_t *ips = json_object_get(o, "ips"), *cids = json_object_get(o, "allowed_dhcp_cids");
 	const char *ip = vm_str(o, "ip"), *first = json_string_value(json_array_get(ips, 0)), *tag = vm_str(o, "nic_tag");
 	size_t n, i, len = 0;
-	char path[64], full[160];
+	char path[64], full[160], addr[STR_IP];
 	json_t *v;
 
 	n = json_array_size(ips) + json_array_size(json_object_get(o, "allowed_ips")) +
@@ -105,6 +123,7 @@ static void nic(struct check *ck, const json_t *o, const char *list, json_t *add
 		snprintf(path, sizeof path, "%s.*.ip", list);
 		check_note(ck, CHECK_BAD_VALUE, path, "%s: %s is not the first of ips", path, ip);
 	}
+	nic_gateway(ck, o, list);
 	/* The same address twice on one link. */
 	json_array_foreach(ips, i, v)
 	{
@@ -112,8 +131,7 @@ static void nic(struct check *ck, const json_t *o, const char *list, json_t *add
 
 		if (conf_word(s))
 			continue;
-		snprintf(full, sizeof full, "%s|%lld|%.*s", tag ? tag : "", (long long)vm_int(o, "vlan_id", 0),
-			 (int)strcspn(s, "/"), s);
+		snprintf(full, sizeof full, "%s|%lld|%s", tag ? tag : "", (long long)vm_int(o, "vlan_id", 0), str_ip(s, addr));
 		snprintf(path, sizeof path, "%s.*.ips", list);
 		if (json_object_get(addresses, full))
 			check_note(ck, CHECK_BAD_VALUE, path, "%s: %s is given twice on nic_tag %s", path, s, tag ? tag : "?");

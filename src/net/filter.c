@@ -114,6 +114,21 @@ static int operand(struct parse *p, struct filter_node n, bool ether)
 	return r < 0 ? r : node(p, n);
 }
 
+static int primitive(struct parse *p);
+
+/* A protocol, or as "tcp port 80" one that says more of it: both. */
+static int protocol(struct parse *p, struct filter_node n)
+{
+	struct filter_node more = {.kind = FILTER_AND};
+	int r = next(p);
+
+	r = more.left = r < 0 ? r : node(p, n);
+	if (r < 0 || (!is(p, "src", "dst") && !is(p, "host", "net") && !is(p, "port", NULL)))
+		return r;
+	r = more.right = primitive(p);
+	return r < 0 ? r : node(p, more);
+}
+
 static int primitive(struct parse *p)
 {
 	struct filter_node n = {.left = -1, .right = -1, .dir = FILTER_SRC | FILTER_DST};
@@ -125,8 +140,7 @@ static int primitive(struct parse *p)
 			n.kind = FILTER_PROTO;
 			n.ether = protos[i].ether;
 			n.proto = protos[i].proto;
-			r = next(p);
-			return r < 0 ? r : node(p, n);
+			return protocol(p, n);
 		}
 	r = ether ? next(p) : 0;
 	dir = is(p, "src", "dst");

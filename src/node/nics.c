@@ -91,34 +91,6 @@ int nic_mac(const json_t *nic, uint8_t m[6])
 	return sscanf(vm_str(nic, "mac") ?: "", "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]) == 6 ? 0 : -EINVAL;
 }
 
-static bool reached(const struct net_ip *gw, const struct net_ip *a)
-{
-	unsigned whole = a->prefix / 8, rest = a->prefix % 8;
-
-	return gw->family == a->family && memcmp(gw->ip, a->ip, whole) == 0 && (!rest || (uint8_t)((gw->ip[whole] ^ a->ip[whole]) >> (8 - rest)) == 0);
-}
-
-/* One default route of each family, by a gateway that the kernel will take: said here, and not by a boot that fails. */
-static int check_gateways(const struct nic *n, struct err *e)
-{
-	for (size_t i = 0; i < n->v.ngateways; i++) {
-		const struct net_ip *gw = &n->gateways[i];
-		char text[INET6_ADDRSTRLEN] = "";
-		bool on_link = gw->family == AF_INET6 && gw->ip[0] == 0xfe && (gw->ip[1] & 0xc0) == 0x80;
-
-		inet_ntop(gw->family, gw->ip, text, sizeof text);
-		for (size_t k = 0; k < i; k++)
-			if (n->gateways[k].family == gw->family)
-				return err_set(e, EINVAL, "nics: %s has two default gateways of one family, the second is %s", n->v.name, text);
-		for (size_t k = 0; k < n->v.nips; k++)
-			on_link |= reached(gw, &n->ips[k]);
-		on_link |= n->dhcp.family && reached(gw, &n->dhcp);
-		if (!on_link)
-			return err_set(e, EINVAL, "nics: the gateway %s of %s is in none of its networks", text, n->v.name);
-	}
-	return 0;
-}
-
 int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e)
 {
 	const char *tag = vm_str(nic, "nic_tag"), *name = vm_str(nic, "interface"), *vrrp = vm_str(nic, "vrrp_primary_ip");
@@ -188,7 +160,7 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 	{
 		r = nic_from_record(st ?: mine, o, n, e);
 		if (r == 0)
-			r = check_gateways(n, e);
+			r = nic_check(n, e);
 		if (r < 0)
 			break;
 	}

@@ -23,6 +23,8 @@ int nic_mac(const json_t *nic, uint8_t mac[6]); /* -EINVAL */
 int nic_parse_list(const json_t *list, struct net_ip *out, size_t *n, const char *what, struct err *e);
 /* One NIC of a record; v.port and v.number stay empty. */
 int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct err *e);
+/* Addresses and gateways that the kernel would not take: -EINVAL. */
+int nic_check(const struct nic *n, struct err *e);
 /* The router's port on its switch, where that has one. */
 int nic_router(struct vm *v, struct net_switch *s, const json_t *nic, const struct nic *n, struct err *e);
 /* <run>/net/<uuid>: a line "port index" for each that was made; index 0 before. The path is the caller's to free. */

@@ -49,11 +49,13 @@ static int keys_each(const json_t *rec, int (*each)(const char *key, const char 
 		json_array_foreach(json_object_get(o, "ips"), k, ip)
 		{
 			const char *s = json_string_value(ip) ?: "";
+			char addr[STR_IP];
 
 			if (r < 0 || !strchr(s, '/'))
 				continue;
-			snprintf(key, sizeof key, "ip %s/%lld %.*s", tag, (long long)vlan, (int)strcspn(s, "/"), s);
-			snprintf(what, sizeof what, "the address %.*s on nic tag %s", (int)strcspn(s, "/"), s, tag);
+			str_ip(s, addr);
+			snprintf(key, sizeof key, "ip %s/%lld %s", tag, (long long)vlan, addr);
+			snprintf(what, sizeof what, "the address %s on nic tag %s", addr, tag);
 			r = each(key, what, arg);
 		}
 		if (r < 0)

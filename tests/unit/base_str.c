@@ -55,6 +55,17 @@ static void uuids(void **s)
 	assert_int_equal(str_distance("max_lwp", "max_lwps"), 1);
 }
 
+static void addresses(void **state)
+{
+	char t[STR_IP];
+
+	assert_string_equal(str_ip("10.0.0.1/24", t), "10.0.0.1");
+	assert_string_equal(str_ip("FD00:0:0::0001/64", t), "fd00::1");
+	assert_string_equal(str_ip("fd00::1", t), "fd00::1");
+	assert_string_equal(str_ip("dhcp", t), "dhcp");
+	assert_string_equal(str_ip("10.0.0.1.2/8", t), "10.0.0.1.2");
+}
+
 static void times(void **s)
 {
 	char t[CLOCK_TEXT];
@@ -79,7 +90,7 @@ static void times(void **s)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = {cmocka_unit_test(numbers), cmocka_unit_test(sizes), cmocka_unit_test(uuids),
+	const struct CMUnitTest t[] = {cmocka_unit_test(numbers), cmocka_unit_test(sizes), cmocka_unit_test(uuids), cmocka_unit_test(addresses),
 				       cmocka_unit_test(times)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -48,6 +48,15 @@ static void matches(void **state)
 
 static void directions(void **state)
 {
+	/* as tcpdump has it */
+	YES("udp port 53", udp);
+	YES("ip src host 10.9.0.1 and udp dst port 9", udp);
+	NO("tcp port 53", udp);
+	NO("udp src port 9", udp);
+	YES("not tcp port 53", udp);
+	YES("tcp or udp port 53", udp);
+	NO("not udp port 53", udp);
+	YES("arp host 10.9.0.7", arp);
 	YES("src host 10.9.0.1", udp);
 	NO("dst host 10.9.0.1", udp);
 	YES("dst 10.9.0.2", udp);
