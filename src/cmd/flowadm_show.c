@@ -188,6 +188,8 @@ static int go(struct show *s, const struct dl_column *all, const char *dflt, int
 		r = state_open(s->c, STATE_READ, &s->st, s->e);
 	if (r == -ENOENT && !s->want.name)
 		return 0; /* a node without a database has no flows */
+	if (r == -ENOENT)
+		err_set(s->e, ENOENT, "flow %s does not exist", s->want.name);
 	for (;;) {
 		if (r == 0)
 			r = show_all(s, each);

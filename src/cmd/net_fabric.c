@@ -121,7 +121,7 @@ int net_fabric(struct ctx *c, int argc, char **argv)
 	} else if (str_eq(verb, "delete") && argc == 3) {
 		r = fabric_delete(c, argv[2], &e);
 	} else {
-		return cmd_usage("cloister", "net", NULL);
+		return cmd_usage("cloister", "net", "fabric add NAME vni=N local=ADDRESS peers=ADDRESS[,...]|file=FILE [mtu=N], fabric list [-p], or fabric delete NAME");
 	}
 	if (r < 0)
 		return cmd_fail(c, &e);

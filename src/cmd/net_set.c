@@ -278,9 +278,11 @@ int net_get(struct ctx *c, int argc, char **argv)
 	if (argc - optind > 1)
 		return cmd_usage("cloister", "net", "get takes one nic tag at most");
 	r = state_open(c, STATE_READ, &st, &e);
-	if (r == -ENOENT && optind == argc)
+	if (r == -ENOENT && optind < argc) /* a node without a database */
+		err_set(&e, ENOENT, "nic tag \"%s\" does not exist", argv[optind]);
+	else if (r == -ENOENT)
 		r = 0;
-	else if (r < 0)
+	if (r < 0)
 		return cmd_fail(c, &e);
 	if (optind < argc) {
 		r = netset_name(st, argv[optind], &n, &e);

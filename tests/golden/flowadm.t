@@ -16,7 +16,7 @@ usage:
         list flows; -s: what they carried
 $ flowadm show-flow
 $ flowadm show-flow nope
-flowadm show-flow: this node has no VMs yet (/var/lib/cloister/node.db does not exist)
+flowadm show-flow: flow nope does not exist
 [1]
 $ flowadm show-flow -p -o flow,colour
 flowadm show-flow: unknown output field "colour"

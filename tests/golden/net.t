@@ -24,7 +24,7 @@ usage:
 [2]
 $ cloister net get
 $ cloister net get nope
-cloister net: this node has no VMs yet (/var/lib/cloister/node.db does not exist)
+cloister net: nic tag "nope" does not exist
 [1]
 $ nictagadm add -l stub0
 $ cloister net set stub0
@@ -75,16 +75,19 @@ $ cloister net unset stub0 colour
 cloister net: switch stub0: a switch has no setting "colour"
 [1]
 $ cloister net fabric
+cloister net: fabric add NAME vni=N local=ADDRESS peers=ADDRESS[,...]|file=FILE [mtu=N], fabric list [-p], or fabric delete NAME
 usage:
   cloister net status [-p] | upgrade | up | fabric add|list|delete … | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]
 [2]
 $ cloister net fabric list
 NAME                 VNI   MTU LOCAL           ENDS HOSTS
 $ cloister net fabric add
+cloister net: fabric add NAME vni=N local=ADDRESS peers=ADDRESS[,...]|file=FILE [mtu=N], fabric list [-p], or fabric delete NAME
 usage:
   cloister net status [-p] | upgrade | up | fabric add|list|delete … | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]
 [2]
 $ cloister net fabric add fab0
+cloister net: fabric add NAME vni=N local=ADDRESS peers=ADDRESS[,...]|file=FILE [mtu=N], fabric list [-p], or fabric delete NAME
 usage:
   cloister net status [-p] | upgrade | up | fabric add|list|delete … | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]
 [2]
@@ -129,7 +132,7 @@ usage:
   cloister snoop [-z <zone>] [-o <file>|-] [-c <frames>] [-s <bytes>] <vnic> [<filter>]
 [2]
 $ cloister snoop nope0 tcp port 99999
-cloister snoop: filter: "port" where and, or, or its end was due
+cloister snoop: filter: "99999" is no port
 usage:
   cloister snoop [-z <zone>] [-o <file>|-] [-c <frames>] [-s <bytes>] <vnic> [<filter>]
 [2]
