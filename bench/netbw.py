@@ -154,27 +154,36 @@ def lxd_cap(pair, mbit, direction, cc):
     return (b - a) * 8 / (t1 - t0) / 1e6 / mbit, p50, p99
 
 
-def lxd(tmp, figures, mbit=100):
-    peer, servers = None, []
-    print("\nLXD, limits.egress and limits.ingress of %d Mbit/s, one stream" % mbit)
+def lxd_way(peer, figures, mbit, direction):
+    pair = peer.pair(**{"limits_egress" if direction == "out" else "limits_ingress": "%dMbit" % mbit})
+    servers = [inside(ns, "serve") for ns in pair[:2]]
     try:
-        peer = netpeers.Lxd(tmp)
-        pair = peer.pair(limits_egress="%dMbit" % mbit, limits_ingress="%dMbit" % mbit)
-        for ns in pair[:2]:
-            servers.append(inside(ns, "serve"))
-            servers[-1].stdout.readline()
+        for p in servers:
+            p.stdout.readline()
         for cc in congestion():
-            for direction in ("out", "in"):
-                got = [lxd_cap(pair, mbit, direction, cc) for _ in range(ROUNDS)]
-                r, p50, p99 = (statistics.median(g[i] for g in got) for i in range(3))
-                print("%6d %8d %4s %6s  %14.3f  %9.1f %9.1f" % (mbit, 1, direction, cc, r, p50, p99), flush=True)
-                figures["lxd-%d-1-%s-%s" % (mbit, direction, cc)] = {"wire": r, "p50": p50, "p99": p99}
-    except (netpeers.Cannot, RuntimeError, OSError, subprocess.SubprocessError) as e:
-        print("cannot: %s" % e)
+            got = [lxd_cap(pair, mbit, direction, cc) for _ in range(ROUNDS)]
+            r, p50, p99 = (statistics.median(g[i] for g in got) for i in range(3))
+            print("%6d %8d %4s %6s  %14.3f  %9.1f %9.1f" % (mbit, 1, direction, cc, r, p50, p99), flush=True)
+            figures["lxd-%d-1-%s-%s" % (mbit, direction, cc)] = {"wire": r, "p50": p50, "p99": p99}
     finally:
         for p in servers:
             p.kill()
             p.wait()
+
+
+def lxd(tmp, figures, mbit=100):
+    peer = None
+    print("\nLXD, limits.egress or limits.ingress of %d Mbit/s, one stream" % mbit)
+    try:
+        for direction in ("out", "in"):
+            try:
+                peer = peer or netpeers.Lxd(tmp)
+                lxd_way(peer, figures, mbit, direction)
+            except (netpeers.Cannot, RuntimeError, OSError, subprocess.SubprocessError) as e:
+                print("%6d %8d %4s  cannot: %s" % (mbit, 1, direction, " ".join(str(e).split())))
+                if not peer:
+                    break
+    finally:
         if peer:
             peer.stop()
 

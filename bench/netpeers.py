@@ -169,12 +169,13 @@ class Lxd:
             os.makedirs(os.path.join(tree, d))
         subprocess.run(["cc", "-O2", "-static", "-D_GNU_SOURCE", "-o", tree + "/bin/init", os.path.join(lib.SRC, "bench/init.c")], check=True)
         self.d = lxd.Lxd(tmp, tree, "/bin/init", net=True)
-
-    def pair(self, **first):
-        """first: settings of the first one's NIC, as limits_egress."""
         self.d.lxc("network", "create", "benchbr0", "ipv4.address=10.80.5.254/24", "ipv6.address=none", "ipv4.nat=false", "ipv4.dhcp=false",
                    "dns.mode=none")
         self.d.lxc("network", "attach-profile", "benchbr0", "default", "eth0")
+
+    def pair(self, **first):
+        """In place of the pair before. first: settings of the first one's NIC, as limits_egress."""
+        self.drop()
         out = []
         for i in (1, 2):
             name = "%s-%d" % (lxd.NAME, i)
@@ -209,7 +210,10 @@ class Lxd:
         with open("/proc/%s/cgroup" % p) as f:
             return lxd.NAME in f.read()
 
-    def stop(self):
+    def drop(self):
         for i in (1, 2):
             self.d.lxc("delete", "-f", "%s-%d" % (lxd.NAME, i), ok=False)
+
+    def stop(self):
+        self.drop()
         self.d.stop()
