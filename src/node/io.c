@@ -11,9 +11,12 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "model/vm.h"
 #include "node/io.h"
 #include "store/store.h"
+
+#define MIB (1ULL << 20)
 
 /* The kernel limits whole disks. */
 static dev_t whole(dev_t d)
@@ -103,6 +106,41 @@ int io_check(struct ctx *c, const struct cg_host *h, const json_t *rec, struct e
 	return r < 0 ? r : cg_can_io(h, &io, dev, n, e);
 }
 
+/* Whether it is sent flushes: not if it says that it loses nothing at a power cut. */
+static bool flushed(dev_t d)
+{
+	_buf_ struct buf b = BUF_INIT;
+	char p[64];
+
+	snprintf(p, sizeof p, "/sys/dev/block/%u:%u/queue/write_cache", major(d), minor(d));
+	return file_read(AT_FDCWD, p, 64, &b, NULL) < 0 || !str_starts(buf_str(&b), "write through");
+}
+
+/*
+ * A write ceiling binds the neighbours as well: what an fsync ends with, the flush of the device's cache, is a write of the
+ * zone that asks for it, and waits behind all that this zone has queued, while the pool's log, one for all, waits for it. Before
+ * Linux 6.12, whose ceilings let metadata pass, the log's own blocks do so too.
+ */
+static void warn_log(struct vm *v, const json_t *rec, const struct cg_io *io, const dev_t *dev, size_t n)
+{
+	uint64_t mib = (uint64_t)vm_int(rec, "max_physical_memory", 256), bytes = io->ceiling[CG_IO_WRITE_BPS],
+		 ops = io->ceiling[CG_IO_WRITE_IOPS], sec = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		any |= flushed(dev[i]);
+	if (bytes)
+		sec = mib * MIB / bytes;
+	if (ops && mib * (MIB / 4096) / ops > sec)
+		sec = mib * (MIB / 4096) / ops;
+	if (!sec)
+		return;
+	ctx_log(v->c, LOG_WARN, "io_write_%s: %san fsync of this zone waits for all that the zone has waiting for its ceiling, and all other "
+		"zones' fsync wait with it: %llu s if that is as much as max_physical_memory (%llu MiB). Less of that or a higher ceiling "
+		"make it shorter (docs/limits.md)", bytes ? "bps" : "iops", any ? "" : "before Linux 6.12 ", (unsigned long long)sec,
+		(unsigned long long)mib);
+}
+
 static int apply(struct vm *v, const json_t *rec, bool full, bool fresh, struct err *e)
 {
 	struct cg_io io;
@@ -120,6 +158,8 @@ static int apply(struct vm *v, const json_t *rec, bool full, bool fresh, struct 
 		ctx_log(v->c, LOG_WARN, "io_write_%s binds%s what the zone writes itself (direct I/O, O_SYNC, fsync) and not what the "
 			"kernel writes back later: this host's blkio controller is on cgroup v1", io.ceiling[1] ? "bps" : "iops",
 			max_of(rec, 1) || max_of(rec, 3) ? ", and its burst counts," : "");
+	if (r == 0)
+		warn_log(v, rec, &io, dev, n);
 	return r;
 }
 

@@ -38,6 +38,7 @@ eq "who has no ceiling has no cgroup for it" "$([ -z "$V1" ] || own "$z")$(held 
 check "a program runs in it" zlogin "$z" 'sh -c "while :; do sleep 1; done" </dev/null >/dev/null 2>&1 & echo $! >/tmp/pid'
 check "ceilings while it runs" vmadm update "$z" io_write_bps=5242880 io_read_iops=1000
 [ -z "$V1" ] || like "says which writes they don't bind" "$OUT" 'not what the kernel writes back later'
+like "says whose fsync waits with its own, and for how long" "$OUT" "io_write_bps: an fsync .* all other zones' fsync wait with it: $(($(vmadm get "$z" | jq .max_physical_memory) / 5)) s "
 eq "written bytes" "$(held "$z" wbps)" 5242880
 eq "reads" "$(held "$z" riops)" 1000
 eq "nothing else" "$(held "$z" rbps)$(held "$z" wiops)" ""
@@ -45,12 +46,21 @@ eq "nothing else" "$(held "$z" rbps)$(held "$z" wiops)" ""
 	"$(find "$(cgdir "$z" v2)" -name cgroup.procs -exec cat {} + | sort -n)" "$(sort -n "$(own "$z")/cgroup.procs")"
 le "10 MiB of direct writes take at least 1.6 s" 1.6 "$(took zlogin "$z" 'dd if=/dev/urandom of=/var/tmp/f bs=1M count=10 oflag=direct')"
 le "10 MiB that are synced too" 1.6 "$(took zlogin "$z" 'dd if=/dev/urandom of=/var/tmp/g bs=1M count=10 conv=fsync')"
-check "others" vmadm update "$z" io_write_bps=0 io_read_bps=5242880 io_read_iops=0 io_write_iops=100000
-eq "are the only ones" "$(held "$z" wbps) $(held "$z" rbps) $(held "$z" riops) $(held "$z" wiops)" " 5242880  100000"
-eq "in the record too" "$(vmadm get "$z" | jq -c '[.io_write_bps,.io_read_bps,.io_read_iops,.io_write_iops]')" '[null,5242880,null,100000]'
+check "others" vmadm update "$z" io_write_bps=0 io_read_bps=5242880 io_read_iops=0 io_write_iops=10000
+like "that of operations is told for small ones" "$OUT" "io_write_iops: an fsync .*: $(($(vmadm get "$z" | jq .max_physical_memory) * 256 / 10000)) s "
+eq "are the only ones" "$(held "$z" wbps) $(held "$z" rbps) $(held "$z" riops) $(held "$z" wiops)" " 5242880  10000"
+eq "in the record too" "$(vmadm get "$z" | jq -c '[.io_write_bps,.io_read_bps,.io_read_iops,.io_write_iops]')" '[null,5242880,null,10000]'
 le "10 MiB of direct reads take at least 1.6 s" 1.6 "$(took zlogin "$z" 'dd if=/var/tmp/f of=/dev/null bs=1M iflag=direct')"
 check "an update that fails half way" eval 'CLOISTER_FAIL=update-store:error vmadm update "$z" io_read_bps=1048576; [ $? = 1 ]'
 eq "leaves what was" "$(held "$z" rbps)" 5242880
+# The loop device must not be left so: who has it next would never be flushed.
+cache=/sys/dev/block/$DEV/queue/write_cache
+check "a pool whose device has no cache to lose" eval 'echo "write through" >"$cache"; vmadm update "$z" io_write_iops=10001; r=$?; echo "write back" >"$cache"; [ $r = 0 ]'
+like "is sent no flush: only older kernels make the log wait" "$OUT" "io_write_iops: before Linux 6.12 an fsync"
+check "one that is reached in less than a second" vmadm update "$z" io_write_iops=1000000
+unlike "is not worth a word" "$OUT" "fsync of this zone"
+eq "the device is as it was" "$(cat "$cache")" "write back"
+check "so is the ceiling" vmadm update "$z" io_write_iops=10000
 check "reboot" vmadm reboot -F "$z"
 eq "as before" "$(held "$z" rbps)" 5242880
 eq "and nothing more" "$(held "$z" wbps)$(held "$z" riops)" ""

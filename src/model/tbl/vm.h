@@ -36,11 +36,13 @@
 {.name = "io_read_bps", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
  .help = "Ceiling on bytes read from disk per second; 0 takes it away."},
 {.name = "io_write_bps", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
- .help = "Ceiling on bytes written to disk per second (on cgroup v1: not on what is written back later); 0 takes it away."},
+ .help = "Ceiling on bytes written to disk per second (on cgroup v1: not on what is written back later); other zones' fsync may "
+	 "wait with this zone's for it; 0 takes it away."},
 {.name = "io_read_iops", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
  .help = "Ceiling on disk reads per second; 0 takes it away."},
 {.name = "io_write_iops", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
- .help = "Ceiling on disk writes per second (on cgroup v1: not on what is written back later); 0 takes it away."},
+ .help = "Ceiling on disk writes per second (on cgroup v1: not on what is written back later); other zones' fsync may wait with "
+	 "this zone's for it; 0 takes it away."},
 {.name = "io_read_bps_max", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
  .help = "Bytes a second that the VM may read in a burst (io_burst_time) instead of io_read_bps; 0 takes it away."},
 {.name = "io_write_bps_max", INT, CRU(B_ALL), .max = INT64_MAX, .live = 'n', .flags = PF_CLOISTER,
