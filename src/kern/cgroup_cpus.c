@@ -120,6 +120,8 @@ static int give_back(const struct cg_host *h, const char *uuid, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "%s", p);
 	r = write_cpus(cgi_path(h, -1, uuid, EXCLUSIVE, p), &none, e);
+	if (r == 0)
+		r = cgi_mems(h, uuid, &none, e);
 	prune(h);
 	return r;
 }
@@ -219,7 +221,7 @@ static int take_them(const struct cg_host *h, const char *uuid, const struct cpu
 	r = read_cpus(cgi_path(h, -1, uuid, "cpuset.cpus.effective", p), &got, e);
 	if (r == 0 && !cpus_equal(&got, c))
 		return err_set(e, EBUSY, "the kernel gave processors %s", cpus_text(&got, text));
-	return r;
+	return r < 0 ? r : cgi_mems(h, uuid, c, e);
 }
 
 int cg_set_cpus(const struct cg_host *h, const char *uuid, const char *want, struct err *e)

@@ -54,6 +54,9 @@ bool cgi_own_there(const struct cg_host *h, enum cg_ctl ctl, const char *uuid);
 int cgi_own_make(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, struct err *e);
 /* All of the zone's processes into it; none run at boot. */
 int cgi_own_enter(const struct cg_host *h, enum cg_ctl ctl, const char *uuid, struct err *e);
+/* cgroup_mems.c: memory from the nodes of these processors alone, read back; from all if they are none, or on all. */
+struct cpus;
+int cgi_mems(const struct cg_host *h, const char *uuid, const struct cpus *c, struct err *e);
 /* Waits until "key value" is what cgroup.events says; -ETIME after ms, -ENOENT if it is gone. */
 int cgi_wait(const char *path, const char *key, uint64_t value, int ms);
 

@@ -77,6 +77,18 @@ if [ "$cpus" = 2 ]; then
 	fails 1 'dedicated_cpus' vmadm create <<<'{"brand":"joyent-minimal","alias":"b","dedicated_cpus":1}'
 	fails 1 "another's already: of zone $z" vmadm create <<<"{\"brand\":\"joyent-minimal\",\"alias\":\"b\",\"dedicated_cpus\":\"$last-$last\"}"
 fi
+# Its memory is that of its processors' nodes, as the zone has it; nothing is said of it where there is one node.
+all_mems=$(cat "$V2/cpuset.mems.effective")
+near() { # processor
+	local n
+	[[ $all_mems == *[-,]* ]] || { echo "$all_mems"; return; }
+	for n in /sys/devices/system/node/node[0-9]*/cpu"$1"; do n=${n%/*} && echo "${n##*/node}"; done
+}
+mems() { cat "$(cgdir "$1" v2)/cpuset.mems.effective"; }
+eq "its memory is near" "$(mems "$z")" "$(near "$last")"
+eq "for its programs too" "$(zlogin "$z" 'sed -n "s/^Mems_allowed_list:[^0-9]*//p" /proc/self/status')" "$(near "$last")"
+[[ $all_mems == *[-,]* ]] || eq "on a machine with one node it is not bound" "$(cat "$(cgdir "$z" v2)/cpuset.mems")" ""
+
 mkzone y b '' || exit 1
 unlike "another zone is not there" "$(where "$y")" "(^|[,-])$last\$"
 fails 1 "another's already: of zone $z" vmadm update "$y" "dedicated_cpus=$last-$last"
@@ -84,12 +96,14 @@ eq "and has none of its own" "$(vmadm get "$y" | jq .dedicated_cpus)" null
 check "given back live" vmadm update "$z" dedicated_cpus=0
 eq "the host has all" "$(hosts)" "$all"
 eq "so has the zone" "$(where "$z")" "$all"
+eq "and all memory" "$(mems "$z")" "$all_mems"
 check "taken by the other live" vmadm update "$y" "dedicated_cpus=$last-$last"
 eq "there" "$(where "$y")" "$last"
 fails 1 'no processor 900' vmadm update "$y" dedicated_cpus=900-900
 eq "who can't get others keeps what it has" "$(where "$y") $(vmadm get "$y" | jq -r .dedicated_cpus)" "$last $last-$last"
 check "moved" vmadm update "$y" dedicated_cpus=0-0
 eq "to the first" "$(where "$y") $(hosts)" "0 $(seq -s, 1 "$last" | sed 's/^\([0-9]*\),.*,\([0-9]*\)$/\1-\2/')"
+eq "and its memory with it" "$(mems "$y")" "$(near 0)"
 check "back" vmadm update "$y" dedicated_cpus=1
 check "an update that fails half way" eval 'CLOISTER_FAIL=update-store:error vmadm update "$y" dedicated_cpus=0; [ $? = 1 ]'
 eq "leaves it" "$(where "$y")" "$last"

@@ -22,7 +22,8 @@
 {.name = "cpu_burst_time", INT, CRU(B_ALL), .max = 31536000, .live = 'n', .flags = PF_CLOISTER,
  .help = "Seconds that the VM may run above its cpu_baseline, up to cpu_cap; when they are spent it has the baseline until it has stayed below it as long. 0 = without end."},
 {.name = "dedicated_cpus", STR, CRU(B_ALL), .flags = PF_CLOISTER | PF_NUMBER, .check = check_cpus, .rule = "a number or a list like 0-3,8", .live = 'n',
- .help = "Processors that nobody else uses, the global zone neither: how many (2), or which (0-3,8; one alone: 3-3). 0 takes them away."},
+ .help = "Processors that nobody else uses, the global zone neither: how many (2), or which (0-3,8; one alone: 3-3). Memory comes "
+	 "from their nodes alone. 0 takes them away."},
 {.name = "cpu_view", STR, CRU(B_ALL), .dflt = "\"host\"", .flags = PF_CLOISTER | PF_IMPLICIT, .check = check_cpu_view, .rule = "host or capped", .live = 'n', .needs = N_LIMITS,
  .help = "Which processors a zone with a cpu_cap sees: as many as the cap rounded up (capped) or all of them (host)."},
 {.name = "max_lwps", INT, CRU(B_ALL), .min = 1, .max = 4194304, .dflt = "2000", .live = 'n', .help = "Ceiling on the number of threads."},
