@@ -6,7 +6,7 @@
 #ifndef CLOISTER_BPF_FLOW_H
 #define CLOISTER_BPF_FLOW_H
 
-#include "packet.h"
+#include "log.h"
 
 enum { FLOW_ASKED, FLOW_ANSWERED, FLOW_OPEN }; /* sw_flow.state; OPEN is of TCP alone */
 

@@ -22,7 +22,8 @@ struct fw_ask {
 	__u32 peer[4];
 	__u16 port;
 	__u8 family, proto;
-	__u8 found, block;
+	__u8 found; /* then base is where it stands */
+	__u8 block : 1, log : 1;
 };
 
 INLINE int rule_matches(const struct sw_rule *r, const struct fw_ask *a)
@@ -64,15 +65,29 @@ static long try_rule(__u32 i, struct fw_ask *a)
 	__sync_fetch_and_add(&r->bytes, a->len);
 	a->found = 1;
 	a->block = r->block;
+	a->log = r->log;
+	a->base = at;
 	return 1;
 }
 
 struct fw_question {
 	__u32 zone;
-	__u8 out;
-	__u8 turned; /* the packet goes against the way in which the flow began */
-	__u8 middle; /* TCP that does not begin anything */
+	__u32 from : 24;  /* the port that it comes from, or what of its index has room here: who has which bucket of the log. 0: not told */
+	__u32 out : 1;
+	__u32 turned : 1; /* the packet goes against the way in which the flow began */
+	__u32 middle : 1; /* TCP that does not begin anything */
+	__u32 log : 1;    /* the port's: what is dropped is told */
 };
+
+/* What came of it is told where somebody wants to know: the reason, and whether it is. */
+INLINE int told(const struct fw_question *q, const struct packet *p, struct fw_ask *a, int why)
+{
+	__u32 may = q->from ? log_may(q->zone, q->from) : 0;
+
+	if (may)
+		log_packet(p, a->found ? bpf_map_lookup_elem(a->list, &a->base) : 0, q->zone, may, why | (q->out ? 0x100 : 0));
+	return why && q->from ? why | LOGGED : why; /* also what was left out: it is counted as that */
+}
 
 /* 0, or why not. In both directions the port is that of who is asked for something. */
 SUBPROG int fw_ask(const struct fw_question *q, const struct packet *p)
@@ -106,11 +121,13 @@ SUBPROG int fw_ask(const struct fw_question *q, const struct packet *p)
 	a.base = q->out ? 1 + h->nin : 1;
 	n = q->out ? h->nout : h->nin;
 	bpf_loop(n < FW_LIST_MAX ? n : FW_LIST_MAX, try_rule, &a, 0);
-	if (a.found)
-		return a.block ? no : 0;
+	if (a.found) {
+		no = a.block ? no : 0;
+		return a.log || (no && q->log) ? told(q, p, &a, no) : no;
+	}
 	__sync_fetch_and_add(q->out ? &h->out_packets : &h->in_packets, 1);
 	__sync_fetch_and_add(q->out ? &h->out_bytes : &h->in_bytes, a.len);
-	return q->out ? 0 : no;
+	return q->out ? 0 : q->log ? told(q, p, &a, no) : no;
 }
 
 #define END_FROM 1 /* which of the two have a firewall */
@@ -119,7 +136,8 @@ SUBPROG int fw_ask(const struct fw_question *q, const struct packet *p)
 struct fw_ends {
 	__u32 sw;
 	__u32 from, to; /* zones */
-	__u32 from_flags, to_flags;
+	__u16 from_flags, to_flags; /* no larger: there is no room on the stack */
+	__u32 port;  /* that it comes from */
 	__u32 walls;
 };
 
@@ -131,11 +149,14 @@ INLINE int ask_both(const struct fw_ends *x, const struct packet *p, int middle)
 	if (!x || !p)
 		return DROP_FW_IN;
 	q.zone = x->from;
+	q.from = x->port;
+	q.log = (x->from_flags & PORT_LOG) != 0;
 	if (x->walls & END_FROM)
 		r = fw_ask(&q, p);
 	if (r == 0 && (x->walls & END_TO)) {
 		q.zone = x->to;
 		q.out = 0;
+		q.log = (x->to_flags & PORT_LOG) != 0;
 		r = fw_ask(&q, p);
 	}
 	return r;
@@ -199,28 +220,23 @@ SUBPROG int later_fragment(const struct fw_ends *x, const struct packet *p)
 	return 0;
 }
 
-/* An ICMP error about a flow that the receiver has. Its sender may be a router on the way, which then has to ask for itself. */
-SUBPROG int fw_error(struct __sk_buff *skb, const struct fw_ends *x, const struct packet *p)
+/* Of an ICMP error: what of the walls is left to ask, since its receiver has the flow that it is about. Its sender may be a router on the way, which then has to ask for itself. */
+SUBPROG __u32 error_walls(struct __sk_buff *skb, const struct fw_ends *x, const struct packet *p)
 {
-	struct fw_ends rest;
 	struct packet in = {};
 	struct sw_flow_key k = {};
 	struct sw_flow *c;
 	int end;
 
 	if (!x || !p)
-		return DROP_FW_IN;
-	rest = *x;
-	if (packet_inside(skb, p, &in)) {
-		end = flow_key(&k, x->sw, &in);
-		c = bpf_map_lookup_elem(&flows, &k);
-		if (c && c->until >= flow_now() && (end ? c->zone[1] : c->zone[0]) == x->to) {
-			rest.walls &= ~END_TO;
-			if ((end ? c->zone[0] : c->zone[1]) == x->from)
-				return 0;
-		}
-	}
-	return ask_both(&rest, p, 0);
+		return END_FROM | END_TO;
+	if (!packet_inside(skb, p, &in))
+		return x->walls;
+	end = flow_key(&k, x->sw, &in);
+	c = bpf_map_lookup_elem(&flows, &k);
+	if (!c || c->until < flow_now() || (end ? c->zone[1] : c->zone[0]) != x->to)
+		return x->walls;
+	return (end ? c->zone[0] : c->zone[1]) == x->from ? 0 : x->walls & ~END_TO;
 }
 
 /* The firewall of one end was switched on when the flow was there: what would it have said then? */
@@ -326,8 +342,10 @@ SUBPROG int fw_pass(struct __sk_buff *skb, struct fw_ends *x)
 		return DROP_FW_IN;
 	if (p.what == PKT_LATER)
 		return later_fragment(x, &p);
-	if (p.what == PKT_ERROR)
-		return fw_error(skb, x, &p);
+	if (p.what == PKT_ERROR) {
+		x->walls = error_walls(skb, x, &p);
+		return ask_both(x, &p, 0);
+	}
 	r = fw_flow(x, &p);
 	return r || !p.first ? r : fragments_follow(x, &p);
 }
@@ -335,7 +353,7 @@ SUBPROG int fw_pass(struct __sk_buff *skb, struct fw_ends *x)
 /* From f's port to the one behind d: 0, or why it is dropped. */
 INLINE int firewall(const struct frame *f, const struct sw_dest *d)
 {
-	struct fw_ends x = {.sw = f->sw};
+	struct fw_ends x = {.sw = f->sw, .port = f->ifindex};
 
 	if (!((f->port->flags | d->flags) & PORT_FIREWALL))
 		return 0;
@@ -365,15 +383,15 @@ SUBPROG int fw_group(struct __sk_buff *skb, struct fw_ends *x)
 
 INLINE int firewall_group(const struct frame *f)
 {
-	struct fw_ends x = {.sw = f->sw, .from = ZONE_OF(f->port->vnic), .from_flags = f->port->flags};
+	struct fw_ends x = {.sw = f->sw, .from = ZONE_OF(f->port->vnic), .from_flags = f->port->flags, .port = f->ifindex};
 
 	return f->port->flags & PORT_FIREWALL ? fw_group(f->skb, &x) : 0;
 }
 
 /* One receiver's part. A later fragment says nothing of whether a rule lets it in. */
-SUBPROG int fw_member(struct __sk_buff *skb, __u32 zone, __u32 flags)
+SUBPROG int fw_member(struct __sk_buff *skb, __u32 zone, __u32 flags, __u32 from)
 {
-	struct fw_question q = {.zone = zone};
+	struct fw_question q = {.zone = zone, .log = (flags & PORT_LOG) != 0, .from = from};
 	struct fw_ends x = {.to_flags = flags};
 	struct packet p = {};
 	int r = packet_of(skb, &p);

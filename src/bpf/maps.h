@@ -153,6 +153,28 @@ struct {
 	__type(value, struct sw_flow_key);
 } flow_slots SEC(".maps");
 
+/* The log (log.h): rings by zone. */
+struct log_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SW_LOG_RING);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__array(values, struct log_ring);
+} log_rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sw_log_key);
+	__type(value, struct sw_log_use);
+} log_use SEC(".maps");
+
 /* Bandwidth (shape.h): by port. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

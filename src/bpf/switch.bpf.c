@@ -61,10 +61,24 @@ INLINE int send_to(struct __sk_buff *skb, const struct sw_dest *d)
 	return send_now(skb, d);
 }
 
-/* What the receiver's firewall refuses is counted where it was to arrive. */
-INLINE int drop_at(struct sw_count *n, __u32 to, int why)
+/* Of what f's port sent. */
+INLINE int refuse(const struct frame *f, struct sw_count *n, int why)
 {
-	return drop(why == DROP_FW_IN ? bpf_map_lookup_elem(&counters, &to) : n, why);
+	if ((f->port->flags & PORT_LOG) && !(why & LOGGED))
+		log_frame(f->skb, ZONE_OF(f->port->vnic), f->ifindex, f->ifindex, why);
+	return drop(n, why & 0xff);
+}
+
+/* What the receiver's firewall refuses is counted where it was to arrive. */
+INLINE int refuse_at(const struct frame *f, struct sw_count *n, const struct sw_dest *d, int why)
+{
+	__u32 to = d->ifindex;
+
+	if ((why & 0xff) != DROP_FW_IN)
+		return refuse(f, n, why);
+	if ((d->flags & PORT_LOG) && !(why & LOGGED))
+		log_frame(f->skb, ZONE_OF(d->vnic), f->ifindex, to, why);
+	return drop(bpf_map_lookup_elem(&counters, &to), DROP_FW_IN);
 }
 
 struct all {
@@ -72,13 +86,15 @@ struct all {
 	__u32 sw, from;
 };
 
-INLINE int refuses(struct __sk_buff *skb, __u32 ifindex)
+INLINE int refuses(struct __sk_buff *skb, __u32 ifindex, __u32 from)
 {
 	struct sw_port *to = bpf_map_lookup_elem(&ports, &ifindex);
-	int r = to && (to->flags & PORT_FIREWALL) ? fw_member(skb, ZONE_OF(to->vnic), to->flags) : 0;
+	int r = to && (to->flags & PORT_FIREWALL) ? fw_member(skb, ZONE_OF(to->vnic), to->flags, from) : 0;
 
+	if (r && (to->flags & PORT_LOG) && !(r & LOGGED))
+		log_frame(skb, ZONE_OF(to->vnic), from, ifindex, r);
 	if (r)
-		drop(bpf_map_lookup_elem(&counters, &ifindex), r);
+		drop(bpf_map_lookup_elem(&counters, &ifindex), r & 0xff);
 	return r;
 }
 
@@ -89,7 +105,7 @@ static long send_each(__u32 i, struct all *a)
 	struct sw_shape *s;
 	int wire = 0;
 
-	if (!ifindex || *ifindex == a->from || refuses(a->skb, *ifindex))
+	if (!ifindex || *ifindex == a->from || refuses(a->skb, *ifindex, a->from))
 		return 0;
 	s = bpf_map_lookup_elem(&shapes, ifindex);
 	if (s)
@@ -120,7 +136,7 @@ static __attribute__((noinline)) int send_all(const struct frame *f, struct sw_c
 	if (r == 0)
 		r = firewall_group(f);
 	if (r)
-		return drop(count, r);
+		return refuse(f, count, r);
 	if (n)
 		bpf_loop(*n < SW_FLOOD ? *n : SW_FLOOD, send_each, &a, 0);
 	return w ? all_outside(f->skb, w, k.sw) : TC_SHOT; /* the copies are on their way */
@@ -208,7 +224,7 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 	int r;
 
 	if ((void *)(e + 1) > f->end)
-		return drop(n, DROP_SHORT);
+		return refuse(f, n, DROP_SHORT);
 	if (n) {
 		n->opackets++;
 		n->obytes += f->skb->len;
@@ -226,13 +242,13 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 		d = &out;
 	}
 	if (!d || d->ifindex == f->ifindex)
-		return drop(n, DROP_UNKNOWN);
+		return refuse(f, n, DROP_UNKNOWN);
 	r = firewall(f, d);
 	if (r)
-		return drop_at(n, d->ifindex, r);
+		return refuse_at(f, n, d, r);
 	if (w) {
 		r = outside(f, w, &k);
-		return r < 0 ? drop(n, -r) : r;
+		return r < 0 ? refuse(f, n, -r) : r;
 	}
 	return send_to(f->skb, d);
 }
@@ -252,7 +268,7 @@ int from_vnic(struct __sk_buff *skb)
 	pull(&f);
 	r = protect(&f);
 	if (r)
-		return drop(n, r);
+		return refuse(&f, n, r);
 	if (f.port->flags & PORT_SHAPED) {
 		struct sw_shape *s = bpf_map_lookup_elem(&shapes, &f.ifindex);
 

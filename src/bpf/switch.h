@@ -16,6 +16,12 @@
 #define SW_FLOWS_ZONE 16384  /* of these at most for one zone */
 #define SW_LISTS_ODD (1u << 31)
 #define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
+/* A zone's log of drops: its ring, in bytes; and of one port that frames come from so many records a second, and so many at once. */
+#define SW_LOG_RING  32768
+#define SW_LOG_RATE  10
+#define SW_LOG_BURST 20
+#define SW_LOG_FROM  0xffffff /* of a sender's index what has room where it is handed on */
+#define SW_LOG_HEAD  96 /* bytes of a frame that go into a record */
 #define SHAPE_FLOWS 16  /* of one VNIC (flowadm) */
 #define SHAPE_MAJOR 1   /* of the wires' qdisc */
 #define SHAPE_SMALL 256 /* a frame of at most so many bytes goes before larger ones of the same class */
@@ -35,6 +41,7 @@ enum { /* port.flags */
 	PORT_L2 = 1 << 8,           /* no peer in another namespace: a tap, an uplink */
 	PORT_BLOCKED_PORTS = 1 << 9,
 	PORT_FIREWALL = 1 << 10,    /* asks its zone's list; without one it is closed */
+	PORT_LOG = 1 << 13,         /* what is dropped there goes into its zone's log */
 	PORT_OUTSIDE = 1 << 15,     /* an uplink or a tunnel: no VNIC */
 	PORT_SHAPED = 1 << 12,      /* shapes has an entry: of a port, for what it sends; of a destination, for what it receives */
 };
@@ -164,7 +171,7 @@ struct sw_rule {
 	struct {
 		__u16 lo, hi;
 	} port[8];    /* of ICMP type << 8 | code; what isn't used has lo > hi */
-	__u32 pad;
+	__u32 log;    /* what it decides goes into the zone's log */
 	__u64 packets, bytes; /* that it decided */
 };
 
@@ -211,6 +218,36 @@ struct sw_use {
 
 struct sw_slot_key {
 	__u32 zone, slot;
+};
+
+/* ---- the log (log.h): a ring for each zone that has one, buckets by zone and sender ---- */
+
+struct sw_log_key {
+	__u32 zone, from; /* from: the port's interface index */
+};
+
+struct sw_log_use {
+	__u64 paid;   /* when what was logged will be paid for */
+	__u64 missed; /* since the last record */
+};
+
+struct sw_log {
+	__u32 missed; /* records of that sender that were left out before this one */
+	__u32 from, at; /* ports: where it came in, where it is counted; of what rules have decided 0 */
+	__u32 len;
+	__u8 reason;  /* DROP_*; DROP_NONE: a rule let it begin */
+	__u8 out;     /* asked was the sender's firewall */
+	__u8 nhead;   /* bytes of head, if that is what there is */
+	__u8 family;  /* 4 or 6: then the rest is read already; 0: head */
+	__u8 proto, type, code, pad;
+	__u16 sport, dport; /* as on the wire */
+	__u8 rule[16];
+	union {
+		struct {
+			__u32 src[4], dst[4];
+		};
+		__u8 head[SW_LOG_HEAD]; /* of the frame */
+	};
 };
 
 /* ---- bandwidth (shape.h) ---- */

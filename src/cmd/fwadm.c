@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "model/vm.h"
 
-static const char *const fields[] = {"uuid", "enabled", "rule", "owner_uuid", "global", "description", "created_by", "version"};
+static const char *const fields[] = {"uuid", "enabled", "log", "rule", "owner_uuid", "global", "description", "created_by", "version"};
 
 int fwadm_open(struct ctx *c, enum state_mode how, struct state **st)
 {
@@ -86,7 +86,7 @@ int fwadm_show_options(int argc, char **argv, struct fwadm_show *s)
 		size_t n = strcspn(f, ",");
 
 		if (!field_ok(f, n))
-			return cmd_usage("fwadm", argv[0], "no field \"%.*s\": uuid enabled rule owner_uuid global description created_by version", (int)(n > 40 ? 40 : n), f);
+			return cmd_usage("fwadm", argv[0], "no field \"%.*s\": uuid enabled log rule owner_uuid global description created_by version", (int)(n > 40 ? 40 : n), f);
 		f += n;
 		if (!*f)
 			break;
@@ -98,7 +98,7 @@ static const char *text_of(const json_t *rule, const char *field)
 {
 	const json_t *v = json_object_get(rule, field);
 
-	if (json_is_boolean(v) || !strcmp(field, "enabled") || !strcmp(field, "global"))
+	if (json_is_boolean(v) || !strcmp(field, "enabled") || !strcmp(field, "log") || !strcmp(field, "global"))
 		return json_is_true(v) ? "true" : "false";
 	return json_string_value(v);
 }

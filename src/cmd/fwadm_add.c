@@ -25,6 +25,7 @@ struct add {
 
 static const struct option longs[] = {
 	{"enable", no_argument, NULL, 'e'},  {"global", no_argument, NULL, 'g'},         {"owner_uuid", required_argument, NULL, 'O'},
+	{"log", no_argument, NULL, 'l'}, {"no-log", no_argument, NULL, 'L'},
 	{"desc", required_argument, NULL, 'd'}, {"dry-run", no_argument, NULL, 'n'},       {"dryrun", no_argument, NULL, 'n'},
 	{"json", no_argument, NULL, 'j'},    {"file", required_argument, NULL, 'f'},      {NULL, 0, NULL, 0},
 };
@@ -40,6 +41,9 @@ static int option(struct add *a, int o)
 	switch (o) {
 	case 'e':
 		return say(a, "enabled", json_true());
+	case 'l':
+	case 'L':
+		return say(a, "log", json_boolean(o == 'l'));
 	case 'g':
 		return say(a, "global", json_true());
 	case 'O':
@@ -217,14 +221,14 @@ static int run_add(struct ctx *c, int argc, char **argv)
 {
 	return start(c, argc, argv, false, false, "fwadm add");
 }
-CMD(fwadm_add, "fwadm", "add", "[-f <file>] | [-e] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]",
+CMD(fwadm_add, "fwadm", "add", "[-f <file>] | [-e] [--log] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]",
     "add a rule, or rules and remote VMs from JSON", CMD_NONE, run_add);
 
 static int run_update(struct ctx *c, int argc, char **argv)
 {
 	return start(c, argc, argv, true, false, "fwadm update");
 }
-CMD(fwadm_update, "fwadm", "update", "[-f <file>] | <rule uuid> [-f <file>] | <rule uuid> [-e] [-g | -O <owner>] [-d <description>] [<rule>] [--dry-run] [-j]",
+CMD(fwadm_update, "fwadm", "update", "[-f <file>] | <rule uuid> [-f <file>] | <rule uuid> [-e] [--log | --no-log] [-g | -O <owner>] [-d <description>] [<rule>] [--dry-run] [-j]",
     "change a rule, or rules and remote VMs from JSON", CMD_NONE, run_update);
 
 static int run_add_rvm(struct ctx *c, int argc, char **argv)

@@ -65,6 +65,7 @@ static void fill(const struct making *m, const struct placed *p, struct fw_entry
 	e->dir = (uint8_t)p->dir;
 	e->action = (uint8_t)r->action;
 	e->proto = r->proto;
+	e->log = p->k->log;
 	e->nports = (uint8_t)r->nports;
 	memcpy(e->port, r->port, r->nports * sizeof *e->port);
 	for (size_t i = 0; i < peers->n; i++)

@@ -42,6 +42,7 @@ struct fw_known {
 	uint8_t id[16];
 	const char *scope;
 	const struct fw_rule *rule;
+	bool log; /* what it decides is told */
 };
 /*
  * The entries for a VM from rules, in the order in which they are tried: higher priority first, then inbound ALLOW before

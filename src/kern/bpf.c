@@ -163,17 +163,65 @@ int bpf_array(uint32_t value_size, uint32_t n, struct err *e)
 	return r < 0 ? err_sys(e, r, "make a BPF map of %u elements", n) : r;
 }
 
-int bpf_inner(int map, const void *key, struct err *e)
+int bpf_ring(uint32_t size, struct err *e)
 {
 	union bpf_attr a = {0};
-	uint32_t id;
-	int r = bpf_get(map, key, &id, e);
+	int r;
 
-	if (r < 0)
-		return r;
+	a.map_type = BPF_MAP_TYPE_RINGBUF;
+	a.max_entries = size;
+	r = call(BPF_MAP_CREATE, &a, sizeof a);
+	return r < 0 ? err_sys(e, r, "make a BPF ring of %u bytes", size) : r;
+}
+
+static int look(int map, struct bpf_map_info *info, struct err *e)
+{
+	union bpf_attr a = {0};
+	int r;
+
+	a.info.bpf_fd = (uint32_t)map;
+	a.info.info = (uintptr_t)info;
+	a.info.info_len = sizeof *info;
+	r = call(BPF_OBJ_GET_INFO_BY_FD, &a, sizeof a);
+	return r < 0 ? err_sys(e, r, "look at a BPF map") : 0;
+}
+
+int bpf_room(int map, uint32_t *room, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	int r = look(map, &info, e);
+
+	if (r == 0)
+		*room = info.max_entries;
+	return r;
+}
+
+int bpf_id(int map, uint32_t *id, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	int r = look(map, &info, e);
+
+	if (r == 0)
+		*id = info.id;
+	return r;
+}
+
+int bpf_by_id(uint32_t id, struct err *e)
+{
+	union bpf_attr a = {0};
+	int r;
+
 	a.map_id = id;
 	r = call(BPF_MAP_GET_FD_BY_ID, &a, sizeof a);
 	return r < 0 ? err_sys(e, r, "open BPF map %u", id) : r;
+}
+
+int bpf_inner(int map, const void *key, struct err *e)
+{
+	uint32_t id;
+	int r = bpf_get(map, key, &id, e);
+
+	return r < 0 ? r : bpf_by_id(id, e);
 }
 
 int bpf_cpus(void)

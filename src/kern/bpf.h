@@ -34,6 +34,13 @@ int bpf_batch(int map, void *keys, void *values, uint32_t *n, uint32_t *place, b
 int bpf_put_all(int map, const void *keys, const void *values, uint32_t n, struct err *e);
 /* A map like those that a map of arrays was made for, of n elements: a descriptor. */
 int bpf_array(uint32_t value_size, uint32_t n, struct err *e);
+/* A ring buffer of so many bytes: a descriptor. */
+int bpf_ring(uint32_t size, struct err *e);
+/* How many elements a map has room for; of a ring buffer: bytes. */
+int bpf_room(int map, uint32_t *room, struct err *e);
+/* A map's number, by which who sees no bpffs opens it as long as somebody holds it. */
+int bpf_id(int map, uint32_t *id, struct err *e);
+int bpf_by_id(uint32_t id, struct err *e);
 /* A descriptor of the map that is this element of a map of maps. -ENOENT. */
 int bpf_inner(int map, const void *key, struct err *e);
 /* Possible processors: how many values an element of a per-processor map has. */

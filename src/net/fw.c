@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
+#include "net/log.h"
 #include "net/vnic.h"
 
 #define LIST_MAX 8192 /* elements of a list in one direction */
@@ -80,6 +81,7 @@ static void put_entry(const struct fw_entry *e, struct sw_rule *out)
 		r->family = e->proto == IPPROTO_ICMP ? 4 : e->proto == IPPROTO_ICMPV6 ? 6 : 0;
 		r->proto = e->proto;
 		r->block = e->action == FW_BLOCK;
+		r->log = e->log;
 		put_ports(e, r);
 		put_peer(&e->peer[i], r);
 	}
@@ -295,12 +297,34 @@ static int load(struct net_switch *s, const struct ports *a, size_t from, size_t
 	return r;
 }
 
+bool net_fw_logs(const struct fw_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->entry[i].log)
+			return true;
+	return false;
+}
+
+/* Zones whose rules log have a log before they have the rules. */
+static int logs_on(struct net_switch *s, const struct fw_list *list, size_t n, struct err *e)
+{
+	_free_ uint32_t *zone = xalloc((n + 1) * sizeof *zone);
+	size_t nzones = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (net_fw_logs(&list[i]))
+			zone[nzones++] = list[i].zone;
+	return net_log_on(s, zone, nzones, e);
+}
+
 int net_fw_load(struct net_switch *s, const struct fw_list *list, size_t n, struct err *e)
 {
 	struct ports a = {.list = list, .n = n};
 	size_t step = at_once();
 	int r = vnic_each(s, note_port, &a, e);
 
+	if (r == 0)
+		r = logs_on(s, list, n, e);
 	for (size_t i = 0; r == 0 && i < n; i += step)
 		r = load(s, &a, i, n - i < step ? n - i : step, e);
 	for (size_t i = 0; r == 0 && i < a.nport; i++)

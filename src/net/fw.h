@@ -10,6 +10,7 @@
 #ifndef CLOISTER_NET_FW_H
 #define CLOISTER_NET_FW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,7 @@ struct fw_entry {
 	uint8_t proto;    /* IP's number. ICMP is of IPv4 alone, ICMPv6 of IPv6. 0: any */
 	uint8_t npeers;   /* any of these… */
 	uint8_t nports;   /* …and any of these, 0: all */
+	bool log;         /* what it decides goes into the zone's log (net/log.h) */
 	struct fw_peer peer[FW_PEERS_MAX];
 	struct fw_range port[FW_PORTS_MAX];
 };
@@ -62,9 +64,11 @@ struct fw_list {
  * were let begin go on. Statistics of rules that stay are kept. Waits once for the kernel (a grace period, some 10 ms) however many.
  */
 int net_fw_load(struct net_switch *s, const struct fw_list *list, size_t n, struct err *e);
+/* Whether one of its rules logs. */
+bool net_fw_logs(const struct fw_list *l);
 /* Off: its ports let everything pass again. 0, also if it was. */
 int net_fw_stop(struct net_switch *s, uint32_t zone, struct err *e);
-/* The zone has gone: list, statistics, flows. 0, also if there is nothing. */
+/* The zone has gone: list, statistics, flows, its log. 0, also if there is nothing. */
 int net_fw_drop(struct net_switch *s, uint32_t zone, struct err *e);
 /* 1: it has a list; 0: none. */
 int net_fw_status(struct net_switch *s, uint32_t zone, struct err *e);

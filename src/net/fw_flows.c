@@ -7,6 +7,7 @@
 #include "bpf/switch.h"
 #include "kern/bpf.h"
 #include "net/fw.h"
+#include "net/log.h"
 
 /* The key of what is in a slot, if that is still there and is its own. */
 static bool slot_flow(struct net_switch *s, const struct sw_slot_key *at, struct sw_flow_key *k, struct sw_flow *c)
@@ -78,5 +79,7 @@ int net_fw_drop(struct net_switch *s, uint32_t zone, struct err *e)
 		r = forget_flows(s, zone, e);
 	if (r == 0)
 		r = forget_flows(s, zone | SW_OUTSIDE, e);
+	if (r == 0)
+		r = net_log_drop(s, zone, e);
 	return r < 0 ? err_add(e, "firewall") : 0;
 }

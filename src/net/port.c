@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What the maps of the switch know of a port, each element written so that one who reads meanwhile sees the old or the new. */
+#include "net/log.h"
 #include "net/port.h"
 #include "net/shape.h"
 
@@ -300,6 +301,7 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 	if (r == 0)
 		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
 	forget_lists(s, &p);
+	net_log_port_gone(s, ifindex);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_STORM], &ifindex, e);
 	return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);

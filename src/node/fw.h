@@ -41,6 +41,8 @@ int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t *
 int vmfw_up(struct vm *v, struct net_switch *s, struct err *e);
 /* Its addresses in sets and its list, from one record to another; NULL: there is none. from NULL with thorough: whatever it was, then all sets are as the store says. */
 int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e);
+/* Its worker finds the log that it may have in the switch. */
+int vmfw_log(const struct ctx *c, struct net_switch *s, const char *uuid, uint32_t zone, struct err *e);
 /* fwadm start: the list of a running VM, whatever was. */
 int vmfw_start(struct vm *v, struct net_switch *s, struct err *e);
 

@@ -16,6 +16,7 @@ struct page {
 	char uuid[UUID_LEN + 1];
 	char scope[UUID_LEN + 1];
 	uint8_t id[16];
+	bool log;
 	struct fw_rule rule;
 	uint64_t turn; /* whose list it was last added to */
 	struct page *next;
@@ -97,6 +98,7 @@ static int look_up(struct fwlists *l, const char *uuid, struct page **out, struc
 		free(p);
 		return err_add(e, "rule %s", uuid);
 	}
+	p->log = vm_bool(o, "log", false);
 	fw_uuid_bytes(uuid, p->id);
 	p->next = *at;
 	*at = p;
@@ -212,7 +214,7 @@ static int add_set(const char *set, void *arg)
 			a->cap = a->cap * 2 + 16;
 			a->known = xrealloc(a->known, a->cap * sizeof *a->known);
 		}
-		a->known[a->n] = (struct fw_known){.scope = p->scope, .rule = &p->rule};
+		a->known[a->n] = (struct fw_known){.scope = p->scope, .rule = &p->rule, .log = p->log};
 		memcpy(a->known[a->n++].id, p->id, 16);
 	}
 	return r;

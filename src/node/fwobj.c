@@ -162,9 +162,9 @@ static int name(const json_t *o, const json_t *old, json_t *out, struct err *e)
 
 int fwobj_rule(const json_t *payload, const json_t *old, json_t **out, struct err *e)
 {
-	static const char *const names[] = {"uuid", "rule", "enabled", "global", "owner_uuid", "description", "created_by", "version"};
+	static const char *const names[] = {"uuid", "rule", "enabled", "log", "global", "owner_uuid", "description", "created_by", "version"};
 	_json_ json_t *o = json_object();
-	bool on = false;
+	bool on = false, log = false;
 	int r = known(payload, names, ARRAY_LEN(names), e);
 
 	if (r == 0)
@@ -174,6 +174,8 @@ int fwobj_rule(const json_t *payload, const json_t *old, json_t **out, struct er
 	if (r == 0)
 		r = boolean(payload, "enabled", old && vm_bool(old, "enabled", false), &on, e);
 	if (r == 0)
+		r = boolean(payload, "log", old && vm_bool(old, "log", false), &log, e);
+	if (r == 0)
 		r = owner(payload, old, o, e);
 	if (r == 0)
 		r = optional(payload, old, "description", NULL, o, e);
@@ -182,6 +184,8 @@ int fwobj_rule(const json_t *payload, const json_t *old, json_t **out, struct er
 	if (r < 0)
 		return r;
 	json_object_set_new(o, "enabled", json_boolean(on));
+	if (log)
+		json_object_set_new(o, "log", json_true());
 	version(o);
 	*out = take(o);
 	return 0;

@@ -189,6 +189,7 @@ struct loading {
 	struct net_switch *s;
 	const json_t *names;
 	struct fwlists lists;
+	json_t *log; /* whose rules log: uuid → zone */
 	struct err *e;
 };
 
@@ -213,13 +214,18 @@ static int load_zone(const char *uuid, const struct zone_run *run, void *arg)
 		r = net_fw_status(l->s, (uint32_t)run->zoneid, l->e);
 	if (r == 1)
 		r = fwlists_add(&l->lists, &vm, (uint32_t)run->zoneid, l->e);
+	if (r == 0 && l->lists.n && l->lists.list[l->lists.n - 1].zone == (uint32_t)run->zoneid && net_fw_logs(&l->lists.list[l->lists.n - 1]))
+		json_object_set_new(l->log, uuid, json_integer(run->zoneid));
 	fw_vm_done(&vm);
 	return r < 0 ? r : 0;
 }
 
 int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, const json_t *names, struct err *e)
 {
-	struct loading l = {.st = st, .s = s, .names = names, .e = e};
+	_json_ json_t *log = json_object();
+	struct loading l = {.st = st, .s = s, .names = names, .log = log, .e = e};
+	const char *uuid;
+	json_t *zone;
 	int r;
 
 	fwlists_init(&l.lists, st);
@@ -228,6 +234,9 @@ int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, co
 		r = zone_each(c, load_zone, &l, e);
 	if (r == 0 && l.lists.n)
 		r = net_fw_load(s, l.lists.list, l.lists.n, e);
+	json_object_foreach(log, uuid, zone)
+		if (r == 0)
+			r = vmfw_log(c, s, uuid, (uint32_t)json_integer_value(zone), e);
 	fwlists_done(&l.lists);
 	return r;
 }

@@ -5,7 +5,10 @@
 
 #include "base/own.h"
 #include "model/vm.h"
+#include "net/droplog.h"
+#include "net/log.h"
 #include "node/fwset.h"
+#include "zone/settings.h"
 
 static int load_list(struct state *st, struct net_switch *s, const struct fw_vm *vm, uint32_t zone, struct err *e)
 {
@@ -53,20 +56,34 @@ static int join(struct vm *v, struct net_switch *s, struct err *e)
 	return r;
 }
 
+int vmfw_log(const struct ctx *c, struct net_switch *s, const char *uuid, uint32_t zone, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/" DROPLOG_FILE, c->node.run, uuid);
+	int r = net_log_note(s, zone, path, e);
+
+	if (r > 0)
+		settings_nudge(c, uuid);
+	return r < 0 ? err_add(e, "log of drops") : 0;
+}
+
 int vmfw_up(struct vm *v, struct net_switch *s, struct err *e)
 {
 	int r = fwsync(v->c, v->st, s, e);
 
 	if (r == 0)
 		r = join(v, s, e);
-	return r < 0 || !vm_bool(v->rec, "firewall_enabled", false) ? r : list_of(v->st, s, v->rec, (uint32_t)v->spec->zoneid, e);
+	if (r == 0 && vm_bool(v->rec, "firewall_enabled", false))
+		r = list_of(v->st, s, v->rec, (uint32_t)v->spec->zoneid, e);
+	return r < 0 ? r : vmfw_log(v->c, s, v->uuid, (uint32_t)v->spec->zoneid, e);
 }
 
 int vmfw_start(struct vm *v, struct net_switch *s, struct err *e)
 {
 	int r = fwsync(v->c, v->st, s, e);
 
-	return r < 0 ? r : list_of(v->st, s, v->rec, (uint32_t)v->run.zoneid, e);
+	if (r == 0)
+		r = list_of(v->st, s, v->rec, (uint32_t)v->run.zoneid, e);
+	return r < 0 ? r : vmfw_log(v->c, s, v->uuid, (uint32_t)v->run.zoneid, e);
 }
 
 static bool walled(const json_t *rec)
@@ -87,6 +104,23 @@ static int relist(struct vm *v, struct net_switch *s, const json_t *from, const 
 	return on || !from || !walled(from) ? list_of(v->st, s, to, zone, e) : 0;
 }
 
+/* Its NICs' drops, into its log or not; the switch is there if it has NICs that run. */
+static int logged(struct vm *v, struct net_switch *s, const json_t *to, struct err *e)
+{
+	uint32_t zone = (uint32_t)v->run.zoneid;
+	bool on = vm_bool(to, "log_drops", false);
+	int r = on ? net_log_on(s, &zone, 1, e) : 0;
+
+	if (r == 0)
+		r = net_log_ports(s, zone, on, e);
+	return r;
+}
+
+static bool logs(const json_t *from, const json_t *to)
+{
+	return vm_bool(from, "log_drops", false) || vm_bool(to, "log_drops", false);
+}
+
 struct change {
 	struct fw_vm a, b;
 	struct fwsets before, now;
@@ -104,12 +138,13 @@ static int from_store(struct vm *v, struct net_switch *s, struct err *e)
 static int switched(struct vm *v, const json_t *from, const json_t *to, const struct change *g, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	bool log = to && v->run.running && (logs(from, to) || g->thorough);
 	bool lists = to && v->run.running && (walled(from) || walled(to) || (g->thorough && json_array_size(json_object_get(to, "nics"))));
 	struct err miss = ERR_INIT;
 	int r;
 
 	/* most nodes have no rules, and a change of theirs needs no switch */
-	if (g->before.n == 0 && g->now.n == 0 && !lists)
+	if (g->before.n == 0 && g->now.n == 0 && !lists && !log)
 		return 0;
 	r = switch_open(v->c, false, &s, &miss);
 	if (r == -ENOENT)
@@ -120,7 +155,11 @@ static int switched(struct vm *v, const json_t *from, const json_t *to, const st
 		return r;
 	}
 	r = g->thorough && g->before.n ? from_store(v, &s, e) : fwsync_member(v->st, &s, &g->a, &g->before, &g->b, &g->now, v->uuid, e);
-	return r == 0 && lists ? relist(v, &s, from, to, e) : r;
+	if (r == 0 && log)
+		r = logged(v, &s, to, e);
+	if (r == 0 && lists)
+		r = relist(v, &s, from, to, e);
+	return r == 0 && (log || lists) ? vmfw_log(v->c, &s, v->uuid, (uint32_t)v->run.zoneid, e) : r;
 }
 
 int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e)

@@ -19,6 +19,7 @@
 #include "bpf/switch.h"
 #include "kern/ns.h"
 #include "model/vm.h"
+#include "net/log.h"
 #include "node/fw.h"
 #include "node/netconf.h"
 #include "node/router.h"
@@ -207,6 +208,8 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 		n->v.number = (uint32_t)v->spec->zoneid << 5 | (uint32_t)i;
 		if (vm_bool(v->rec, "firewall_enabled", false))
 			n->v.flags |= PORT_FIREWALL;
+		if (vm_bool(v->rec, "log_drops", false))
+			n->v.flags |= PORT_LOG;
 		/* said to have a ceiling and without one it is closed: a command that is killed in between leaves none that is open */
 		if (vm_int(nic, "maxbw", 0))
 			n->v.flags |= PORT_SHAPED;
@@ -214,6 +217,8 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 		/* before it is made: a command that is killed then leaves a name to look for */
 		r = nics_list_add(v->c, v->uuid, n->v.port, 0, e);
 	}
+	if (r == 0 && (n->v.flags & PORT_LOG))
+		r = net_log_on(s, &(uint32_t){(uint32_t)v->spec->zoneid}, 1, e);
 	if (r == 0)
 		r = vnic_add(s, &n->v, ns, e);
 	ifindex = r;

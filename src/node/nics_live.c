@@ -344,6 +344,8 @@ static int firewalled(struct live *l, const json_t *from, const json_t *to, stru
 
 	l->firewall = on == 1 ? PORT_FIREWALL : 0;
 	l->firewall_new = vm_bool(to, "firewall_enabled", false) && (on == 1 || !vm_bool(from, "firewall_enabled", false) || l->n == 0) ? PORT_FIREWALL : 0;
+	if (vm_bool(to, "log_drops", false))
+		l->firewall_new |= PORT_LOG;
 	return on < 0 ? on : 0;
 }
 

@@ -270,7 +270,7 @@ static int undo_locked(struct ctx *c, void *op, struct err *e)
 /* Behind the store: who changes rules at the same time reads there what this VM is, or has this come after. */
 static bool firewall_cares(const struct update *u)
 {
-	static const char *const names[] = {"nics", "tags", "owner_uuid", "firewall_enabled", NULL};
+	static const char *const names[] = {"nics", "tags", "owner_uuid", "firewall_enabled", "log_drops", NULL};
 
 	return touched(u, names);
 }

@@ -28,4 +28,7 @@ int settings_put(const struct ctx *c, const char *uuid, const char *text, struct
  */
 int settings_tell(const struct ctx *c, const char *uuid, struct err *e);
 
+/* Has the worker look again, and waits for nothing: for what it would find by itself within a minute. */
+void settings_nudge(const struct ctx *c, const char *uuid);
+
 #endif

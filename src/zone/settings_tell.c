@@ -104,3 +104,13 @@ int settings_tell(const struct ctx *c, const char *uuid, struct err *e)
 		return err_set(e, ETIMEDOUT, "the zone's worker did not answer");
 	return r == 0 ? 0 : err_sys(e, r, "the zone's worker could not take its settings");
 }
+
+void settings_nudge(const struct ctx *c, const char *uuid)
+{
+	_free_ char *path = xprintf("%s/%s/" CONSOLE_SOCK, c->node.run, uuid);
+	_fd_ int s = sock_connect(path, NULL);
+	char m = CONSOLE_SETTINGS;
+
+	if (s >= 0 && send(s, &m, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return; /* it has no room for us just now */
+}

@@ -17,6 +17,12 @@ void event_report(const char *kind, const char *detail);
 /* The same, for something that has happened `times` times. */
 void event_report_n(const char *kind, const char *detail, uint64_t times);
 
+/*
+ * The same, with a detail of any length that is made when it is told: a text that stays until the next call. Told at most every 10 s, also
+ * when it goes on. Where telling has failed make is called again.
+ */
+void event_report_made(const char *kind, const char *(*make)(void), uint64_t times);
+
 /* Looks at the counters that this kernel gives no notice of. For the part that wakes anyway. */
 void events_sample(void);
 

@@ -40,8 +40,10 @@ struct part {
 	void (*end)(void);
 };
 
-extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view, part_calls;
+extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view, part_calls, part_drops;
 
+/* part_drops.c: whether the zone has a log in the switch now. For the part that wakes anyway. */
+void drops_look(void);
 /* worker.c: whether there is a keeper. */
 bool worker_kept(void);
 /* part_calls.c: a listener that has come to be, of a login; owned. */

@@ -33,7 +33,7 @@
 #define DEAF     SECOND
 #define GAP_MIN  (10 * SECOND)
 #define GAP_MAX  (300 * SECOND)
-#define KINDS    8
+#define KINDS    10
 #define LOOKS    5 /* at a counter that has not moved yet */
 
 /* A counter of the kernel's. */
@@ -55,6 +55,7 @@ static struct watch watch[WATCHES] = {
 
 static struct kind {
 	char name[EVENT_KIND], detail[EVENT_DETAIL];
+	const char *(*make)(void); /* the detail, when it is told */
 	uint64_t count;     /* since it was told last */
 	uint64_t last, gap; /* when that was, and how long it has to wait then */
 } kinds[KINDS];
@@ -71,7 +72,8 @@ static struct {
 static const char *log_dir = "", *zone_uuid;
 static uint64_t told[WATCHES];
 
-void event_report_n(const char *kind, const char *detail, uint64_t times)
+/* The kind of that name, counted; NULL: nothing to tell. */
+static struct kind *reported(const char *kind, uint64_t times)
 {
 	struct kind *k = NULL;
 
@@ -79,10 +81,26 @@ void event_report_n(const char *kind, const char *detail, uint64_t times)
 		if (!strcmp(kinds[i].name, kind) || !kinds[i].name[0])
 			k = &kinds[i];
 	if (!k || times == 0 || strlen(kind) >= sizeof k->name)
-		return;
+		return NULL;
 	strcpy(k->name, kind);
-	snprintf(k->detail, sizeof k->detail, "%s", detail && strlen(detail) < sizeof k->detail ? detail : "");
 	k->count += times;
+	return k;
+}
+
+void event_report_n(const char *kind, const char *detail, uint64_t times)
+{
+	struct kind *k = reported(kind, times);
+
+	if (k)
+		snprintf(k->detail, sizeof k->detail, "%s", detail && strlen(detail) < sizeof k->detail ? detail : "");
+}
+
+void event_report_made(const char *kind, const char *(*make)(void), uint64_t times)
+{
+	struct kind *k = reported(kind, times);
+
+	if (k)
+		k->make = make;
 }
 
 void event_report(const char *kind, const char *detail)
@@ -114,11 +132,11 @@ static void program_find(void)
 		spec_scan(FD_RUN, find_program, &program);
 }
 
-static void exec_command(const struct kind *k) __attribute__((noreturn));
-static void exec_command(const struct kind *k)
+static void exec_command(const struct kind *k, const char *detail) __attribute__((noreturn));
+static void exec_command(const struct kind *k, const char *detail)
 {
 	char count[24], path[512], *argv[] = {program.path, (char *)"--node", program.node, (char *)"zone-event", (char *)zone_uuid,
-					      (char *)k->name, count, k->detail[0] ? (char *)k->detail : NULL, NULL};
+					      (char *)k->name, count, detail[0] ? (char *)detail : NULL, NULL};
 	int out;
 
 	snprintf(count, sizeof count, "%llu", (unsigned long long)k->count);
@@ -138,14 +156,20 @@ static uint64_t due_at(const struct kind *k)
 	return k->count == 0 ? 0 : k->last ? k->last + k->gap : 1;
 }
 
+static const char *detail_of(const struct kind *k)
+{
+	return k->make ? k->make() : k->detail;
+}
+
 static bool tell(struct kind *k, uint64_t now)
 {
+	const char *detail = detail_of(k);
 	pid_t pid;
 
 	program_find();
 	pid = fork();
 	if (pid == 0)
-		exec_command(k);
+		exec_command(k, detail);
 	if (pid < 0) {
 		k->last = now;
 		k->gap = GAP_MIN;
@@ -159,7 +183,7 @@ static bool tell(struct kind *k, uint64_t now)
 	for (int i = 0; i < WATCHES; i++)
 		child.seen[i] = watch[i].seen;
 	/* the longer it goes on, the rarer */
-	k->gap = k->last && now - k->last < 4 * k->gap ? k->gap * 2 : GAP_MIN;
+	k->gap = !k->make && k->last && now - k->last < 4 * k->gap ? k->gap * 2 : GAP_MIN;
 	if (k->gap > GAP_MAX)
 		k->gap = GAP_MAX;
 	k->last = now;
@@ -367,9 +391,12 @@ static void events_end(void)
 {
 	events_sample();
 	program_find();
-	for (int i = 0; i < KINDS; i++)
+	for (int i = 0; i < KINDS; i++) {
+		const char *detail = kinds[i].count > 0 ? detail_of(&kinds[i]) : "";
+
 		if (kinds[i].count > 0 && fork() == 0)
-			exec_command(&kinds[i]);
+			exec_command(&kinds[i], detail);
+	}
 }
 
 const struct part part_events = {

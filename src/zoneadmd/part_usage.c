@@ -309,6 +309,7 @@ static void sample(uint64_t now, bool ending)
 		return;
 	u.looked = s.up_ns;
 	events_sample();
+	drops_look();
 	look_throttled(&s);
 	look_quota(s.gauge[UG_DATA]);
 	if (ending)

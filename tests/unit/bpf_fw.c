@@ -12,16 +12,20 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/switch.h"
 #include "kern/bpf.h"
 #include "kern/rtnl.h"
+#include "net/droplog.h"
 #include "net/fw.h"
+#include "net/log.h"
 
 #define SHOT     2
 #define REDIRECT 7
@@ -63,7 +67,8 @@ static int setup(void **state)
 		enum sw_map i;
 		const char *name;
 	} maps[] = {{SWM_PORTS, "ports"}, {SWM_FDB, "fdb"}, {SWM_COUNTERS, "counters"}, {SWM_FLOOD, "flood"}, {SWM_FW_LISTS, "fw_lists"},
-		    {SWM_FW_SETS, "fw_sets"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"}};
+		    {SWM_FW_SETS, "fw_sets"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"},
+		    {SWM_LOG_RINGS, "log_rings"}, {SWM_LOG_USE, "log_use"}};
 	struct err e = ERR_INIT;
 	struct sw_count *c;
 	int s;
@@ -849,6 +854,139 @@ static void leases(void **state)
 	DROPPED(udp(4, 2, 1, 67, 69), DROP_FW_IN);
 }
 
+/* ---- the log ---- */
+
+static struct {
+	struct droplog d[64];
+	uint32_t missed;
+	int n;
+} got;
+
+static int note_record(void *ctx, void *data, size_t n)
+{
+	const struct sw_log *l = data;
+
+	if (got.n < 64)
+		assert_int_equal(droplog_read(l, n, &got.d[got.n++]), 0);
+	got.missed += l->missed;
+	return 0;
+}
+
+/* What the zone's log has got since the last look. */
+static int look(uint32_t zone)
+{
+	int fd = bpf_inner(t.s.map[SWM_LOG_RINGS], &zone, NULL);
+	struct ring_buffer *r = fd < 0 ? NULL : ring_buffer__new(fd, note_record, NULL, NULL);
+
+	assert_non_null(r);
+	got.n = 0;
+	got.missed = 0;
+	assert_true(ring_buffer__consume(r) >= 0);
+	ring_buffer__free(r);
+	close(fd);
+	return got.n;
+}
+
+static void log_of(uint32_t zone)
+{
+	assert_int_equal(net_log_on(&t.s, &zone, 1, NULL), 0);
+}
+
+/* Of a VM with log_drops, and of no other. */
+static void log_drops(void **state)
+{
+	uint32_t to;
+
+	NEED;
+	rule(FW_IN, FW_BLOCK, 6, 23, 23);
+	load();
+	log_of(ZONE_B);
+	DROPPED(tcp(4, 0, 1, 1000, 23, SYN), DROP_FW_IN);
+	assert_int_equal(look(ZONE_B), 0);
+	put_port(1, PORT_FIREWALL | PORT_RESTRICTED | PORT_LOG);
+	DROPPED(tcp(4, 0, 1, 1000, 23, SYN), DROP_FW_IN);
+	assert_int_equal(look(ZONE_B), 1);
+	assert_int_equal(got.d[0].reason, DROP_FW_IN);
+	assert_int_equal(got.d[0].proto, 6);
+	assert_int_equal(got.d[0].port[0], 1000);
+	assert_int_equal(got.d[0].port[1], 23);
+	assert_int_equal(got.d[0].rule[0], 1);
+	inet_pton(AF_INET, "10.0.0.1", &to);
+	assert_memory_equal(got.d[0].ip[0], &to, 4);
+	/* that no rule decided; what no rule was asked about; what it sends itself */
+	DROPPED(udp(6, 0, 1, 9, 53), DROP_FW_IN);
+	DROPPED(eth(0, 1, 0x88b5), DROP_FW_IN);
+	DROPPED(tcp(4, 1, 0, 9, 9, SYN | FIN), DROP_FW_STATE);
+	assert_int_equal(look(ZONE_B), 3);
+	assert_int_equal(got.d[0].what, DROPLOG_IP6);
+	assert_int_equal(got.d[0].rule[0], 0);
+	assert_int_equal(got.d[1].ethertype, 0x88b5);
+	assert_int_equal(got.d[1].at, t.port[1]);
+	assert_int_equal(got.d[2].reason, DROP_FW_STATE);
+	assert_int_equal(got.d[2].port[1], 9);
+	/* what goes on is not told, nor what a zone without a log has dropped */
+	PASSES(udp(4, 1, 0, 9, 53));
+	put_port(0, PORT_FIREWALL | PORT_LOG);
+	DROPPED(udp(4, 0, 1, 9, 5353), DROP_FW_OUT);
+	assert_int_equal(look(ZONE_B), 0);
+}
+
+static void log_rules(void **state)
+{
+	NEED;
+	rule(FW_IN, FW_BLOCK, 6, 23, 23)->log = true;
+	rule(FW_IN, FW_ALLOW, 6, 80, 80)->log = true;
+	rule(FW_IN, FW_ALLOW, 6, 81, 81);
+	load();
+	DROPPED(tcp(4, 0, 1, 1000, 23, SYN), DROP_FW_IN);
+	DROPPED(tcp(4, 0, 1, 1000, 24, SYN), DROP_FW_IN);
+	PASSES(tcp(4, 0, 1, 1000, 80, SYN));
+	PASSES(tcp(4, 1, 0, 80, 1000, SYN | ACK));
+	PASSES(tcp(4, 0, 1, 1000, 81, SYN));
+	assert_int_equal(look(ZONE_B), 2); /* a connection, not each of its packets */
+	assert_int_equal(got.d[0].reason, DROP_FW_IN);
+	assert_int_equal(got.d[0].rule[0], 1);
+	assert_int_equal(got.d[1].reason, DROP_NONE);
+	assert_int_equal(got.d[1].rule[0], 2);
+	assert_int_equal(got.d[1].port[1], 80);
+	/* both at once: one record */
+	put_port(1, PORT_FIREWALL | PORT_RESTRICTED | PORT_LOG);
+	DROPPED(tcp(4, 0, 1, 1001, 23, SYN), DROP_FW_IN);
+	assert_int_equal(look(ZONE_B), 1);
+}
+
+/* A flood fills its own bucket: what it hides is counted, and others are told of as before. */
+static void log_flood(void **state)
+{
+	uint32_t records, missed;
+	time_t began;
+
+	NEED;
+	began = time(NULL);
+	put_port(1, PORT_FIREWALL | PORT_RESTRICTED | PORT_LOG);
+	load();
+	log_of(ZONE_B);
+	for (int i = 0; i < 500; i++)
+		DROPPED(udp(4, 0, 1, 9, 1 + i), DROP_FW_IN);
+	look(ZONE_B);
+	assert_in_range(got.n, SW_LOG_BURST - 1, SW_LOG_BURST + SW_LOG_RATE * (time(NULL) - began + 1));
+	records = (uint32_t)got.n;
+	missed = got.missed;
+	DROPPED(udp(4, 2, 1, 9, 53), DROP_FW_IN);
+	assert_int_equal(look(ZONE_B), 1);
+	assert_int_equal(got.d[0].port[1], 53);
+	assert_int_equal(got.missed, 0);
+	usleep(300000);
+	DROPPED(udp(4, 0, 1, 9, 53), DROP_FW_IN);
+	assert_int_equal(look(ZONE_B), 1);
+	assert_int_equal(records + missed + got.missed, 500);
+	assert_true(got.missed > 0);
+	/* the zone goes, and its log */
+	assert_int_equal(net_fw_drop(&t.s, ZONE_B, NULL), 0);
+	assert_int_equal(bpf_inner(t.s.map[SWM_LOG_RINGS], &(uint32_t){ZONE_B}, NULL), -ENOENT);
+	assert_int_equal(bpf_next(t.s.map[SWM_LOG_USE], NULL, &(struct sw_log_key){0}, NULL), 0);
+}
+
 static void many_rules(void **state)
 {
 	struct fw_entry *many = calloc(3000, sizeof *many);
@@ -880,7 +1018,8 @@ int main(void)
 		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose),
 		cmocka_unit_test(related), cmocka_unit_test(fragments), cmocka_unit_test(extensions), cmocka_unit_test(garbage),
 		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
-		cmocka_unit_test(groups), cmocka_unit_test(leases), cmocka_unit_test(many_rules),
+		cmocka_unit_test(groups), cmocka_unit_test(leases), cmocka_unit_test(many_rules), cmocka_unit_test(log_drops),
+		cmocka_unit_test(log_rules), cmocka_unit_test(log_flood),
 	};
 
 	return cmocka_run_group_tests_name("bpf_fw", tests, setup, done);

@@ -8,6 +8,7 @@
 {.name = "zoneid", OUTPUT, .help = "Number of the running zone, new at each boot."},
 {.name = "last_modified", OUTPUT, .flags = PF_KEEP, .check = check_time, .help = "When the record was changed last, UTC."},
 {.name = "firewall_enabled", BOOL, CRU(B_ALL), .dflt = "false", .live = 'n', .help = "Whether inbound traffic is blocked but for what rules allow."},
+{.name = "log_drops", BOOL, CRU(B_ALL), .dflt = "false", .flags = PF_CLOISTER | PF_IMPLICIT, .live = 'n', .help = "Whether what is dropped of its NICs' traffic becomes events."},
 {.name = "server_uuid", OUTPUT, .help = "The host's uuid."},
 {.name = "platform_buildstamp", OUTPUT, .help = "Version of Cloister that booted the VM."},
 {.name = "datacenter_name", OUTPUT, .help = "Name of the datacenter, where there is one."},
