@@ -85,7 +85,7 @@ INLINE int told(const struct fw_question *q, const struct packet *p, struct fw_a
 	__u32 may = q->from ? log_may(q->zone, q->from) : 0;
 
 	if (may)
-		log_packet(p, a->found ? bpf_map_lookup_elem(a->list, &a->base) : 0, q->zone, may, why | (q->out ? 0x100 : 0));
+		log_packet(p, a->found ? bpf_map_lookup_elem(a->list, &a->base) : 0, q->zone, may, VERDICT(q->from, q->out, why));
 	return why && q->from ? why | LOGGED : why; /* also what was left out: it is counted as that */
 }
 

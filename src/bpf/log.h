@@ -56,7 +56,7 @@ SUBPROG int log_frame(struct __sk_buff *skb, __u32 zone, __u32 from, __u32 at, _
 		return 0;
 	__builtin_memset(l, 0, sizeof *l);
 	l->missed = may - 1;
-	l->from = from;
+	l->from = from & SW_LOG_FROM;
 	l->at = at;
 	l->len = len;
 	l->reason = why;
@@ -73,8 +73,12 @@ SUBPROG int log_frame(struct __sk_buff *skb, __u32 zone, __u32 from, __u32 at, _
 	return 0;
 }
 
+/* A verdict in one word: there may be five arguments. Reasons have six bits. */
+#define VERDICT(from, out, why) ((__u32)(from) << 8 | (__u32)(out) << 7 | (why))
+_Static_assert(DROP_ROOM <= 64, "six bits");
+
 /* What a rule (NULL: none) decided about a packet that was read already. may: of log_may(). */
-SUBPROG int log_packet(const struct packet *p, const struct sw_rule *r, __u32 zone, __u32 may, __u32 why)
+SUBPROG int log_packet(const struct packet *p, const struct sw_rule *r, __u32 zone, __u32 may, __u32 verdict)
 {
 	void *ring = bpf_map_lookup_elem(&log_rings, &zone);
 	struct sw_log *l;
@@ -87,8 +91,9 @@ SUBPROG int log_packet(const struct packet *p, const struct sw_rule *r, __u32 zo
 	__builtin_memset(l, 0, sizeof *l);
 	l->missed = may - 1;
 	l->len = p->end;
-	l->reason = why & 0xff;
-	l->out = why >> 8;
+	l->from = verdict >> 8;
+	l->out = verdict >> 7 & 1;
+	l->reason = verdict & 63;
 	l->family = p->family;
 	l->proto = p->proto;
 	l->sport = p->sport;

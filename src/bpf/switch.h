@@ -233,7 +233,8 @@ struct sw_log_use {
 
 struct sw_log {
 	__u32 missed; /* records of that sender that were left out before this one */
-	__u32 from, at; /* ports: where it came in, where it is counted; of what rules have decided 0 */
+	__u32 from; /* the port where it came in, of its index what SW_LOG_FROM has room for */
+	__u32 at;   /* the port where it is counted; of what rules have decided 0 */
 	__u32 len;
 	__u8 reason;  /* DROP_*; DROP_NONE: a rule let it begin */
 	__u8 out;     /* asked was the sender's firewall */

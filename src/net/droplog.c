@@ -87,7 +87,7 @@ static void read_frame(struct droplog *d, const uint8_t *b, size_t n)
 
 int droplog_read(const struct sw_log *l, size_t n, struct droplog *out)
 {
-	struct droplog d = {.at = l->at, .reason = l->reason};
+	struct droplog d = {.from = l->from, .at = l->at, .reason = l->reason};
 
 	if (n < sizeof *l || !drop_name(l->reason) || l->nhead > SW_LOG_HEAD)
 		return -EBADMSG;
@@ -114,7 +114,7 @@ int droplog_read(const struct sw_log *l, size_t n, struct droplog *out)
 
 bool droplog_same(const struct droplog *a, const struct droplog *b)
 {
-	return a->at == b->at && a->reason == b->reason && a->what == b->what && a->proto == b->proto && a->ports == b->ports && a->types == b->types &&
+	return a->from == b->from && a->at == b->at && a->reason == b->reason && a->what == b->what && a->proto == b->proto && a->ports == b->ports && a->types == b->types &&
 	       memcmp(a->rule, b->rule, 16) == 0 && memcmp(a->macs, b->macs, 12) == 0 && a->ethertype == b->ethertype && memcmp(a->ip, b->ip, 32) == 0 &&
 	       (!a->ports || a->port[1] == b->port[1]) && (!a->types || (a->type == b->type && a->code == b->code));
 }

@@ -17,6 +17,7 @@
 enum droplog_what { DROPLOG_OTHER, DROPLOG_ARP, DROPLOG_IP4, DROPLOG_IP6 };
 
 struct droplog {
+	uint32_t from;       /* who has sent it, for who shares room among senders */
 	uint32_t at;         /* port where it is counted; 0: the record has none */
 	uint8_t reason;      /* DROP_*; DROP_NONE: let begin by a rule with log */
 	uint8_t what;        /* of DROPLOG_OTHER macs and ethertype are all there is */

@@ -123,6 +123,35 @@ void drops_look(void)
 
 /* ---- records ---- */
 
+static size_t of_sender(const struct sums *s, uint32_t from)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->of[i].d.from == from;
+	return n;
+}
+
+/* One whose frames are all different takes no room from who has less of it: the last of who has most goes. */
+static bool make_room(struct sums *s, uint32_t from)
+{
+	size_t most = of_sender(s, from) + 1, at = KINDS;
+
+	for (size_t i = 0; i < s->n; i++) {
+		size_t has = of_sender(s, s->of[i].d.from);
+
+		if (has > most || (has == most && at < KINDS)) {
+			most = has;
+			at = i;
+		}
+	}
+	if (at == KINDS)
+		return false;
+	s->more += s->of[at].count;
+	s->of[at] = s->of[--s->n];
+	return true;
+}
+
 static void add_up(const struct sw_log *l, size_t n)
 {
 	struct sums *s = l->reason == DROP_NONE ? &allows : &drops;
@@ -136,7 +165,7 @@ static void add_up(const struct sw_log *l, size_t n)
 			s->of[i].count++;
 			return;
 		}
-	if (s->n == KINDS) {
+	if (s->n == KINDS && !make_room(s, d.from)) {
 		s->more++;
 		return;
 	}
