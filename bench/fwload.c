@@ -48,7 +48,7 @@ static int open_maps(const char *object, struct net_switch *s)
 		enum sw_map i;
 		const char *name;
 	} maps[] = {{SWM_PORTS, "ports"}, {SWM_FDB, "fdb"}, {SWM_COUNTERS, "counters"}, {SWM_FW_LISTS, "fw_lists"}, {SWM_FW_SETS, "fw_sets"},
-		    {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"},
+		    {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"}, {SWM_FLOW_SHARED, "flow_shared"},
 		    {SWM_LOG_RINGS, "log_rings"}, {SWM_LOG_USE, "log_use"}};
 	struct bpf_object *o = bpf_object__open_file(object, NULL);
 

@@ -6,7 +6,7 @@
 #ifndef CLOISTER_BPF_FLOW_H
 #define CLOISTER_BPF_FLOW_H
 
-#include "log.h"
+#include "share.h"
 
 enum { FLOW_ASKED, FLOW_ANSWERED, FLOW_OPEN }; /* sw_flow.state; OPEN is of TCP alone */
 
@@ -192,10 +192,13 @@ INLINE int slot_find(struct sw_use *u, struct flow_wish *w)
 		if (i == SLOT_TRIES) { /* nothing has ended: more room, if there may be */
 			__u32 window = u->window;
 
-			if (window >= u->limit)
+			__u32 more = window * 2 < u->limit ? window * 2 : u->limit;
+
+			at.slot = 0;
+			if (window >= u->limit || (more > SW_SHARE && !share_more(&at.slot, more - (window > SW_SHARE ? window : SW_SHARE))))
 				return 0;
 			u->hand = window;
-			u->window = window * 2 < u->limit ? window * 2 : u->limit;
+			u->window = more;
 		}
 		if (slot_take(u, w, &at)) {
 			w->c.slot = at.slot;

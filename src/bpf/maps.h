@@ -153,6 +153,14 @@ struct {
 	__type(value, struct sw_flow_key);
 } flow_slots SEC(".maps");
 
+/* What all zones have of slots beyond their shares (share.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} flow_shared SEC(".maps");
+
 /* The log (log.h): rings by zone. */
 struct log_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -74,6 +74,8 @@ INLINE int refuse_at(const struct frame *f, struct sw_count *n, const struct sw_
 {
 	__u32 to = d->ifindex;
 
+	if ((why & 0xff) == DROP_FW_FULL)
+		share_room(ZONE_OF(f->port->vnic) ?: ZONE_OF(d->vnic) | SW_OUTSIDE);
 	if ((why & 0xff) != DROP_FW_IN)
 		return refuse(f, n, why);
 	if ((d->flags & PORT_LOG) && !(why & LOGGED))

@@ -13,7 +13,9 @@
 #define SW_PORT_IP4 4 /* addresses that a port's own entry holds; more, and prefixes, are in the map addrs */
 #define SW_PORT_IP6 2
 #define SW_FLOWS   (1 << 20) /* that the firewalls of all zones together remember */
-#define SW_FLOWS_ZONE 16384  /* of these at most for one zone */
+#define SW_FLOWS_ZONE 16384  /* of these at most for one zone, … */
+#define SW_SHARE   256       /* … and so many for each, whatever others have (share.h) */
+#define SW_SHARED  (SW_FLOWS / 4 * 3) /* what all have beyond that */
 #define SW_LISTS_ODD (1u << 31)
 #define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
 /* A zone's log of drops: its ring, in bytes; and of one port that frames come from so many records a second, and so many at once. */
@@ -213,7 +215,8 @@ struct sw_flow {
 
 /* What a zone has of flows: slots 0…window - 1, in each the key of a flow that may have ended. The hand goes round. */
 struct sw_use {
-	__u32 limit, window, hand, pad;
+	__u32 limit, window, hand;
+	__u32 refused; /* when it was refused more, in ms or so (share.h) */
 };
 
 struct sw_slot_key {

@@ -50,6 +50,19 @@ int net_fw_flows(struct net_switch *s, uint32_t zone, uint32_t *used, uint32_t *
 	return 0;
 }
 
+/* What it had beyond its share is others'. The program may count meanwhile: then it counts anew when somebody is refused. */
+static int give_back(struct net_switch *s, uint32_t window, struct err *e)
+{
+	uint32_t zero = 0;
+	uint64_t all;
+	int r = bpf_get(s->map[SWM_FLOW_SHARED], &zero, &all, e);
+
+	if (r < 0 || window <= SW_SHARE)
+		return r;
+	all -= all < window - SW_SHARE ? all : window - SW_SHARE;
+	return bpf_put(s->map[SWM_FLOW_SHARED], &zero, &all, e);
+}
+
 static int forget_flows(struct net_switch *s, uint32_t owner, struct err *e)
 {
 	struct sw_slot_key at = {.zone = owner};
@@ -66,7 +79,9 @@ static int forget_flows(struct net_switch *s, uint32_t owner, struct err *e)
 		if (r == 0)
 			r = bpf_del(s->map[SWM_FLOW_SLOTS], &at, e);
 	}
-	return r < 0 ? r : bpf_del(s->map[SWM_FLOW_USE], &owner, e);
+	if (r == 0)
+		r = bpf_del(s->map[SWM_FLOW_USE], &owner, e);
+	return r < 0 ? r : give_back(s, u.window, e);
 }
 
 int net_fw_drop(struct net_switch *s, uint32_t zone, struct err *e)

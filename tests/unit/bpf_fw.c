@@ -67,7 +67,7 @@ static int setup(void **state)
 		enum sw_map i;
 		const char *name;
 	} maps[] = {{SWM_PORTS, "ports"}, {SWM_FDB, "fdb"}, {SWM_COUNTERS, "counters"}, {SWM_FLOOD, "flood"}, {SWM_FW_LISTS, "fw_lists"},
-		    {SWM_FW_SETS, "fw_sets"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"},
+		    {SWM_FW_SETS, "fw_sets"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"}, {SWM_FLOW_SHARED, "flow_shared"},
 		    {SWM_LOG_RINGS, "log_rings"}, {SWM_LOG_USE, "log_use"}};
 	struct err e = ERR_INIT;
 	struct sw_count *c;
@@ -747,6 +747,72 @@ static void quota_reused(void **state)
 }
 
 /* Charged to who is here when the other is not, and not to what that one begins. */
+#define FLOODERS 64
+
+static void as_zone(uint32_t zone)
+{
+	struct sw_mac_key k = {.sw = 1};
+	struct sw_dest d = {.ifindex = t.port[0], .vnic = zone << 5};
+	struct sw_port p;
+
+	memcpy(k.mac, mac[0], 6);
+	assert_int_equal(bpf_get(t.s.map[SWM_PORTS], &t.port[0], &p, NULL), 0);
+	p.vnic = zone << 5;
+	assert_int_equal(bpf_put(t.s.map[SWM_PORTS], &t.port[0], &p, NULL), 0);
+	assert_int_equal(bpf_put(t.s.map[SWM_FDB], &k, &d, NULL), 0);
+}
+
+/* As many flows as a zone may have, of as many zones as had room for that: another one has its share, and what is worth nothing of theirs. */
+static void flooded(void **state)
+{
+	const struct frame first = udp(4, 0, 1, 7, 1000);
+	uint32_t used = 0, limit, zero = 0;
+	unsigned n = 0;
+	uint64_t all;
+
+	NEED;
+	rule(FW_IN, FW_ALLOW, 17, 53, 2000);
+	load();
+	for (uint32_t z = 0; z < FLOODERS; z++) {
+		struct frame f = udp(4, 0, 1, 1, 1000 + z);
+
+		as_zone(100 + z);
+		if (z == 0) {
+			PASSES(first);
+			PASSES(udp(4, 1, 0, 1000, 7));
+		}
+		for (unsigned i = 10; i < 10 + SW_FLOWS_ZONE; i++) {
+			put16(f.b + 34, i);
+			run(&f);
+		}
+	}
+	assert_int_equal(bpf_get(t.s.map[SWM_FLOW_SHARED], &zero, &all, NULL), 0);
+	assert_in_range(all, SW_SHARED / 2, SW_SHARED);
+	as_zone(ZONE_A);
+	for (unsigned i = 1; i <= SW_SHARE - 32; i++)
+		PASSES(udp(4, 0, 1, i, 53));
+	for (unsigned i = 0; i < 300 && used < 2000; i++) {
+		for (unsigned j = 0; j < 100; j++, n++) {
+			struct frame f = udp(4, 0, 1, 1000 + n, 53);
+
+			run(&f);
+		}
+		usleep(5000);
+		assert_int_equal(net_fw_flows(&t.s, ZONE_A, &used, &limit, NULL), 0);
+	}
+	assert_in_range(used, 2000, SW_FLOWS_ZONE);
+	/* what was answered is still there: it goes on without a rule */
+	as_zone(100);
+	fresh(ZONE_B);
+	load();
+	PASSES(first);
+	for (uint32_t z = 0; z < FLOODERS; z++)
+		assert_int_equal(net_fw_drop(&t.s, 100 + z, NULL), 0);
+	assert_int_equal(net_fw_drop(&t.s, ZONE_A, NULL), 0);
+	assert_int_equal(bpf_get(t.s.map[SWM_FLOW_SHARED], &zero, &all, NULL), 0);
+	assert_int_equal(all, 0);
+}
+
 static void from_outside(void **state)
 {
 	uint32_t used, limit, owner = ZONE_B | SW_OUTSIDE;
@@ -1017,7 +1083,7 @@ int main(void)
 		cmocka_unit_test(peers), cmocka_unit_test(order), cmocka_unit_test(both_ends), cmocka_unit_test(tcp_states),
 		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose),
 		cmocka_unit_test(related), cmocka_unit_test(fragments), cmocka_unit_test(extensions), cmocka_unit_test(garbage),
-		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
+		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(flooded), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
 		cmocka_unit_test(groups), cmocka_unit_test(leases), cmocka_unit_test(many_rules), cmocka_unit_test(log_drops),
 		cmocka_unit_test(log_rules), cmocka_unit_test(log_flood),
 	};
