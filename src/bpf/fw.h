@@ -307,8 +307,12 @@ SUBPROG int fw_flow(const struct fw_ends *x, const struct packet *p)
 	r = ask_both(x, p, middle);
 	if (r)
 		return r;
-	if (c)
+	if (c) {
+		/* of two others: who may send from any address passes by the rules, and takes nobody's flow away */
+		if (c->until >= now && x->from && !(x->from_flags & PORT_IP_NOSPOOF) && c->zone[0] != x->from && c->zone[1] != x->from)
+			return 0;
 		bpf_map_delete_elem(&flows, &w.k);
+	}
 	return remember(&w, x, p, end);
 }
 

@@ -13,6 +13,8 @@
 #define P_IP6   0x86dd
 #define P_8021Q 0x8100
 #define P_8021AD 0x88a8
+#define P_QINQ  0x9100 /* what switches took for a tag before 802.1ad */
+#define P_QINQ2 0x9200
 
 #define IPP_HOPOPTS 0
 #define IPP_ICMP    1
@@ -86,6 +88,11 @@ INLINE int ip6_eq(const __u8 *a, const __u8 *b)
 	const __u32 *x = (const void *)a, *y = (const void *)b;
 
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+INLINE int is_tag(__be16 proto)
+{
+	return proto == bpf_htons(P_8021Q) || proto == bpf_htons(P_8021AD) || proto == bpf_htons(P_QINQ) || proto == bpf_htons(P_QINQ2);
 }
 
 INLINE int ip6_none(const __u8 *a)

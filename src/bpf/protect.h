@@ -206,6 +206,16 @@ INLINE int check_icmp6(const struct frame *f, const struct ip6 *h, __u32 off)
 	return r;
 }
 
+/*
+ * A later fragment that could write over what was read in the first: TCP's flags, or behind extension headers anything that is as near. next: what
+ * the fragment header names, at: its offset and flags.
+ */
+INLINE int over_headers(__u32 at, __u8 next)
+{
+	at &= 0xfff8;
+	return next == IPP_TCP ? at == 8 : (next == IPP_HOPOPTS || next == IPP_ROUTING || next == IPP_DSTOPTS || next == IPP_AH) && at < HEADERS;
+}
+
 INLINE int check_ip6(const struct frame *f)
 {
 	struct ip6 *h = AT(f, 14, struct ip6);
@@ -234,7 +244,7 @@ INLINE int check_ip6(const struct frame *f)
 
 			frag = 1;
 			if (at & 0xfff8) /* not the first: its ports were in the first */
-				return none ? DROP_IP6 : (at & 0xfff8) == 8 && x[0] == IPP_TCP ? DROP_FRAGMENT : DROP_NONE;
+				return none ? DROP_IP6 : over_headers(at, x[0]) ? DROP_FRAGMENT : DROP_NONE;
 			proto = x[0];
 			off += 8;
 			continue;
@@ -248,7 +258,7 @@ INLINE int check_ip6(const struct frame *f)
 		return DROP_FRAGMENT;
 	if (off > end)
 		return DROP_SHORT;
-	if (frag && off + 8 > end) /* RFC 7112: what it carries begins in the first; padding behind it is not that */
+	if (frag && off + (proto == IPP_TCP ? 16 : 8) > end) /* RFC 7112: what it carries begins in the first; padding behind it is not that */
 		return DROP_FRAGMENT;
 	off &= 0xff;
 	if (none && (f->port->flags & PORT_IP_NOSPOOF)) {
@@ -278,7 +288,7 @@ INLINE int protect(const struct frame *f)
 
 	if ((void *)(e + 1) > f->end)
 		return DROP_SHORT;
-	if (f->skb->vlan_present || e->proto == bpf_htons(P_8021Q) || e->proto == bpf_htons(P_8021AD))
+	if (f->skb->vlan_present || is_tag(e->proto))
 		return DROP_VLAN;
 	if ((e->src[0] & 1) || ((f->port->flags & PORT_MAC_NOSPOOF) && !may_mac(f, e->src)))
 		return DROP_MAC;

@@ -134,7 +134,8 @@ static __attribute__((noinline)) int send_all(const struct frame *f, struct sw_c
 
 	if (w && ((void *)(e + 1) > f->end || for_neighbour(e->dst)))
 		w = 0;
-	r = copies > 1 ? storm_check(f->ifindex, copies - 1, f->port->flags & PORT_OUTSIDE ? SW_STORM_COPIES_OUTSIDE : SW_STORM_COPIES) : 0;
+	/* a large segment is copied whole: it is as many frames as it has bytes for */
+	r = copies > 1 ? storm_check(f->ifindex, (copies - 1) * (1 + f->skb->len / SW_STORM_BYTES), f->port->flags & PORT_OUTSIDE ? SW_STORM_COPIES_OUTSIDE : SW_STORM_COPIES) : 0;
 	if (r == 0)
 		r = firewall_group(f);
 	if (r)

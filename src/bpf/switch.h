@@ -30,6 +30,7 @@
 
 /* What one port may have copied to others by broadcast and multicast: so many copies a second, and so many at once. */
 #define SW_STORM_COPIES 20000
+#define SW_STORM_BYTES  2048 /* of a frame for one copy */
 #define SW_STORM_COPIES_OUTSIDE 100000 /* from an uplink or a tunnel, for all who send there; of one port to the ends of a fabric, for a MAC that nobody is known to have */
 
 enum { /* port.flags */

@@ -150,7 +150,7 @@ INLINE int is_ours(__u32 sw, __u32 family, const void *ip)
 /* From an address of its own somebody may advertise another's, behind whatever headers, where ARP would have named that one as the sender. */
 INLINE int check_advertised(const struct frame *f, const struct ip6 *h)
 {
-	__u32 off = 54, proto = h->next;
+	__u32 off = 54, proto = h->next, frag = 0;
 	struct nd *n;
 	__u8 ip[16];
 	int i;
@@ -158,11 +158,21 @@ INLINE int check_advertised(const struct frame *f, const struct ip6 *h)
 	for (i = 0; i < EXT_MAX; i++) {
 		__u8 *x;
 
-		if (proto != IPP_HOPOPTS && proto != IPP_ROUTING && proto != IPP_DSTOPTS && proto != IPP_AH)
+		if (proto != IPP_HOPOPTS && proto != IPP_ROUTING && proto != IPP_DSTOPTS && proto != IPP_AH && proto != IPP_FRAG)
 			break;
 		x = AT(f, off & 0xff, __u8);
 		if (!x || (void *)(x + 8) > f->end)
 			return DROP_SHORT;
+		if (proto == IPP_FRAG) {
+			__u32 at = x[2] << 8 | x[3];
+
+			if (at & 0xfff8)
+				return over_headers(at, x[0]) ? DROP_FRAGMENT : DROP_NONE;
+			frag = 1;
+			proto = x[0];
+			off += 8;
+			continue;
+		}
 		off += proto == IPP_AH ? (x[1] + 2) * 4 : (x[1] + 1) * 8;
 		proto = x[0];
 		if (off > HEADERS - 24)
@@ -171,6 +181,11 @@ INLINE int check_advertised(const struct frame *f, const struct ip6 *h)
 	if (i == EXT_MAX)
 		return DROP_FRAGMENT;
 	n = AT(f, off & 0xff, struct nd);
+	if (frag && proto == IPP_ICMP6) { /* RFC 6980 */
+		__u8 *type = AT(f, off & 0xff, __u8);
+
+		return !type || (*type >= ND_RS && *type <= ND_REDIRECT) ? DROP_FRAGMENT : DROP_NONE;
+	}
 	if (proto != IPP_ICMP6 || !n || n->type != ND_NA)
 		return DROP_NONE;
 	__builtin_memcpy(ip, n->target, 16);
@@ -188,7 +203,7 @@ INLINE int check_outside(const struct frame *f)
 
 	if ((void *)(e + 1) > f->end)
 		return DROP_SHORT;
-	if (e->proto == bpf_htons(P_8021Q) || e->proto == bpf_htons(P_8021AD))
+	if (is_tag(e->proto))
 		return DROP_VLAN;
 	if ((e->src[0] & 1) || is_here(f->sw, e->src))
 		return DROP_OURS;
@@ -197,6 +212,8 @@ INLINE int check_outside(const struct frame *f)
 		h4 = AT(f, 14, struct ip4);
 		if (!h4)
 			return DROP_SHORT;
+		if ((h4->frag & bpf_htons(0x1fff)) == bpf_htons(1) && h4->proto == IPP_TCP)
+			return DROP_FRAGMENT;
 		__builtin_memcpy(ip, &h4->src, 4);
 		return is_ours(f->sw, 4, ip) ? DROP_OURS : DROP_NONE;
 	case P_IP6:

@@ -285,6 +285,7 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 {
 	struct sw_shape_flows was = {0}, f = {0};
 	struct sw_shape old = {0}, sh = {.kbit = kbit, .capped = kbit != 0, .prio = prio, .nflows = n};
+	struct sw_port p = {0};
 	int r;
 
 	if (n > SHAPE_FLOWS)
@@ -293,6 +294,7 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 		return shape_forget(s, ifindex, e);
 	if (n)
 		memcpy(f.f, flow, n * sizeof *flow);
+	bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL);
 	r = shape_get(s, ifindex, &old, &was, e);
 	if (r >= 0)
 		r = shape_wires(s, &sh.wire_out, &sh.wire_in, e);
@@ -307,7 +309,7 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 	}
 	if (old.class_)
 		write_all(s, ifindex, &old, &was, NULL);
-	else
+	else if (!(p.flags & PORT_SHAPED)) /* else it is one to be, closed until it has its ceiling: it stays that for who takes it away */
 		port_flag(s, ifindex, PORT_SHAPED, false, NULL);
 	free_flows(s, &sh, &f, n, &was, old.nflows);
 	if (!old.class_) {

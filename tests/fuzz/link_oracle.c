@@ -263,6 +263,8 @@ static void ip6(struct reading *r)
 			if (be16(x + 2) & 0xfff8) {
 				if (nobody && r->nic->ip_nospoof)
 					lie(r, "IPv6: from nobody");
+				if ((be16(x + 2) & 0xfff8) == 8 && x[0] == 6)
+					lie(r, "IPv6: a fragment over TCP's header");
 				doubt(r, "IPv6: a later fragment");
 				return;
 			}
@@ -273,6 +275,8 @@ static void ip6(struct reading *r)
 	}
 	if (more && at + 8 > r->end)
 		lie(r, "IPv6: a first fragment without all headers");
+	if (more && next == 6 && at + 16 > r->end)
+		lie(r, "IPv6: a first fragment without TCP's flags");
 	if (headers > 3 || in_fragment || at > 100)
 		doubt(r, "IPv6: more headers than hosts send");
 	if (at > r->end) {
@@ -287,13 +291,18 @@ static void ip6(struct reading *r)
 		transport(r, at, next, true);
 }
 
+static bool tag(unsigned type)
+{
+	return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200;
+}
+
 struct verdict oracle_sent(const struct nic *nic, const uint8_t *frame, size_t n)
 {
 	struct reading r = {.nic = nic, .b = frame, .n = n};
 	unsigned type;
 
 	type = be16(frame + 12);
-	if (type == 0x8100 || type == 0x88a8)
+	if (tag(type))
 		lie(&r, "a VLAN tag");
 	if (frame[6] & 1)
 		lie(&r, "from a group");
@@ -326,6 +335,8 @@ static const uint8_t *advertised(const uint8_t *b, size_t n, bool *headers)
 		next = b[at];
 		at += len;
 	}
+	if (next == 44) /* who gets it takes none from fragments */
+		*headers = true;
 	return next == 58 && at + 24 <= n && b[at] == 136 ? b + at + 8 : NULL;
 }
 
@@ -336,7 +347,7 @@ struct verdict oracle_came(const struct here *h, const uint8_t *frame, size_t n)
 	const uint8_t *target;
 	bool headers = false;
 
-	if (type == 0x8100 || type == 0x88a8)
+	if (tag(type))
 		lie(&r, "a second tag");
 	if (frame[6] & 1)
 		lie(&r, "from a group");
@@ -348,6 +359,8 @@ struct verdict oracle_came(const struct here *h, const uint8_t *frame, size_t n)
 	}
 	if (type == 0x0800 && memcmp(frame + 26, h->v4, 4) == 0)
 		lie(&r, "the address of one of ours");
+	if (type == 0x0800 && (be16(frame + 20) & 0x1fff) == 1 && frame[23] == 6)
+		lie(&r, "a fragment over TCP's header");
 	if (type == 0x0806 && memcmp(frame + 28, h->v4, 4) == 0)
 		lie(&r, "ARP of one of ours");
 	if (type == 0x86dd && memcmp(frame + 22, h->v6, 16) == 0)

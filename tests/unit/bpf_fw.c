@@ -598,6 +598,54 @@ static void whose(void **state)
 	DROPPED(udp(4, 0, 1, 9, 53), DROP_FW_IN);
 }
 
+/* A port of a zone with A's address, and these flags. */
+static void with_address(int i, uint32_t zone, uint32_t flags)
+{
+	struct sw_port p;
+
+	assert_int_equal(bpf_get(t.s.map[SWM_PORTS], &t.port[i], &p, NULL), 0);
+	p.vnic = zone << 5;
+	p.flags = flags;
+	p.n4 = 1;
+	inet_pton(AF_INET, ip4[0], &p.ip4[0]);
+	assert_int_equal(bpf_put(t.s.map[SWM_PORTS], &t.port[i], &p, NULL), 0);
+}
+
+/* Who may send from any address takes no flow away that is of two others, nor goes on in it. */
+static void spoofed(void **state)
+{
+	struct frame f = udp(4, 0, 1, 7, 53);
+	uint32_t used, limit;
+
+	NEED;
+	with_address(0, ZONE_A, PORT_IP_NOSPOOF);
+	rule(FW_IN, FW_ALLOW, 17, 53, 53);
+	load();
+	PASSES(f);
+	f.who = 2;
+	put_port(2, PORT_L2);
+	with_address(2, ZONE_A + 7, 0);
+	PASSES(f); /* its rule lets it in */
+	fresh(ZONE_B);
+	load();
+	DROPPED(f, DROP_FW_IN);
+	f.who = 0;
+	PASSES(f); /* without a rule, for it has begun */
+	assert_int_equal(net_fw_flows(&t.s, ZONE_A, &used, &limit, NULL), 0);
+	assert_int_equal(used, 1);
+	/* who has the address by right begins anew: it was another VM's before */
+	fresh(ZONE_B);
+	rule(FW_IN, FW_ALLOW, 17, 53, 53);
+	load();
+	with_address(2, ZONE_A + 7, PORT_IP_NOSPOOF);
+	f.who = 2;
+	PASSES(f);
+	assert_int_equal(net_fw_flows(&t.s, ZONE_A, &used, &limit, NULL), 0);
+	assert_int_equal(used, 0);
+	assert_int_equal(net_fw_drop(&t.s, ZONE_A + 7, NULL), 0);
+	put_port(2, PORT_L2);
+}
+
 static void related(void **state)
 {
 	NEED;
@@ -1081,7 +1129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closed), cmocka_unit_test(link_goes_on), cmocka_unit_test(kinds), cmocka_unit_test(several_ports),
 		cmocka_unit_test(peers), cmocka_unit_test(order), cmocka_unit_test(both_ends), cmocka_unit_test(tcp_states),
-		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose),
+		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose), cmocka_unit_test(spoofed),
 		cmocka_unit_test(related), cmocka_unit_test(fragments), cmocka_unit_test(extensions), cmocka_unit_test(garbage),
 		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(flooded), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
 		cmocka_unit_test(groups), cmocka_unit_test(leases), cmocka_unit_test(many_rules), cmocka_unit_test(log_drops),

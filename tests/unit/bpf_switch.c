@@ -412,6 +412,11 @@ static void others(void **state)
 	f.b[12] = 0x88;
 	f.b[13] = 0xa8;
 	DROPPED(f, DROP_VLAN);
+	f.b[12] = 0x91;
+	f.b[13] = 0;
+	DROPPED(f, DROP_VLAN);
+	f.b[12] = 0x92;
+	DROPPED(f, DROP_VLAN);
 }
 
 static void dhcp(void **state)
@@ -527,6 +532,19 @@ static void ip6_extensions(void **state)
 	DROPPED(ip6("fd00::1", "fd00::2", 44, 255, frag, 24), DROP_FRAGMENT);
 	frag[8] = 128;
 	PASSES(ip6("fd00::1", "fd00::2", 44, 255, frag, 24));
+	/* TCP's flags are in the first fragment, and nothing writes over them, nor over what stands before them */
+	frag[0] = 6;
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 16), DROP_FRAGMENT);
+	PASSES(ip6("fd00::1", "fd00::2", 44, 64, frag, 24));
+	frag[3] = 8;
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 16), DROP_FRAGMENT);
+	frag[3] = 16;
+	PASSES(ip6("fd00::1", "fd00::2", 44, 64, frag, 16));
+	frag[0] = 60;
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 64, frag, 16), DROP_FRAGMENT);
+	frag[2] = 5;
+	PASSES(ip6("fd00::1", "fd00::2", 44, 64, frag, 16));
+	frag[2] = 0;
 	/* DHCPv6's server */
 	frag[0] = 17;
 	frag[3] = 0;
@@ -558,7 +576,9 @@ static void storm(void **state)
 {
 	struct frame f = arp(mac_a, mac_a, 1, "10.0.0.1", "10.0.0.77");
 	struct sw_flood_key k = {.sw = 1};
+	uint8_t large[3000] = {0};
 	uint32_t ports = 4001, none = 0;
+	uint64_t was;
 	int n = 0;
 
 	NEED;
@@ -569,6 +589,16 @@ static void storm(void **state)
 		n++;
 	}
 	assert_in_range(n, 6, 99);
+	/* so large a frame is two */
+	ports = 15001;
+	assert_int_equal(bpf_put(map("flood"), &k, &ports, NULL), 0);
+	assert_int_equal(bpf_del(map("storm"), &t.a, NULL), 0);
+	memcpy(large, f.b, f.n);
+	was = drops(DROP_STORM);
+	assert_int_equal(bpf_try(t.prog, large, sizeof large, t.a, 0, NULL, NULL, NULL), SHOT);
+	assert_int_equal(drops(DROP_STORM), was + 1);
+	assert_int_equal(run(&f), SHOT);
+	assert_int_equal(drops(DROP_STORM), was + 1);
 	/* to one goes as ever */
 	PASSES(udp("10.0.0.1", "10.0.0.2", 1, 2, "", 0));
 	assert_int_equal(bpf_put(map("flood"), &k, &none, NULL), 0);
@@ -673,9 +703,26 @@ static void uplink(void **state)
 	DROPPED(ip6("fd00::9", "fd00::3", 58, 255, nd, 32), DROP_OURS);
 	memcpy(behind + 8, nd, 32);
 	DROPPED(ip6("fd00::9", "fd00::3", 60, 255, behind, 40), DROP_OURS);
+	inet_pton(AF_INET6, "fd00::9", behind + 16);
+	PASSES(ip6("fd00::9", "fd00::3", 60, 255, behind, 40));
+	/* fragments are no way for it */
+	behind[3] = 1;
+	DROPPED(ip6("fd00::9", "fd00::3", 44, 255, behind, 40), DROP_FRAGMENT);
+	behind[8] = 128;
+	PASSES(ip6("fd00::9", "fd00::3", 44, 255, behind, 40));
 	nd[0] = 135;
 	PASSES(ip6("fd00::9", "fd00::2", 58, 255, nd, 32));
 	assert_int_equal(bpf_del(t.neighbours, &ip, NULL), 0);
+	/* a second fragment over TCP's flags */
+	DROPPED(ip4(mac_a, "10.9.9.9", "10.0.0.2", 6, 1, "abcdefgh", 8), DROP_FRAGMENT);
+	PASSES(ip4(mac_a, "10.9.9.9", "10.0.0.2", 17, 1, "abcdefgh", 8));
+	PASSES(ip4(mac_a, "10.9.9.9", "10.0.0.2", 6, 2, "abcdefgh", 8));
+	behind[0] = 6, behind[3] = 8;
+	DROPPED(ip6("fd00::9", "fd00::3", 44, 255, behind, 40), DROP_FRAGMENT);
+	behind[3] = 16;
+	PASSES(ip6("fd00::9", "fd00::3", 44, 255, behind, 40));
+	DROPPED(eth(mac_b, mac_a, 0x9100), DROP_VLAN);
+	PASSES(eth(mac_b, mac_a, 0x88b5));
 	/* who asks for one of ours reaches him */
 	PASSES(arp(mac_a, mac_a, 1, "10.9.9.9", "10.0.0.2"));
 	f = udp("10.9.9.9", "10.0.0.2", 1, 2, "", 0);
