@@ -25,4 +25,4 @@ static int run(struct ctx *c, int argc, char **argv)
 	return 0;
 }
 
-CMD(vmadm_info, "vmadm", "info", "<uuid|alias>", "what the kernel holds for a running VM: zone, usage, limits", CMD_VM, run);
+CMD(vmadm_info, "vmadm", "info", "<uuid|alias>", "what the kernel holds for a running VM: zone, usage, limits, and what each NIC has carried and dropped", CMD_VM, run);

@@ -5,7 +5,10 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "bpf/switch.h"
 #include "model/vm.h"
+#include "net/drop.h"
+#include "net/vnic.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -56,6 +59,44 @@ static json_t *limit_part(const struct cg_usage *u)
 	return o;
 }
 
+struct nics {
+	uint32_t zone;
+	json_t *list;
+};
+
+static int nic_part(uint32_t ifindex, const struct sw_port *p, const struct sw_count *n, void *arg)
+{
+	struct nics *a = arg;
+	json_t *o, *drops;
+
+	(void)ifindex;
+	if (p->vnic >> 5 != a->zone)
+		return 0;
+	drops = json_object();
+	o = json_pack("{s:s#, s:o}", "interface", p->name, (int)strnlen(p->name, sizeof p->name), "mac",
+		      json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2], p->mac[3], p->mac[4], p->mac[5]));
+	put(o, "received_bytes", n->rbytes);
+	put(o, "received_packets", n->rpackets);
+	put(o, "sent_bytes", n->obytes);
+	put(o, "sent_packets", n->opackets);
+	for (unsigned i = 1; i < DROP_REASONS; i++)
+		if (n->drops[i])
+			put(drops, drop_name(i), n->drops[i]);
+	json_object_set_new(o, "dropped", drops);
+	return json_array_append_new(a->list, o);
+}
+
+/* As the switch counts them; those of a node without one, or of a VM without NICs, are none. */
+static json_t *nics_part(const struct vm *v)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	struct nics a = {(uint32_t)v->run.zoneid & ((1u << 27) - 1), json_array()};
+
+	if (json_array_size(json_object_get(v->rec, "nics")) && switch_look(v->c, &s, NULL) == 0)
+		vnic_each(&s, nic_part, &a, NULL);
+	return a.list;
+}
+
 int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -77,6 +118,7 @@ int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e)
 	json_object_set_new(o, "zone", zone_part(&v));
 	json_object_set_new(o, "usage", usage_part(&u));
 	json_object_set_new(o, "limits", limit_part(&u));
+	json_object_set_new(o, "nics", nics_part(&v));
 	if (vm_need_store(&v, e) == 0 && store_quota_get(v.store, store_quota_id(v.store, v.id_base), &limit, &used, e) == 0) {
 		put(json_object_get(o, "usage"), "quota_bytes", used);
 		put(json_object_get(o, "limits"), "quota_bytes", limit);

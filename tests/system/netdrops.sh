@@ -34,6 +34,13 @@ packets() { vmadm events -jr "$1" | jq -c --arg t "${2:-drop}" 'select(.type == 
 told() { packets "$1" "${3:-drop}" | jq -se "map(select($2)) | length > 0" >/dev/null; }
 sum() { packets "$1" | jq -s "map(select($2).count) | add // 0"; }
 
+# counted it is in any case
+send "$a" 1 2 40
+send "$a" 1 2 lie
+eq "what the receiver's firewall refused" "$(vmadm info "$b" | jq -c '.nics[0] | [.interface, .mac, .dropped["fw-in"]]')" '["net0","02:08:20:00:09:02",2]'
+eq "what the sender may not send" "$(vmadm info "$a" | jq -c '.nics[0].dropped["ip-nospoof"]')" 2
+like "what it has sent" "$(vmadm info "$a" | jq '.nics[0].sent_packets')" '^[1-9]'
+
 # nobody has asked
 send "$a" 1 3 41
 send "$a" 1 3 lie
