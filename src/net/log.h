@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Logs of drops in the switch: a zone's ring, in which records wait for the zone's worker (net/droplog.h reads them). What goes in: drops at
+ * Logs of drops in the switch: a zone's ring, in which records wait for the zone's worker (zone/droplog.h reads them). What goes in: drops at
  * ports with PORT_LOG, and what a rule with `log` decides. The switch is open, that is, locked.
  */
 #ifndef CLOISTER_NET_LOG_H

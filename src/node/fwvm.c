@@ -5,7 +5,7 @@
 
 #include "base/own.h"
 #include "model/vm.h"
-#include "net/droplog.h"
+#include "zone/droplog.h"
 #include "net/log.h"
 #include "node/fwset.h"
 #include "zone/settings.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/droplog.h"
+#include "zone/droplog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -23,7 +23,7 @@
 #include "bpf/switch.h"
 #include "kern/bpf.h"
 #include "kern/rtnl.h"
-#include "net/droplog.h"
+#include "zone/droplog.h"
 #include "net/fw.h"
 #include "net/log.h"
 

@@ -3,8 +3,8 @@
  * A record of the switch's log (bpf/log.h) as what people read. Pure, libc only. The frame in it is whatever a zone or the wire has sent: nothing
  * of it becomes text but numbers and addresses.
  */
-#ifndef CLOISTER_NET_DROPLOG_H
-#define CLOISTER_NET_DROPLOG_H
+#ifndef CLOISTER_ZONE_DROPLOG_H
+#define CLOISTER_ZONE_DROPLOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "net/droplog.h"
+#include "zone/droplog.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
