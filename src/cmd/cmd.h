@@ -3,7 +3,7 @@
  * A command is one file with one table entry; the entry is its usage, help, completion and man synopsis.
  * Entries register themselves in the "cmds" section, so adding a command touches one file (and meson.build).
  *
- *	static int run(struct ctx *c, int argc, char **argv) …        argv[0] is the verb
+ *	static int run(struct ctx *c, int argc, char **argv) …        argv[0] is "vmadm start": getopt's messages begin with it
  *	CMD(vmadm_start, "vmadm", "start", "<uuid|alias>", "boot a VM", CMD_VM, run);
  *
  * run returns the exit status: 0, 1 failed (after cmd_fail()), 2 usage (cmd_usage()).
@@ -43,6 +43,8 @@ int cmd_usage(const char *prog, const char *verb, const char *why, ...) __attrib
 /* A line on standard error for people: "Successfully started VM …". */
 void cmd_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct cmd *cmd_find(const char *prog, const char *verb);
+/* The verb of argv[0], which cmd_usage() takes as it is. */
+const char *cmd_verb(const char *called);
 /* Walks all entries. */
 void cmd_each(void (*each)(const struct cmd *, void *), void *arg);
 /* Progress bar on standard error, only on a terminal and only after a second. */

@@ -255,7 +255,7 @@ static int change(struct ctx *c, int argc, char **argv, bool set)
 {
 	_clean_(state_close) struct state *st = NULL;
 	_free_ struct dl_props *p = xalloc(sizeof *p);
-	const char *verb = argv[0], *zone = NULL;
+	const char *verb = cmd_verb(argv[0]), *zone = NULL;
 	struct err e = ERR_INIT;
 	struct link_view v;
 	int ch, r;

@@ -35,7 +35,7 @@ struct opts {
 /* Operands may stand before options too, as people write them. 0 or the exit status. */
 static int options(int argc, char **argv, const char *shorts, struct opts *p)
 {
-	const char *verb = argv[0];
+	const char *verb = cmd_verb(argv[0]);
 	int o;
 
 	while ((o = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {

@@ -242,7 +242,7 @@ static int show(struct ctx *c, int argc, char **argv)
 	struct image i = IMAGE_INIT;
 	struct err e = ERR_INIT;
 	char uuid[37];
-	bool get = !strcmp(argv[0], "get");
+	bool get = !strcmp(cmd_verb(argv[0]), "get");
 	json_t *out;
 	int r;
 

@@ -30,6 +30,13 @@ const struct cmd *cmd_find(const char *prog, const char *verb)
 	return NULL;
 }
 
+const char *cmd_verb(const char *called)
+{
+	const char *space = strrchr(called, ' ');
+
+	return space ? space + 1 : called;
+}
+
 void cmd_each(void (*each)(const struct cmd *, void *), void *arg)
 {
 	for (const struct cmd *const *p = __start_cmds; p < __stop_cmds; p++)
@@ -89,8 +96,10 @@ static int usage_prog(const char *prog, FILE *f, int status)
 
 int cmd_usage(const char *prog, const char *verb, const char *why, ...)
 {
-	const struct cmd *m = cmd_find(prog, verb);
+	const struct cmd *m;
 
+	verb = cmd_verb(verb);
+	m = cmd_find(prog, verb);
 	if (m && m->alias_of)
 		m = cmd_find(prog, m->alias_of);
 	if (why) {
@@ -146,6 +155,7 @@ int main(int argc, char **argv)
 	struct ctx c;
 	struct err e = ERR_INIT;
 	bool verbose = false;
+	char called[64];
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -177,9 +187,11 @@ int main(int argc, char **argv)
 			return usage_prog(prog, stderr, 2);
 		}
 	} else {
-		/* a program without verbs: argv[0] is its name, as getopt expects */
 		argc++, argv--;
 	}
+	/* what getopt says of a wrong option begins with it */
+	snprintf(called, sizeof called, "%s%s%s", prog, *running->verb ? " " : "", running->verb);
+	argv[0] = called;
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"))) {
 		printf("usage:\n");
 		usage_line(running, stdout);

@@ -168,6 +168,16 @@ static int status(struct ctx *c, int argc, char **argv)
 	return r < 0 ? cmd_fail(c, &e) : 0;
 }
 
+/* called: what getopt's messages begin with */
+static const struct {
+	const char *name, *called;
+	int (*run)(struct ctx *c, int argc, char **argv);
+} verbs[] = {
+	{"set", "cloister net set", net_set},
+	{"get", "cloister net get", net_get},
+	{"unset", "cloister net unset", net_unset},
+};
+
 static int run(struct ctx *c, int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "status") == 0)
@@ -178,12 +188,12 @@ static int run(struct ctx *c, int argc, char **argv)
 		return net_fabric(c, argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "up") == 0)
 		return up(c, argc);
-	if (argc > 1 && strcmp(argv[1], "set") == 0)
-		return net_set(c, argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "get") == 0)
-		return net_get(c, argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "unset") == 0)
-		return net_unset(c, argc - 1, argv + 1);
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(argv[1], verbs[i].name))
+			continue;
+		argv[1] = (char *)verbs[i].called;
+		return verbs[i].run(c, argc - 1, argv + 1);
+	}
 	return cmd_usage("cloister", "net", argc < 2 ? NULL : "unknown verb \"%s\"", argv[1]);
 }
 CMD(cloister_net, "cloister", "net", "status [-p] | upgrade | up | fabric add|list|delete … | set [-f] TAG[/VLAN] key=value… | get [-j] [TAG[/VLAN]] | unset [-f] TAG[/VLAN] [key…]",

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
@@ -351,9 +352,12 @@ static const struct verb *verb_find(const char *name)
 static int run(struct ctx *c, int argc, char **argv)
 {
 	const struct verb *v = argc > 1 ? verb_find(argv[1]) : NULL;
+	_free_ char *called = v ? xprintf("cloister pool %s", v->name) : NULL;
 
-	if (v)
+	if (v) {
+		argv[1] = called;
 		return v->run(c, argc - 1, argv + 1);
+	}
 	if (argc > 1)
 		fprintf(stderr, "cloister pool: unknown verb \"%s\"\n", argv[1]);
 	fprintf(stderr, "usage:\n");

@@ -311,7 +311,6 @@ static int parse(struct ctx *c, struct options *o, int argc, char **argv, struct
 	int opt, r = 0;
 
 	o->to = now + USAGE_HOUR;
-	argv[0] = (char *)"cloister usage"; /* what getopt() says of a wrong option begins with it */
 	while ((opt = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'f': r = parse_hour(from = optarg, &o->from); break;

@@ -28,17 +28,34 @@ struct feed {
 	unsigned n;    /* in this batch */
 	const char *uuid;
 	struct buf out;
+	struct {
+		uint64_t from, to, n; /* n of these are not there */
+	} lost;
 };
 
-/* What was to be read has been dropped: the log is bounded, and its reader shall know. */
+/* What was to be read has been dropped: the log is bounded, and its reader shall know. A program hears of each hole. */
 static void gap(struct feed *f, uint64_t first)
 {
+	if (!f->lost.n)
+		f->lost.from = f->last + 1;
+	f->lost.to = first - 1;
+	f->lost.n += first - 1 - f->last;
 	if (f->json)
 		buf_printf(&f->out, "{\"type\":\"events-dropped\",\"since\":%llu,\"first\":%llu}\n", (unsigned long long)f->last,
 			   (unsigned long long)first);
-	cmd_say("events %llu to %llu%s are no longer kept", (unsigned long long)f->last + 1, (unsigned long long)first - 1,
-		f->uuid ? " of this VM" : "");
 	f->last = first - 1;
+}
+
+/* People once, however many holes there are: a zone that has lost its oldest events leaves one between any two of others'. */
+static void say_lost(struct feed *f)
+{
+	unsigned long long from = f->lost.from, to = f->lost.to, n = f->lost.n;
+
+	if (n && n == to - from + 1)
+		cmd_say("events %llu to %llu%s are no longer kept", from, to, f->uuid ? " of this VM" : "");
+	else if (n)
+		cmd_say("%llu of the events %llu to %llu are no longer kept", n, from, to);
+	f->lost.n = 0;
 }
 
 static int show(uint64_t seq, uint64_t wall_ns, const char *kind, const char *uuid, const char *detail, void *arg)
@@ -157,6 +174,7 @@ static int catch_up(const struct ctx *c, struct feed *f, struct err *e)
 		if (r > 0 && ctx_check(c, e) < 0)
 			return -e->code;
 	} while (r > 0 && !ferror(stdout));
+	say_lost(f);
 	return r < 0 ? r : 0;
 }
 

@@ -4,7 +4,7 @@
 
 static int later(struct ctx *c, int argc, char **argv)
 {
-	cmd_say("vmadm %s: not available yet", argv[0]);
+	cmd_say("%s: not available yet", argv[0]);
 	return 1;
 }
 

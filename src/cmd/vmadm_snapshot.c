@@ -24,7 +24,7 @@ static int snap(struct ctx *c, int argc, char **argv, snap_fn *fn, const char *s
 		return cmd_fail(c, &e);
 	vmadm_uuid(c, argv[optind], uuid);
 	r = fn(c, argv[optind], argv[optind + 1], &e);
-	snprintf(what, sizeof what, "vmadm %s %s", argv[0], r < 0 ? "" : argv[optind + 1]);
+	snprintf(what, sizeof what, "%s %s", argv[0], r < 0 ? "" : argv[optind + 1]);
 	cmd_audit(c, what, uuid, NULL, NULL, r);
 	if (r < 0)
 		return cmd_fail(c, &e);

@@ -82,6 +82,17 @@ static int drop_of(struct state *s, const char *uuid, int64_t n, struct err *e)
 }
 
 /*
+ * Where the oldest event of all is younger, that alone says the same, of VMs long deleted too. What is remembered is so of VMs
+ * that still have their share in the log: of a hundred at most.
+ */
+static int drop_cuts(struct state *s, struct err *e)
+{
+	sqlite3_stmt *st = db_stmt(s, SQL_EVENT_CUTS, e);
+
+	return st ? db_run(s, st, e, "trim events") : -EIO;
+}
+
+/*
  * A zone can cause events without end, by rebooting. So those with the most lose their oldest first, and none of what others
  * have; only when nobody has more than his share the oldest of all go.
  */
@@ -113,7 +124,7 @@ static int trim(struct state *s, struct err *e)
 		sqlite3_bind_int64(st, 1, over);
 		r = db_run(s, st, e, "trim events");
 	}
-	return r;
+	return r < 0 ? r : drop_cuts(s, e);
 }
 
 static int put(struct state *s, const char *kind, const char *uuid, const char *detail, struct err *e)

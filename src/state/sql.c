@@ -71,6 +71,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_EVENT_NTH] = "SELECT max(seq) FROM (SELECT seq FROM event WHERE uuid=?1 ORDER BY seq LIMIT ?2)",
 	[SQL_EVENT_TRIM_VM] = "DELETE FROM event WHERE uuid=?1 AND seq<=?2",
 	[SQL_EVENT_TRIM] = "DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT ?1)",
+	[SQL_EVENT_CUTS] = "DELETE FROM kv WHERE key>'events_cut:' AND key<'events_cut;'"
+			   " AND CAST(value AS INTEGER)<(SELECT coalesce(min(seq), 0) FROM event)",
 	[SQL_EVENT_EACH] = "SELECT seq, ns, kind, uuid, detail FROM event WHERE seq>?1 AND (?2 IS NULL OR uuid=?2)"
 			   " ORDER BY seq",
 	[SQL_EVENT_FIRST] = "SELECT coalesce(min(seq), 0) FROM event",

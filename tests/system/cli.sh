@@ -17,5 +17,14 @@ eq "nothing but the log folder was made" "$(ls -d /run/cloister-"$NODE" /zones-"
 for p in vmadm imgadm zoneadm zonecfg zonename prctl sysinfo zonestat zonememstat kstat; do
 	eq "$p is a link to cloister" "$(readlink "$(command -v $p)")" cloister
 done
+# an option that there is not: told by whom, and how it is used
+bad=
+while IFS=$'\x1f' read -r p v synopsis help arg of; do
+	[[ $synopsis == *-[a-zA-Z]* && -z $of && $help != "not available yet" ]] || continue
+	run "$p" ${v:+"$v"} --no-such-option </dev/null
+	[ "$RC" = 2 ] && head -1 <<<"$OUT" | grep -qE "^($p${v:+ $v}: |usage:)" && grep -q "^  $p${v:+ $v}" <<<"$OUT" && grep -q '^usage:' <<<"$OUT" ||
+		bad+="$p $v: $RC: ${OUT:0:300}"$'\n'
+done < <(cloister commands | tr '\t' '\037')
+eq "every command says of itself that it has no such option" "$bad" ""
 eq "output on a full device is an error" "$(cloister version 2>&1 >/dev/full; echo $?)" "cloister version: standard output: No space left on device (ENOSPC)
 1"

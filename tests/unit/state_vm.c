@@ -358,7 +358,7 @@ static void events(void **p)
 	json_t *d = json_pack("{s:i}", "n", 1);
 	uint64_t last, cut;
 	struct stat st;
-	_free_ char *path = xprintf("%s/events", f->c.node.state);
+	_free_ char *path = xprintf("%s/events", f->c.node.state), *text = NULL;
 
 	assert_int_equal(state_event_last(db(f), &last, &e), 0);
 	assert_int_equal(last, 0);
@@ -399,6 +399,10 @@ static void events(void **p)
 	assert_true(seen.n >= 100000 && seen.n < 101024);
 	assert_int_equal(events_of(f, "a").n, 0);
 	assert_int_equal(events_of(f, "vm-109").n, 1000);
+	/* and with theirs what was remembered of those who had too many */
+	assert_int_equal(events_of(f, "loud").n + events_of(f, "loud2").n, 0);
+	assert_int_equal(state_kv_get(f->s, "events_cut:loud", &text, &e), -ENOENT);
+	assert_int_equal(state_kv_get(f->s, "events_cut:loud2", &text, &e), -ENOENT);
 }
 
 static int see_row(const struct vm_row *r, void *arg)
