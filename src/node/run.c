@@ -88,8 +88,11 @@ static int do_spec(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
 	uint64_t restarts = v->spec->init_restarts;
-	/* first: on v1 it makes the cgroup that init is to be born in */
-	int r = io_apply(v, v->rec, true, e);
+	/*
+	 * First: on v1 it makes the cgroup that init is to be born in. A ceiling that bursts begins as low as it gets: the worker
+	 * opens it when it has taken the settings, and one that can't take them leaves a zone that is held.
+	 */
+	int r = io_bursts(v->rec) ? io_clamp(v, v->rec, e) : io_apply(v, v->rec, true, e);
 
 	if (r < 0)
 		return r;

@@ -81,8 +81,9 @@ int zone_end(struct ctx *c, const struct cg_host *h, const char *uuid, const str
 		if (rc < 0)
 			return rc;
 	}
-	/* what it used last goes with its cgroups */
-	usage_zone_now(c, h, uuid, r.init_start);
+	/* what it used last goes with its cgroups; where its init never ran there is nobody to charge */
+	if (r.init_start)
+		usage_zone_now(c, h, uuid, r.init_start);
 	/* its cgroups, while the keeper takes down what the zone was made of */
 	rc = cg_zone_destroy(h, uuid, STUCK_MS, NULL);
 	if (rc < 0) {

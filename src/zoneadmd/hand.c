@@ -32,11 +32,11 @@ static long call(long nr, long a, long b, long c, long d)
 	return rawcall(nr, a, b, c, d, 0, 0);
 }
 
-static uint64_t used(void)
+static uint64_t clock_of(clockid_t clock)
 {
 	struct timespec t = {0};
 
-	call(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, (long)&t, 0, 0);
+	call(SYS_clock_gettime, clock, (long)&t, 0, 0);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
@@ -63,8 +63,11 @@ static void work(struct hand_job *j, uint64_t *before)
 {
 	struct iovec from = {j->bytes, j->len}, to = {(void *)(uintptr_t)j->addr, j->len}; /* NOLINT(performance-no-int-to-ptr) */
 
-	j->done = rawcall(SYS_process_vm_writev, j->pid, (long)&from, 1, (long)&to, 1, 0);
-	j->used_ns = used() - *before;
+	if (clock_of(CLOCK_MONOTONIC) - j->seen_ns > HAND_NS)
+		j->done = -ETIME;
+	else
+		j->done = rawcall(SYS_process_vm_writev, j->pid, (long)&from, 1, (long)&to, 1, 0);
+	j->used_ns = clock_of(CLOCK_THREAD_CPUTIME_ID) - *before;
 	*before += j->used_ns;
 }
 

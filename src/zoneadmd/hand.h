@@ -6,6 +6,9 @@
  *     zone's view, which the worker itself would have to serve.
  *   - The worker may write into any process of the host, and a pid may have become another's since it was learned. The hand
  *     is the zone's first id and has no capability: the owner of the zone's user namespace may trace what is in it, no more.
+ *     Within the zone too nobody shall be written to in another's place (whoever runs as a user there would choose the address):
+ *     so a job is good for a few milliseconds from when it was seen that its caller still waits. In that time nobody comes
+ *     round through all numbers.
  *
  * It shares the worker's memory, and nothing else: no descriptor, no rights; it costs the kernel a task. Started by the
  * first job, ended when there was none for a while.
@@ -19,12 +22,14 @@
 #include <sys/types.h>
 
 #define HAND_BYTES 1024
+#define HAND_NS    5000000
 
 struct hand_job {
 	pid_t pid;
+	uint64_t seen_ns; /* CLOCK_MONOTONIC, of no later than when pid was the caller's */
 	uint64_t addr;
 	size_t len;
-	long done;        /* bytes written (fewer: the rest can't be), or negative errno */
+	long done;        /* bytes written (fewer: the rest can't be), or negative errno; -ETIME: too long ago, and nothing was */
 	uint64_t used_ns; /* of a processor, since the job before */
 	char bytes[HAND_BYTES];
 };

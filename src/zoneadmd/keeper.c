@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +29,7 @@
 #define WORKER_RUN  1  /* the same for the worker: what the zone reads of itself waits for it */
 #define REBOOT_S    2  /* a zone that does nothing but reboot(2) makes the host no more work than this */
 #define DRAIN_MS    1000
+#define STILL_S     10   /* a worker that is stopped holds up who waits for its answer: somebody with a debugger may, for a moment */
 #define READY_S     300  /* what a distribution's init gets to come up */
 #define HEAR_MAX    4096 /* messages: one that says much and never that it is up has no claim on our time */
 
@@ -43,6 +43,7 @@ struct keeper {
 	int worker_fd, control;
 	unsigned worker_fails;
 	uint64_t worker_start, worker_next; /* CLOCK_MONOTONIC ns */
+	uint64_t still_since;               /* it is stopped; 0 = it is not */
 	uint64_t ready_by;                  /* 0 = nobody waits for that */
 	unsigned heard;
 };
@@ -66,12 +67,29 @@ static void trim_spec(struct zspec *z)
 	malloc_trim(0);
 }
 
+/* Of children: only while we wait, so that none is missed. What we start hears them as usual: keeper_signals(). */
+static void on_child(int sig)
+{
+	(void)sig;
+}
+
+static void children_start(void)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	signal(SIGCHLD, on_child);
+}
+
 /* vfork: the child has our memory until it execs, so it touches descriptors and nothing else. */
 static pid_t worker_exec(char *const argv[], int control, int run)
 {
 	pid_t pid = vfork();
 
 	if (pid == 0) {
+		keeper_signals();
 		if (dup2(control, FD_CONTROL) >= 0 && dup2(run, FD_RUN) >= 0)
 			execv("/proc/self/exe", argv);
 		_exit(127);
@@ -117,28 +135,31 @@ static void worker_gone(struct keeper *k)
 	own_fd(&k->worker_fd);
 	waitpid(k->worker, NULL, WNOHANG);
 	k->worker = 0;
+	k->still_since = 0;
 	k->worker_fails = now - k->worker_start > WORKER_RUN * SECOND ? 0 : k->worker_fails + 1;
 	/* The first restart is at once, so that a killed worker is not missed. */
 	k->worker_next = now + backoff(k->worker_fails - (k->worker_fails > 0)) * SECOND;
 }
 
-/* Not waited for: it takes the VM's lock, whose holder may wait for us. */
-static void call_ready(struct keeper *k)
+/*
+ * A stopped worker is as good as a dead one to those in the zone who wait for what it answers, and says nothing on any descriptor:
+ * its parent is told by a signal. Another takes its place, as after its death. The time until then, -1 = it runs.
+ */
+static int worker_still(struct keeper *k)
 {
-	char *argv[] = {k->z.cloister, (char *)"--node", k->z.node, (char *)"zone-ready", k->z.uuid, NULL};
-	pid_t pid = fork();
+	siginfo_t si = {0};
+	uint64_t now = clock_mono_ns();
 
-	if (pid == 0) {
-		if (fork())
-			_exit(0);
-		signal(SIGPIPE, SIG_DFL);
-		umask(022);
-		close_range(3, ~0U, 0);
-		execv(argv[0], argv);
-		_exit(127);
+	if (k->worker <= 0 || waitid(P_PID, (id_t)k->worker, &si, WSTOPPED | WNOHANG | WNOWAIT) < 0 || !si.si_pid) {
+		k->still_since = 0;
+		return -1;
 	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (!k->still_since)
+		k->still_since = now;
+	if (now - k->still_since < STILL_S * SECOND)
+		return (int)((k->still_since + STILL_S * SECOND - now) / 1000000) + 1;
+	pidfd_kill(k->worker_fd, SIGKILL);
+	return -1; /* its end is heard of as any */
 }
 
 /*
@@ -152,7 +173,7 @@ static void provisioned(struct keeper *k, bool ready)
 	shutdown(FD_NOTIFY, SHUT_RD);
 	k->ready_by = 0;
 	if (k->z.cloister && k->z.node)
-		call_ready(k);
+		keeper_call_ready(&k->z);
 }
 
 /*
@@ -188,11 +209,14 @@ static void hear_init(struct keeper *k)
 
 static void keep_init(struct keeper *k)
 {
+	sigset_t all;
+
+	sigemptyset(&all);
 	for (;;) {
 		struct pollfd p[3 + KEPT_FDS] = {{.fd = FD_INIT, .events = POLLIN},
 						 {.fd = k->worker_fd, .events = POLLIN},
 						 {.fd = k->ready_by ? FD_NOTIFY : -1, .events = POLLIN}};
-		int ms = -1;
+		int ms = -1, still;
 
 		if (k->ready_by) {
 			int64_t left = (int64_t)(k->ready_by - clock_mono_ns());
@@ -214,8 +238,11 @@ static void keep_init(struct keeper *k)
 			if (ms < 0 || left / 1000000 < ms)
 				ms = (int)(left / 1000000) + 1;
 		}
+		still = worker_still(k);
+		if (still >= 0 && (ms < 0 || still < ms))
+			ms = still;
 		kept_poll(p + 3, k->control);
-		if (poll(p, 3 + KEPT_FDS, ms) < 0) {
+		if (ppoll(p, 3 + KEPT_FDS, ms < 0 ? NULL : &(struct timespec){ms / 1000, ms % 1000 * 1000000L}, &all) < 0) {
 			if (errno != EINTR)
 				return;
 			continue;
@@ -273,31 +300,6 @@ static void worker_drain(struct keeper *k)
 	k->worker = 0;
 }
 
-static int call_command(struct keeper *k)
-{
-	char *argv[] = {k->z.cloister, (char *)"--node", k->z.node, (char *)"zone-ended", k->z.uuid, NULL};
-	_free_ char *log = k->z.log_dir ? xprintf("%s/platform.log", k->z.log_dir) : NULL;
-	_fd_ int out = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-	pid_t pid = fork();
-	int st;
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		signal(SIGPIPE, SIG_DFL);
-		umask(022);
-		dup2(out < 0 ? 0 : out, 1);
-		dup2(out < 0 ? 0 : out, 2);
-		close_range(3, ~0U, 0);
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	while (waitpid(pid, &st, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFSIGNALED(st) ? -EINTR : 0;
-}
-
 /* Nobody has asked for this end: the command decides (boot again, stay down). Killed, it is called again. */
 static void tell_command(struct keeper *k, const struct run_ended *d)
 {
@@ -311,7 +313,7 @@ static void tell_command(struct keeper *k, const struct run_ended *d)
 	for (unsigned n = 0; !run_halting(); n++) {
 		if (wait && poll(NULL, 0, (int)wait * 1000) < 0 && errno != EINTR)
 			return;
-		if (run_halting() || call_command(k) == 0)
+		if (run_halting() || keeper_call_ended(&k->z) == 0)
 			return;
 		wait = backoff(n + 1);
 	}
@@ -347,6 +349,7 @@ int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
 	k.console = fcntl(FD_MASTER, F_GETFD) >= 0 && fcntl(FD_LISTEN, F_GETFD) >= 0;
 	slot = claim(uuid);
 	kept_start();
+	children_start();
 	keep_init(&k);
 	if (slot)
 		index_ended(slot);

@@ -40,6 +40,7 @@
 #define PACKET 32           /* calls before others of our parts are looked after */
 #define STUCK  (2000 * MS) /* what a write into the zone's memory may take */
 #define IDLE   (10000 * MS) /* then the hand goes */
+#define LATE   5            /* times too late: on a machine so starved the kernel answers */
 
 /* What the next worker has to know, in a file: the call that is being answered, and the hand that may be writing. */
 struct page {
@@ -58,6 +59,7 @@ static struct {
 	int listener;     /* of the call in page; -1 = there is none */
 	int64_t value;    /* what it returns once it is written */
 	bool given, left_over, blind, again; /* again: a hand has died of this call's job */
+	unsigned late;                       /* how often it came to it too late */
 	uint64_t began, last; /* the hand with its job; when it last was */
 	bool overdue;         /* and is killed for it */
 	struct share share;
@@ -75,6 +77,7 @@ static void answered(void)
 	memset(&calls.page->room, 0, sizeof calls.page->room);
 	calls.listener = -1;
 	calls.given = calls.overdue = calls.again = false;
+	calls.late = 0;
 }
 
 /* An answer that nobody waits for any more is none the worse. */
@@ -104,8 +107,9 @@ static void give(void)
 	}
 	/*
 	 * As late as can be: its caller may have been killed since it asked, by a thread of its own that has the number now and
-	 * another program at that address.
+	 * another program at that address. The hand looks at the clock once more.
 	 */
+	hand_job.seen_ns = clock_mono_ns();
 	if (!notify_valid(calls.listener, asked()->id)) {
 		answered();
 		return;
@@ -178,10 +182,11 @@ static pid_t meant(const struct notify_ask *a)
 static void tell_processors(const struct notify_ask *a)
 {
 	struct cpus all = {{0}}, few;
+	unsigned max = view_cpus_max(); /* read from the cgroup: once a call */
 	pid_t pid;
 	long n;
 
-	if (!view_cpus_max() || view_cpus_known() > CPUS_MAX || !notify_mask_fits(a, view_cpus_known()) || a->pid < 0) {
+	if (!max || view_cpus_known() > CPUS_MAX || !notify_mask_fits(a, view_cpus_known()) || a->pid < 0) {
 		by_kernel();
 		return;
 	}
@@ -190,7 +195,7 @@ static void tell_processors(const struct notify_ask *a)
 	pid = meant(a);
 	n = pid <= 0 ? -1 : syscall(SYS_sched_getaffinity, pid, sizeof hand_job.bytes, hand_job.bytes);
 	memcpy(&all, hand_job.bytes, sizeof all);
-	few = view_cpus_shown(&all);
+	few = view_cpus_shown(&all, max);
 	/* asked again: whose mask that was had that number all the while */
 	if (n < 0 || cpus_equal(&all, &few) || meant(a) != pid || !notify_valid(calls.listener, asked()->id)) {
 		by_kernel();
@@ -223,7 +228,9 @@ static void serve(void)
 static void written(void)
 {
 	calls.share.left -= (int64_t)hand_job.used_ns;
-	if (hand_job.done == (long)hand_job.len)
+	if (hand_job.done == -ETIME && ++calls.late < LATE)
+		give();
+	else if (hand_job.done == (long)hand_job.len)
 		answer(calls.value, 0);
 	else if (hand_job.done >= 0 || hand_job.done == -EFAULT)
 		answer(0, EFAULT);

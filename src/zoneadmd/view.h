@@ -59,10 +59,10 @@ int view_cpu(struct view_cpu *c);
 uint64_t view_uptime(void); /* seconds */
 /*
  * As many processors as cpu_cap is worth, 0 = no cap; and those of `all` that are shown then: not the same ones to every zone, as
- * programs that pin their threads to what they see would meet there. Last the kernel's nr_cpu_ids; above CPUS_MAX = not known.
+ * programs that pin their threads to what they see would meet there (max: what the first said). Last the kernel's nr_cpu_ids; above CPUS_MAX = not known.
  */
 unsigned view_cpus_max(void);
-struct cpus view_cpus_shown(const struct cpus *all);
+struct cpus view_cpus_shown(const struct cpus *all, unsigned max);
 unsigned view_cpus_known(void);
 /* Text of a file of the zone's v2 cgroup; how long, negative errno. */
 ssize_t view_v2(const char *name, char *out, size_t size);

@@ -266,10 +266,8 @@ unsigned view_cpus_known(void)
 	return n ? n : CPUS_MAX + 1;
 }
 
-struct cpus view_cpus_shown(const struct cpus *all)
+struct cpus view_cpus_shown(const struct cpus *all, unsigned max)
 {
-	unsigned max = view_cpus_max();
-
 	return max ? cpus_from(all, max, (unsigned)(str_hash(src.uuid, strlen(src.uuid)) % view_cpus_known())) : *all;
 }
 
@@ -280,7 +278,7 @@ static void processors(struct view_cpu *c)
 
 	if (sched_getaffinity(src.init, sizeof all, (cpu_set_t *)(void *)&all) < 0)
 		all.bits[0] = 1;
-	c->cpus = view_cpus_shown(&all);
+	c->cpus = view_cpus_shown(&all, view_cpus_max());
 	c->n = cpus_count(&c->cpus);
 }
 

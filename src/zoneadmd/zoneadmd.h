@@ -174,6 +174,14 @@ void kept_start(void);
 void kept_poll(struct pollfd *p, int control);
 void kept_ready(const struct pollfd *p, int control);
 
+/*
+ * keeper_tell.c: `cloister zone-ready`, not waited for; `cloister zone-ended`, negative errno: it could not be called, or was
+ * killed. And what each child of the keeper begins with: no signal is blocked.
+ */
+void keeper_call_ready(const struct zspec *z);
+int keeper_call_ended(const struct zspec *z);
+void keeper_signals(void);
+
 /* fds.c */
 /* Occupies what is free of 5 to FD_FREE - 1 (a VM's lock may be there), closes the rest: whatever is opened later can't take a fixed number. */
 int fds_reserve(void);

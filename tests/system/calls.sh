@@ -185,6 +185,18 @@ like "100 threads are told, in their own time" "$(cat flood.out)" '^calls [0-9]+
 # its view has as much again
 le "worker and hand took a twentieth of a processor for it, and what they had saved" $((c1 - c0)) $(((t1 - t0) / 10000000 / 20 * 2 + 25))
 
+# ---- a worker that stands still ----
+w=$(worker "$z")
+kill -STOP "$w"
+eq "who asks while the worker is stopped gets its answer from another" "$(timeout $((40 * ${T_SLOW:-1})) zlogin "$z" nproc)" 1
+check_not "the stopped one is dead" kill -0 "$w"
+w=$(worker "$z")
+kill -STOP "$w"
+read -rt 2 <> <(:)
+kill -CONT "$w"
+read -rt 11 <> <(:)
+eq "one that was stopped for a moment goes on" "$(worker "$z")" "$w"
+
 # ---- the zone ends while calls wait ----
 kill -STOP "$(worker "$z")"
 in_z nproc >/dev/null 2>&1 &

@@ -156,6 +156,14 @@ a=$(cpu "$m")
 eq "once" "$(cpu "$m")" "$a"
 
 # formats and times
+# one that never ran
+u=12345678-2222-4333-8444-000000000001
+for at in boot-limits boot-zone; do
+	check_not "a create that fails at $at" eval 'CLOISTER_FAIL=$at:error vmadm create <<<"{\"brand\":\"joyent-minimal\",\"uuid\":\"$u\"}"'
+done
+eq "leaves no file" "$(ls "$NODE_STATE/usage/$u" 2>/dev/null)" ""
+eq "and no line" "$(usage "$u" 2>/dev/null | jq -c '.rows[]' 2>/dev/null)" ""
+
 eq "CSV has a line of names" "$(cloister usage --csv | head -1)" "zone,seconds,cpu_seconds,memory_byte_seconds,data_byte_seconds,read_bytes,written_bytes,reads,writes,received_bytes,sent_bytes"
 eq "nothing was used in 2001" "$(usage --from 2001-01-01 --to 2001-01-02 | jq -c .rows)" '[]'
 eq "the day before a time" "$(usage --to 2001-01-02 | jq -c .rows)" '[]'
