@@ -75,7 +75,7 @@ usage:
   fwadm add [-f <file>] | [-e] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]
 [2]
 $ fwadm add -x
-add: invalid option -- 'x'
+fwadm add: invalid option -- 'x'
 usage:
   fwadm add [-f <file>] | [-e] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]
 [2]

@@ -111,7 +111,7 @@ usage:
         make a nic tag: -l, an etherstub, is a switch of this host alone; else one with an uplink
 [2]
 $ nictagadm list -o name
-list: invalid option -- 'o'
+nictagadm list: invalid option -- 'o'
 usage:
   nictagadm list [-l] [-p [-d <delimiter>]]
 [2]

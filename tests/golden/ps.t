@@ -17,7 +17,7 @@ $ cloister ptree -z web | sed 's/[0-9][0-9]* */N /'
 web
   N 1       /.zonecontrol/native/zinit
 $ cloister pkill -z web -NOPE zinit 2>&1 | head -1
-pkill: invalid option -- 'N'
+cloister pkill: invalid option -- 'N'
 [2]
 $ cloister pkill zinit 2>&1 | head -1
 cloister pkill: in which zone? -z, or -e for every one
