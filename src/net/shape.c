@@ -268,6 +268,37 @@ int shape_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 	return r;
 }
 
+static bool uses(const struct sw_shape *sh, const struct sw_shape_flows *f, uint32_t class_)
+{
+	for (uint32_t i = 0; i < sh->nflows; i++)
+		if (f->f[i].class_ == class_)
+			return true;
+	return sh->class_ == class_;
+}
+
+/* What a command that was killed took for a port, or did not give back. */
+static void slots_sweep(struct net_switch *s)
+{
+	struct sw_shape wires = {0};
+	uint32_t slot, next, owner;
+	bool have = false;
+
+	if (bpf_next(s->map[SWM_SHAPE_SLOTS], NULL, &next, NULL) != 1 || shape_wires(s, &wires.wire_out, &wires.wire_in, NULL) < 0)
+		return;
+	while (bpf_next(s->map[SWM_SHAPE_SLOTS], have ? &slot : NULL, &next, NULL) == 1) {
+		struct sw_shape_flows f = {0};
+		struct sw_shape sh = {0};
+
+		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &next, &owner, NULL) == 0 && shape_get(s, owner, &sh, &f, NULL) >= 0 &&
+		    !uses(&sh, &f, next * CLASSES + 1))
+			slot_free(s, &wires, next * CLASSES + 1);
+		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &next, &owner, NULL) == 0) {
+			slot = next;
+			have = true;
+		}
+	}
+}
+
 void shape_sweep(struct net_switch *s)
 {
 	uint32_t key, next;
@@ -279,6 +310,7 @@ void shape_sweep(struct net_switch *s)
 			key = next;
 			have = true;
 		}
+	slots_sweep(s);
 }
 
 int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum shape_prio prio, const struct sw_shape_flow *flow, uint32_t n, struct err *e)

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,28 @@ static struct bpf_program *successor(struct bpf_object *o, int link)
 	return r < 0 ? NULL : bpf_object__find_program_by_name(o, p.name);
 }
 
+/* What stands for a shaper wire where that has no link is pinned itself (net/shape_wire.c), and its filter is set by who runs us. */
+static bool is_program(int fd)
+{
+	char path[64], what[64];
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	n = readlink(path, what, sizeof what - 1);
+	what[n < 0 ? 0 : n] = 0;
+	return strstr(what, "bpf-prog") != NULL;
+}
+
+static int replace_program(struct bpf_object *o, const char *dir, const char *sub, const char *name)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(o, name);
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", dir, sub);
+	errno = ESRCH;
+	return p && pin_program(p, path) == 0 ? 0 : fail("pin the program of", name);
+}
+
 /* sub: where such links are pinned. Those of an interface that has gone are of no use to anybody: their pins go. */
 static int replace_links(struct bpf_object *o, const char *dir, const char *sub)
 {
@@ -87,6 +110,13 @@ static int replace_links(struct bpf_object *o, const char *dir, const char *sub)
 		link = bpf_obj_get(path);
 		if (link < 0)
 			continue;
+		if (is_program(link)) {
+			/* a pin that a killed one of us has left beside it has a name that no program has */
+			if (!strchr(d->d_name, '-'))
+				bad |= replace_program(o, dir, sub, d->d_name);
+			close(link);
+			continue;
+		}
 		p = successor(o, link);
 		errno = ESRCH;
 		r = p ? bpf_link_update(link, bpf_program__fd(p), NULL) : -ESRCH;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
@@ -243,6 +244,71 @@ static int in_force(const struct ctx *c, struct state *st, struct net_switch *s,
 	return r <= 0 ? r : nic_shape(st, s, uuid, nic, ifindex, e);
 }
 
+/*
+ * While a flow is changed: whose NICs they are, in a file below the switch's lock. Who finds it with the lock in hand comes after a command that was
+ * killed between the record and the kernel.
+ */
+static char *pending(const struct ctx *c)
+{
+	return xprintf("%s/net/flow-change", c->node.run);
+}
+
+static int begin(const struct ctx *c, const char *uuid, struct err *e)
+{
+	_free_ char *path = pending(c);
+
+	return file_replace(path, uuid, strlen(uuid), 0600, 0, e);
+}
+
+static void end(const struct ctx *c)
+{
+	_free_ char *path = pending(c);
+
+	unlink(path);
+}
+
+static int settle(const struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
+{
+	_free_ char *path = pending(c);
+	_buf_ struct buf b = BUF_INIT;
+	json_t *rec = NULL;
+	const json_t *o;
+	size_t i;
+	int r = file_read(AT_FDCWD, path, 64, &b, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_sys(e, r, "%s", path);
+	r = uuid_valid(buf_str(&b)) ? state_vm_get(st, buf_str(&b), &rec, NULL, NULL, NULL) : -ENOENT;
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+		if (r >= 0)
+			r = in_force(c, st, s, o, buf_str(&b), e);
+	json_decref(rec);
+	if (r < 0 && r != -ENOENT)
+		return err_add(e, "flows of VM %s, whose change was cut off", buf_str(&b));
+	shape_sweep(s);
+	end(c);
+	return 0;
+}
+
+int flow_recover(const struct ctx *c, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	_clean_(state_close) struct state *st = NULL;
+	_free_ char *path = pending(c);
+	int r;
+
+	if (access(path, F_OK) < 0)
+		return 0;
+	r = switch_open(c, false, &s, e);
+	if (r == -ENOENT) {
+		end(c);
+		return 0;
+	}
+	if (r == 0)
+		r = state_open(c, STATE_READ, &st, e);
+	return r < 0 ? r : settle(c, st, &s, e);
+}
+
 int flow_change(const struct ctx *c, struct state *st, const char *name, const json_t *flow, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
@@ -257,6 +323,8 @@ int flow_change(const struct ctx *c, struct state *st, const char *name, const j
 		*e = miss;
 		return r;
 	}
+	if (up == 0 && (r = settle(c, st, &s, e)) < 0)
+		return r;
 	state_net_get(st, "flow", name, &old, NULL);
 	uuid = vm_str(flow ? flow : old, "vm") ?: "";
 	r = state_vm_get(st, uuid, &rec, NULL, NULL, flow ? e : NULL);
@@ -265,6 +333,8 @@ int flow_change(const struct ctx *c, struct state *st, const char *name, const j
 	if (flow && r == 0 && !nic)
 		r = err_set(e, ENOENT, "VM %s has no NIC %s", uuid, vm_str(flow, "nic") ?: "");
 	r = flow ? (r == 0 ? check_change(st, name, flow, nic, e) : r) : 0;
+	if (r == 0 && up == 0)
+		r = begin(c, uuid, e);
 	if (r == 0)
 		r = put(st, name, flow, e);
 	if (r == 0 && up == 0 && nic) {
@@ -272,6 +342,8 @@ int flow_change(const struct ctx *c, struct state *st, const char *name, const j
 		if (r < 0)
 			put(st, name, old, NULL);
 	}
+	if (up == 0)
+		end(c);
 	json_decref(old);
 	json_decref(rec);
 	return r;

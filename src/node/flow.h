@@ -26,5 +26,7 @@ int flow_port(const struct ctx *c, struct net_switch *s, const char *uuid, const
  * NIC says the same of packets.
  */
 int flow_change(const struct ctx *c, struct state *st, const char *name, const json_t *flow, struct err *e);
+/* What a command that was killed in the middle of that has left: as the record says. */
+int flow_recover(const struct ctx *c, struct err *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/create.h"
+#include "node/flow.h"
 #include "node/lock.h"
 #include "node/snapshot.h"
 #include "node/stop.h"
@@ -78,5 +79,7 @@ static int recover_one(const char *uuid, const char *what, void *arg)
 
 int node_recover(struct ctx *c, struct err *e)
 {
-	return intent_each(c, recover_one, c, e);
+	int r = flow_recover(c, e);
+
+	return r < 0 ? r : intent_each(c, recover_one, c, e);
 }

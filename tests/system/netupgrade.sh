@@ -9,9 +9,9 @@ pool
 
 like "nothing to upgrade yet" "$(cloister net upgrade)" 'no switch'
 check "an etherstub" nictagadm add -l stub0
-nic() { echo "\"nics\":[{\"nic_tag\":\"stub0\",\"mac\":\"02:08:20:00:01:0$1\",\"ips\":[\"10.9.1.$1/24\"]}]"; }
+nic() { echo "\"nics\":[{\"nic_tag\":\"stub0\",\"mac\":\"02:08:20:00:01:0$1\",\"ips\":[\"10.9.1.$1/24\"]${2:-}}]"; }
 mkzone a u1 "$(nic 1)"
-mkzone b u2 "$(nic 2)"
+mkzone b u2 "$(nic 2 ',"maxbw":1000')" # with programs at shaper wires too
 inside() { zlogin "$@" </dev/null; }
 
 # Question and answer, each waited for: whoever loses one frame says so.
