@@ -55,6 +55,14 @@ struct {
 } blocked SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_CIDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sw_cid_key);
+	__type(value, __u32);
+} cids SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, SW_PORTS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

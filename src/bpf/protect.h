@@ -7,7 +7,7 @@
 #ifndef CLOISTER_BPF_PROTECT_H
 #define CLOISTER_BPF_PROTECT_H
 
-#include "maps.h"
+#include "dhcpid.h"
 
 #define HEADERS 144 /* Ethernet, IPv6 with some extension headers, and the start of what they carry */
 #define EXT_MAX 6   /* IPv6 extension headers that are followed; one more is dropped */
@@ -94,6 +94,8 @@ INLINE int check_l4(const struct frame *f, __u32 off, __u32 end, __u32 proto, in
 			if (r)
 				return r;
 		}
+		if ((f->port->flags & PORT_DHCP_CIDS) && client == (v6 ? 547 : 67) && !dhcp_id_allowed(f->skb, off, end))
+			return DROP_DHCP;
 	}
 	if (f->port->flags & PORT_BLOCKED_PORTS) {
 		k.port = proto << 16 | bpf_ntohs(p->dst);

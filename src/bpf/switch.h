@@ -24,6 +24,9 @@
 #define SW_LOG_BURST 20
 #define SW_LOG_FROM  0xffffff /* of a sender's index what has room where it is handed on */
 #define SW_LOG_HEAD  96 /* bytes of a frame that go into a record */
+#define SW_CIDS    65536 /* pieces of DHCP client ids, of all ports together */
+#define SW_CID     255   /* bytes of one at most; DHCPv4 has no longer one */
+#define SW_CID_PART 64   /* bytes of a piece: a whole one is too much for the stack of the program that compares it */
 #define SHAPE_FLOWS 16  /* of one VNIC (flowadm) */
 #define SHAPE_MAJOR 1   /* of the wires' qdisc */
 #define SHAPE_SMALL 256 /* a frame of at most so many bytes goes before larger ones of the same class */
@@ -45,6 +48,7 @@ enum { /* port.flags */
 	PORT_BLOCKED_PORTS = 1 << 9,
 	PORT_FIREWALL = 1 << 10,    /* asks its zone's list; without one it is closed */
 	PORT_LOG = 1 << 13,         /* what is dropped there goes into its zone's log */
+	PORT_DHCP_CIDS = 1 << 11,   /* of DHCP client ids it may send those in cids alone */
 	PORT_OUTSIDE = 1 << 15,     /* an uplink or a tunnel: no VNIC */
 	PORT_SHAPED = 1 << 12,      /* shapes has an entry: of a port, for what it sends; of a destination, for what it receives */
 };
@@ -61,7 +65,7 @@ enum sw_drop {
 	DROP_IP6,
 	DROP_ND,         /* neighbour discovery that lies about an address or a MAC */
 	DROP_RA,         /* router advertisements and redirects */
-	DROP_DHCP,       /* answers of a DHCP server */
+	DROP_DHCP,       /* answers of a DHCP server, questions in another's name */
 	DROP_FRAGMENT,   /* the first part of a packet without its ports, or one that writes over them */
 	DROP_BLOCKED,    /* blocked_outgoing_ports */
 	DROP_UNKNOWN,    /* nobody on this switch has that MAC */
@@ -87,7 +91,7 @@ struct sw_port {
 	__u8 ip6[SW_PORT_IP6][16];
 	__u8 n6;
 	__u8 pad[3];
-	__u32 lists;          /* by which addrs and blocked know its: interface index, and SW_LISTS_ODD at every other change */
+	__u32 lists;          /* by which addrs, blocked and cids know its: interface index, and SW_LISTS_ODD at every other change */
 	char name[16];        /* what it is called where it is: net0. For people alone */
 };
 
@@ -131,6 +135,14 @@ struct sw_flood_key {
 struct sw_port_key {
 	__u32 list; /* port.lists */
 	__u32 port; /* protocol << 16 | number, for blocked_outgoing_ports */
+};
+
+/* A DHCP client id, piece by piece: the value of one is what the next begins from. */
+struct sw_cid_key {
+	__u32 list; /* port.lists */
+	__u32 len;  /* of the whole id */
+	__u32 from; /* 0: the first piece */
+	__u8 part[SW_CID_PART]; /* zeros behind its end */
 };
 
 /* ---- what lies outside (uplink.h): by nic tag (sw >> 12) its wire; of fabrics the ends, who is behind which, and whom they know ---- */

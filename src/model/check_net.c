@@ -117,7 +117,7 @@ int check_cid(const void *v)
 	const char *s = json_string_value(v);
 	size_t n = s ? strlen(s) : 0;
 
-	return verdict(n >= 2 && n % 2 == 0 && strspn(s, HEX) == n);
+	return verdict(n >= 2 && n <= 2 * 255 && n % 2 == 0 && strspn(s, HEX) == n);
 }
 
 int check_interface(const void *v)

@@ -31,7 +31,6 @@
 #define MIB_MAX   PROP_MIB_MAX
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
-#define N_DHCP      "link protection that looks into DHCP client identifiers"
 #define N_HVM       "hardware virtual machines"
 #define N_METADATA  "the metadata service"
 #define N_LIMITS    "limits to come"

@@ -2,6 +2,7 @@
 /* What the maps of the switch know of a port, each element written so that one who reads meanwhile sees the old or the new. */
 #include "net/log.h"
 #include "net/port.h"
+#include "net/port_lists.h"
 #include "net/shape.h"
 
 #include <arpa/inet.h>
@@ -15,77 +16,12 @@
 #include "kern/bpf.h"
 #include "kern/rtnl.h"
 
-static int full(const struct net_ip *a)
-{
-	return a->prefix == (a->family == AF_INET ? 32u : 128u);
-}
-
 static struct sw_ip_key ip_key(uint32_t sw, const struct net_ip *a)
 {
 	struct sw_ip_key k = {.sw = sw, .family = a->family == AF_INET ? 4 : 6};
 
 	memcpy(k.ip, a->ip, a->family == AF_INET ? 4 : 16);
 	return k;
-}
-
-static struct sw_addr_key addr_key(uint32_t list, const struct net_ip *a, unsigned prefix)
-{
-	struct sw_addr_key k = {.bits = 64 + prefix, .list = list, .family = a->family == AF_INET ? 4 : 6};
-
-	memcpy(k.ip, a->ip, a->family == AF_INET ? 4 : 16);
-	return k;
-}
-
-/* In the port's own entry while there is room, else in the trie. */
-static int put_address(struct net_switch *s, struct sw_port *p, const struct net_ip *a, unsigned prefix, struct err *e)
-{
-	struct net_ip one = *a;
-	struct sw_addr_key k;
-	uint32_t yes = 1;
-
-	one.prefix = prefix;
-	if (full(&one) && a->family == AF_INET && p->n4 < SW_PORT_IP4) {
-		memcpy(&p->ip4[p->n4++], a->ip, 4);
-		return 0;
-	}
-	if (full(&one) && a->family == AF_INET6 && p->n6 < SW_PORT_IP6) {
-		memcpy(p->ip6[p->n6++], a->ip, 16);
-		return 0;
-	}
-	p->flags |= PORT_MORE_ADDRS;
-	k = addr_key(p->lists, a, prefix);
-	return bpf_put(s->map[SWM_ADDRS], &k, &yes, e);
-}
-
-static int put_blocked(struct net_switch *s, struct sw_port *p, const struct vnic *v, struct err *e)
-{
-	static const uint32_t protos[] = {6, 17};
-	uint32_t yes = 1;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < v->nblocked; i++)
-		for (size_t j = 0; r == 0 && j < ARRAY_LEN(protos); j++) {
-			struct sw_port_key k = {.list = p->lists, .port = protos[j] << 16 | v->blocked[i]};
-
-			p->flags |= PORT_BLOCKED_PORTS;
-			r = bpf_put(s->map[SWM_BLOCKED], &k, &yes, e);
-		}
-	return r;
-}
-
-/* All that the record says of it, into p and the maps that p->lists leads to. Nobody looks there yet. */
-static int put_lists(struct net_switch *s, struct sw_port *p, const struct vnic *v, struct err *e)
-{
-	int r = 0;
-
-	p->n4 = p->n6 = 0;
-	memset(p->ip4, 0, sizeof p->ip4);
-	memset(p->ip6, 0, sizeof p->ip6);
-	for (size_t i = 0; r == 0 && i < v->nips; i++)
-		r = put_address(s, p, &v->ips[i], v->ips[i].family == AF_INET ? 32 : 128, e);
-	for (size_t i = 0; r == 0 && i < v->nallowed; i++)
-		r = put_address(s, p, &v->allowed[i], v->allowed[i].prefix, e);
-	return r < 0 ? r : put_blocked(s, p, v, e);
 }
 
 static int put_neighbours(struct net_switch *s, uint32_t sw, const struct vnic *v, struct err *e)
@@ -180,7 +116,7 @@ int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struc
 	memcpy(m.mac, v->mac, 6);
 	memcpy(p.name, v->name, sizeof p.name);
 	if (r == 0)
-		r = put_lists(s, &p, v, e);
+		r = lists_put(s, &p, v, e);
 	if (r == 0)
 		r = bpf_put(s->map[SWM_PORTS], &ifindex, &p, e);
 	d.flags = p.flags;
@@ -192,21 +128,6 @@ int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struc
 }
 
 /* ---- forgotten ---- */
-
-/* Entries of a map whose value or key names this port. The walk begins anew after each that goes. */
-static void forget_keys(int map, size_t key_size, bool (*is)(const void *key, int map, const void *arg), const void *arg)
-{
-	char key[64], next[64];
-	bool have = false;
-
-	while (bpf_next(map, have ? key : NULL, next, NULL) == 1) {
-		if (is(next, map, arg) && bpf_del(map, next, NULL) == 0)
-			continue;
-		/* also one that the kernel will not let go: else this would have no end, with the switch's lock held */
-		memcpy(key, next, key_size);
-		have = true;
-	}
-}
 
 struct former {
 	const struct sw_port *p;
@@ -233,24 +154,6 @@ static bool neighbour_is(const void *key, int map, const void *arg)
 	       !is_kept(f, key);
 }
 
-static bool addr_is(const void *key, int map, const void *arg)
-{
-	return ((const struct sw_addr_key *)key)->list == *(const uint32_t *)arg;
-}
-
-static bool blocked_is(const void *key, int map, const void *arg)
-{
-	return ((const struct sw_port_key *)key)->list == *(const uint32_t *)arg;
-}
-
-static void forget_lists(struct net_switch *s, const struct sw_port *p)
-{
-	if (p->flags & PORT_MORE_ADDRS)
-		forget_keys(s->map[SWM_ADDRS], sizeof(struct sw_addr_key), addr_is, &p->lists);
-	if (p->flags & PORT_BLOCKED_PORTS)
-		forget_keys(s->map[SWM_BLOCKED], sizeof(struct sw_port_key), blocked_is, &p->lists);
-}
-
 static void forget_neighbour(struct net_switch *s, const struct former *f, unsigned family, const void *ip)
 {
 	struct sw_ip_key k = {.sw = f->p->sw, .family = family};
@@ -268,7 +171,7 @@ static void forget_neighbours(struct net_switch *s, const struct former *f)
 	for (int i = 0; i < f->p->n6; i++)
 		forget_neighbour(s, f, 6, f->p->ip6[i]);
 	if (f->p->flags & PORT_MORE_ADDRS)
-		forget_keys(s->map[SWM_NEIGHBOURS], sizeof(struct sw_ip_key), neighbour_is, f);
+		map_forget(s->map[SWM_NEIGHBOURS], sizeof(struct sw_ip_key), neighbour_is, f);
 }
 
 /*
@@ -300,44 +203,24 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 		r = failpoint("nic-forget", e);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
-	forget_lists(s, &p);
+	lists_forget(s, &p);
 	net_log_port_gone(s, ifindex);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_STORM], &ifindex, e);
 	return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
 }
 
-/* A list belongs to the port whose index it is, or which has it as its other one. */
-static bool nobodys(const struct net_switch *s, uint32_t list)
-{
-	uint32_t ifindex = list & ~SW_LISTS_ODD;
-	struct sw_port p;
-
-	return bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) == -ENOENT;
-}
-
-static bool addr_nobodys(const void *key, int map, const void *arg)
-{
-	return nobodys(arg, ((const struct sw_addr_key *)key)->list);
-}
-
-static bool blocked_nobodys(const void *key, int map, const void *arg)
-{
-	return nobodys(arg, ((const struct sw_port_key *)key)->list);
-}
-
 static bool count_nobodys(const void *key, int map, const void *arg)
 {
-	return nobodys(arg, *(const uint32_t *)key);
+	return list_nobodys(arg, *(const uint32_t *)key);
 }
 
 void port_sweep(struct net_switch *s)
 {
-	forget_keys(s->map[SWM_ADDRS], sizeof(struct sw_addr_key), addr_nobodys, s);
-	forget_keys(s->map[SWM_BLOCKED], sizeof(struct sw_port_key), blocked_nobodys, s);
-	forget_keys(s->map[SWM_COUNTERS], sizeof(uint32_t), count_nobodys, s);
+	lists_sweep(s);
+	map_forget(s->map[SWM_COUNTERS], sizeof(uint32_t), count_nobodys, s);
 	/* also of a port whose last broadcast was under way when it went: a full map would stop those of all new ports */
-	forget_keys(s->map[SWM_STORM], sizeof(uint32_t), count_nobodys, s);
+	map_forget(s->map[SWM_STORM], sizeof(uint32_t), count_nobodys, s);
 	shape_sweep(s);
 }
 
@@ -346,12 +229,12 @@ void port_sweep(struct net_switch *s)
 /* What of a port's flags the record says; the others are set by whom they belong to. */
 #define RECORD_FLAGS                                                                                                                  \
 	(PORT_MAC_NOSPOOF | PORT_IP_NOSPOOF | PORT_DHCP_NOSPOOF | PORT_RESTRICTED | PORT_DHCP_CLIENT | PORT_ADDRCONF | PORT_MORE_ADDRS | \
-	 PORT_BLOCKED_PORTS)
+	 PORT_BLOCKED_PORTS | PORT_DHCP_CIDS)
 
 int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struct err *e)
 {
 	struct sw_mac_key m = {0};
-	struct sw_port old, p;
+	struct sw_port old, p, left = {0};
 	struct sw_dest d;
 	int r = bpf_get(s->map[SWM_PORTS], &ifindex, &old, e);
 
@@ -363,13 +246,15 @@ int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, st
 	p.vrrp = v->vrrp;
 	p.lists = old.lists ^ SW_LISTS_ODD;
 	/* what a change that was killed has left there would be this one's */
-	forget_lists(s, &(struct sw_port){.lists = p.lists, .flags = (v->nips + v->nallowed ? PORT_MORE_ADDRS : 0) | (v->nblocked ? PORT_BLOCKED_PORTS : 0)});
-	r = put_lists(s, &p, v, e);
+	left.flags = (v->nips + v->nallowed ? PORT_MORE_ADDRS : 0) | (v->nblocked ? PORT_BLOCKED_PORTS : 0) | (v->ncids ? PORT_DHCP_CIDS : 0);
+	left.lists = p.lists;
+	lists_forget(s, &left);
+	r = lists_put(s, &p, v, e);
 	if (r == 0)
 		r = bpf_put(s->map[SWM_PORTS], &ifindex, &p, e);
 	if (r < 0) {
-		p.flags |= PORT_MORE_ADDRS | PORT_BLOCKED_PORTS;
-		forget_lists(s, &p);
+		p.flags |= PORT_MORE_ADDRS | PORT_BLOCKED_PORTS | PORT_DHCP_CIDS;
+		lists_forget(s, &p);
 		return r;
 	}
 	r = put_neighbours(s, p.sw, v, e);
@@ -379,7 +264,7 @@ int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, st
 		r = bpf_put(s->map[SWM_FDB], &m, &d, e);
 	}
 	forget_neighbours(s, &(struct former){&old, v});
-	forget_lists(s, &old);
+	lists_forget(s, &old);
 	return r;
 }
 

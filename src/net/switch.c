@@ -29,7 +29,7 @@
 
 static const char *const map_names[SW_MAPS] = {
 	[SWM_PORTS] = "ports", [SWM_FDB] = "fdb", [SWM_NEIGHBOURS] = "neighbours", [SWM_ADDRS] = "addrs", [SWM_FLOOD] = "flood",
-	[SWM_BLOCKED] = "blocked", [SWM_COUNTERS] = "counters", [SWM_STORM] = "storm",
+	[SWM_BLOCKED] = "blocked", [SWM_CIDS] = "cids", [SWM_COUNTERS] = "counters", [SWM_STORM] = "storm",
 	[SWM_WIRES] = "tag_wires", [SWM_ENDS] = "ends", [SWM_REMOTES] = "remotes", [SWM_PEERS] = "peers",
 	[SWM_FW_LISTS] = "fw_lists", [SWM_FW_SETS] = "fw_sets", [SWM_FLOWS] = "flows", [SWM_FLOW_USE] = "flow_use",
 	[SWM_FLOW_SLOTS] = "flow_slots", [SWM_FLOW_SHARED] = "flow_shared",

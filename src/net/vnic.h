@@ -18,6 +18,10 @@ struct net_ip {
 	unsigned prefix;
 };
 
+struct vnic_cid {
+	uint8_t len, id[255];
+};
+
 struct vnic {
 	char port[16];   /* the host's end: no two on a node */
 	char name[16];   /* in the zone: net0 */
@@ -35,6 +39,8 @@ struct vnic {
 	size_t ngateways;
 	const uint16_t *blocked;      /* ports that it may not send to, TCP and UDP */
 	size_t nblocked;
+	const struct vnic_cid *cids;  /* DHCP client ids; with PORT_DHCP_CIDS it may send no others */
+	size_t ncids;
 };
 
 /* Both ends, the port and what is known of it; the zone's end, down, is in zone_ns. Returns the host end's index, never used again. */

@@ -23,7 +23,6 @@ vm() { echo "{\"brand\":\"joyent-minimal\",$1}"; }
 fails 1 'no DHCP server of ours' vmadm create <<<"$(vm "$(nic 1 '"dhcp"')")"
 check "a switch without DHCP" cloister net set stub0 subnet=10.77.0.0/29
 fails 1 'cloister net set stub0 .*dhcp=on' vmadm create <<<"$(vm "$(nic 1 '"dhcp"')")"
-fails 1 'needs link protection that looks into DHCP' vmadm create <<<'{"brand":"joyent-minimal","nics":[{"nic_tag":"stub0","ips":["dhcp"],"allowed_dhcp_cids":["0102"]}]}'
 check "services" cloister net set stub0 subnet=10.77.0.0/29 subnet6=fd00:77::/64 dhcp=on ra=on dns=on domain=zones.test mtu=1400
 
 # ---- the process ----
@@ -106,6 +105,8 @@ elif how == "release": send(bootp(7, ci=lease), src=lease); send(bootp(4, want(l
 elif how == "flood":
     for i in range(2000): m = b"\x02\x08\x21" + struct.pack("!I", i)[1:]; send(bootp(1, ch=m), eth=m)
     for i in range(2000): send(bootp(1, ch=b"\x02\x08\x21" + struct.pack("!I", i)[1:]))
+elif how == "id": send(bootp(1, b"\x3d\x03\x01\x02\xff")); print(answer())
+elif how == "otherid": send(bootp(1, b"\x3d\x03\x01\x02\xfe")); print(answer(1))
 elif how == "own": [send(bootp(1)) for i in range(3000)]
 elif how == "serve": s.send(b"\xff" * 6 + me + b"\x08\x00" + udp(lease, "255.255.255.255", 67, 68, bootp(5, op=2)))
 elif how == "broken":
@@ -131,6 +132,24 @@ check "broken ones" says broken
 check "one's own flood" says own
 check "S26 a zone that answers" says serve
 eq "S26 is no server" "$(dropped "$a" dhcp-nospoof)" 2001
+# ---- client ids ----
+eq "any client id" "$(says otherid)" "offer $ip to $ip"
+ids() { vmadm update "$a" <<<"{\"update_nics\":[{\"mac\":\"02:08:20:00:00:01\",\"allowed_dhcp_cids\":[$1]}]}"; }
+fails 1 'allowed_dhcp_cids' ids "\"$(printf '%0512d' 0)\""
+check "some alone" ids '"0102FF","000100012a"'
+eq "S24 that one" "$(says id)" "offer $ip to $ip"
+eq "S24 none, which is its link address's" "$(says offer)" "offer $ip to $ip"
+eq "S24 another" "$(says otherid)" nothing
+eq "S24 is dropped" "$(dropped "$a" dhcp-nospoof)" 2002
+check "other ones" ids '"0102fe"'
+eq "S24 at once" "$(says otherid) $(says id)" "offer $ip to $ip nothing"
+check "no list" ids ''
+eq "any again" "$(says id)" "offer $ip to $ip"
+check "a list of its next boot" ids '"0102ff"'
+check "boot" vmadm reboot "$a" -F
+eq "S24 from the boot on" "$(says id) $(says otherid)" "offer $ip to $ip nothing"
+check "no list" ids ''
+
 check "it still runs" lives
 check "and answers" await 10 eval '[ "$(says offer)" = "offer $ip to $ip" ]'
 

@@ -35,7 +35,7 @@ static const uint8_t all_ones[6] = {255, 255, 255, 255, 255, 255};
 
 static struct {
 	struct bpf_object *obj;
-	int prog, ports, fdb, neighbours, addrs, blocked, counters;
+	int prog, ports, fdb, neighbours, addrs, blocked, cids, counters;
 	uint32_t a, b; /* interface indexes of two ports */
 	struct sw_port port;
 } t = {.prog = -1};
@@ -80,6 +80,7 @@ static int setup(void **state)
 	t.neighbours = map("neighbours");
 	t.addrs = map("addrs");
 	t.blocked = map("blocked");
+	t.cids = map("cids");
 	t.counters = map("counters");
 	s = rtnl_open(&e);
 	assert_true(s >= 0);
@@ -129,7 +130,7 @@ static uint64_t drops(enum sw_drop why)
 /* ---- frames ---- */
 
 struct frame {
-	uint8_t b[256];
+	uint8_t b[768];
 	size_t n;
 };
 
@@ -194,7 +195,7 @@ static struct frame ip4(const uint8_t *src_mac, const char *src, const char *dst
 
 static struct frame udp(const char *src, const char *dst, unsigned sport, unsigned dport, const void *data, size_t n)
 {
-	uint8_t u[200] = {(uint8_t)(sport >> 8), (uint8_t)sport, (uint8_t)(dport >> 8), (uint8_t)dport, 0, (uint8_t)(8 + n)};
+	uint8_t u[700] = {(uint8_t)(sport >> 8), (uint8_t)sport, (uint8_t)(dport >> 8), (uint8_t)dport, (uint8_t)((8 + n) >> 8), (uint8_t)(8 + n)};
 
 	memcpy(u + 8, data, n);
 	return ip4(mac_a, src, dst, 17, 0, u, 8 + n);
@@ -438,6 +439,149 @@ static void dhcp(void **state)
 	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_DHCP);
 	set_port(ALL & ~PORT_DHCP_NOSPOOF);
 	PASSES(udp("10.0.0.1", "10.0.0.2", 67, 68, b, 64));
+}
+
+static void allow_id(const void *id, size_t n)
+{
+	static uint32_t last;
+	struct sw_cid_key k = {.list = t.a, .len = (uint32_t)n};
+
+	for (size_t at = 0; at < n; at += SW_CID_PART) {
+		memset(k.part, 0, sizeof k.part);
+		memcpy(k.part, (const uint8_t *)id + at, n - at < SW_CID_PART ? n - at : SW_CID_PART);
+		last++;
+		assert_int_equal(bpf_put(t.cids, &k, &last, NULL), 0);
+		k.from = last;
+	}
+}
+
+/* A DISCOVER of its own with these options, the first of them its kind. */
+static struct frame discover(const void *options, size_t n)
+{
+	uint8_t b[600] = {1, 1, 6};
+
+	memcpy(b + 28, mac_a, 6);
+	memcpy(b + 236, "\x63\x82\x53\x63\x35\x01\x01", 7);
+	memcpy(b + 243, options, n);
+	return udp("0.0.0.0", "255.255.255.255", 68, 67, b, 243 + n);
+}
+#define DISCOVER(text) discover(text, sizeof text - 1)
+
+static void client_ids(void **state)
+{
+	uint8_t pads[80], many[3 * 60 + 1], long_id[258];
+	struct frame f;
+
+	NEED;
+	memset(pads, 0, sizeof pads);
+	pads[sizeof pads - 1] = 255;
+	memset(many, 0, sizeof many);
+	for (int i = 0; i < 60; i++) {
+		many[3 * i] = 12;
+		many[3 * i + 1] = 1;
+	}
+	many[sizeof many - 1] = 255;
+	allow_id("\x01\x02\x03", 3);
+	allow_id("\xff\x00", 2);
+	set_port(ALL | PORT_DHCP_CLIENT);
+	PASSES(DISCOVER("\x3d\x02\x01\x02\xff"));
+	set_port(ALL | PORT_DHCP_CLIENT | PORT_DHCP_CIDS);
+	PASSES(DISCOVER("\x3d\x03\x01\x02\x03\xff"));
+	PASSES(DISCOVER("\x0c\x03" "web" "\x00\x00\x3d\x03\x01\x02\x03\x37\x01\x03\xff\x00\x00\x00"));
+	PASSES(DISCOVER("\x3d\x02\xff\x00\xff"));
+	PASSES(DISCOVER("\xff")); /* none: it is its link address's */
+	/* another's; the beginning of its own; with more behind */
+	DROPPED(DISCOVER("\x3d\x03\x01\x02\x04\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d\x02\x01\x02\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d\x04\x01\x02\x03\x00\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d\x01\xff\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d\x00\xff"), DROP_DHCP);
+	/* RFC 3396: one id in two options; more of them elsewhere; no end; an option that is longer than the packet */
+	DROPPED(DISCOVER("\x3d\x03\x01\x02\x03\x3d\x01\x04\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x34\x01\x03\x3d\x03\x01\x02\x03\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d\x03\x01\x02\x03"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d\x09\x01\x02\x03\xff"), DROP_DHCP);
+	DROPPED(DISCOVER("\x3d"), DROP_DHCP);
+	/* the longest there is: each piece of it counts, and none is another's */
+	long_id[0] = 61;
+	long_id[1] = 255;
+	for (int i = 0; i < 255; i++)
+		long_id[2 + i] = (uint8_t)(i * 7);
+	long_id[257] = 255;
+	allow_id(long_id + 2, 255);
+	allow_id(long_id + 2, 128);
+	PASSES(discover(long_id, sizeof long_id));
+	for (int at = 0; at < 255; at += 51) {
+		long_id[2 + at] ^= 1;
+		DROPPED(discover(long_id, sizeof long_id), DROP_DHCP);
+		long_id[2 + at] ^= 1;
+	}
+	memmove(long_id + 2 + 64, long_id + 2, 64);
+	DROPPED(discover(long_id, sizeof long_id), DROP_DHCP);
+	/* more than is looked through */
+	DROPPED(discover(pads, sizeof pads), DROP_DHCP);
+	DROPPED(discover(many, sizeof many), DROP_DHCP);
+	/* a receiver could see less of it, or more; or no options at all */
+	f = DISCOVER("\x3d\x03\x01\x02\x03\xff");
+	f.b[39]--;
+	DROPPED(f, DROP_DHCP);
+	f = DISCOVER("\x3d\x03\x01\x02\x03\xff");
+	f.b[14 + 28 + 236] ^= 1;
+	DROPPED(f, DROP_DHCP);
+	f = udp("10.0.0.1", "10.0.0.2", 68, 67, f.b + 42, f.n - 42);
+	f.b[14 + 28 + 236] ^= 1;
+	PASSES(f);
+	f.b[20] |= 0x20; /* the rest is to come */
+	DROPPED(f, DROP_DHCP);
+	set_port(ALL);
+	PASSES(f);
+	/* no question to a server, or one that may lie */
+	set_port(ALL | PORT_DHCP_CIDS);
+	PASSES(udp("10.0.0.1", "10.0.0.2", 68, 69, "x", 1));
+	set_port((ALL & ~PORT_DHCP_NOSPOOF) | PORT_DHCP_CLIENT | PORT_DHCP_CIDS);
+	PASSES(DISCOVER("\x3d\x02\x01\x02\xff"));
+}
+
+/* A message to DHCPv6's servers. */
+static struct frame solicit(const void *data, size_t n)
+{
+	uint8_t b[200] = {546 >> 8, 546 & 255, 547 >> 8, 547 & 255, 0, (uint8_t)(8 + n)};
+
+	memcpy(b + 8, data, n);
+	return ip6("fd00::1", "fd00::2", 17, 1, b, 8 + n);
+}
+#define SOLICIT(text) solicit(text, sizeof text - 1)
+
+static void client_duids(void **state)
+{
+	uint8_t frag[100] = {17};
+	struct frame f;
+
+	NEED;
+	allow_id("\x00\x03\x00\x01", 4);
+	set_port(ALL);
+	PASSES(SOLICIT("\x01xxx\x00\x01\x00\x01\x09"));
+	set_port(ALL | PORT_DHCP_CIDS);
+	PASSES(SOLICIT("\x01xxx\x00\x01\x00\x04\x00\x03\x00\x01"));
+	PASSES(SOLICIT("\x0bxxx\x00\x08\x00\x02\x00\x00\x00\x01\x00\x04\x00\x03\x00\x01\x00\x06\x00\x00"));
+	PASSES(SOLICIT("\x01xxx"));
+	DROPPED(SOLICIT("\x01xxx\x00\x01\x00\x01\x09"), DROP_DHCP);
+	DROPPED(SOLICIT("\x01xxx\x00\x01\x00\x04\x00\x03\x00\x02"), DROP_DHCP);
+	DROPPED(SOLICIT("\x01xxx\x00\x01\x00\x04\x00\x03\x00\x01\x00\x01\x00\x01\x09"), DROP_DHCP);
+	DROPPED(SOLICIT("\x01xxx\x00\x01\x00\x05\x00\x03\x00\x01"), DROP_DHCP);
+	DROPPED(SOLICIT("\x01xxx\x00\x01\x00"), DROP_DHCP);
+	DROPPED(SOLICIT("\x01xxx\x00\x01\x00\x00"), DROP_DHCP);
+	/* a relay's, with another's question in it */
+	DROPPED(SOLICIT("\x0cxxx\x00\x01\x00\x04\x00\x03\x00\x01"), DROP_DHCP);
+	f = SOLICIT("\x01xxx\x00\x01\x00\x04\x00\x03\x00\x01");
+	memcpy(frag + 8, f.b + 54, f.n - 54);
+	PASSES(f);
+	f.b[59]--;
+	DROPPED(f, DROP_DHCP);
+	f.b[59]++;
+	DROPPED(ip6("fd00::1", "fd00::2", 44, 1, frag, 8 + f.n - 54), DROP_DHCP);
+	set_port(ALL);
+	PASSES(ip6("fd00::1", "fd00::2", 44, 1, frag, 8 + f.n - 54));
 }
 
 static void blocked_ports(void **state)
@@ -760,7 +904,7 @@ int main(void)
 		cmocka_unit_test(mac), cmocka_unit_test(unknown_mac), cmocka_unit_test(ip_source), cmocka_unit_test(lengths),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
-		cmocka_unit_test(dhcp), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
+		cmocka_unit_test(dhcp), cmocka_unit_test(client_ids), cmocka_unit_test(client_duids), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
 		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(unknown_ends), cmocka_unit_test(announced),
 		cmocka_unit_test(uplink), cmocka_unit_test(no_port),
 	};

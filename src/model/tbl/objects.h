@@ -20,7 +20,7 @@
 {.name = "nics.*.allow_mac_spoofing", BOOL, AU(B_ALL), .help = "Lets it send from any link address."},
 {.name = "nics.*.allow_restricted_traffic", BOOL, AU(B_ALL), .help = "Lets it send what is neither IP nor ARP."},
 {.name = "nics.*.allow_unfiltered_promisc", BOOL, AU(B_HVM), .help = "Lets it see what passes on its VLAN."},
-{.name = "nics.*.allowed_dhcp_cids", LIST, AU(B_ZONE | B_KVM), .max = 20, .check = check_cid, .rule = "hex with an even length", .needs = N_DHCP, .help = "DHCP client identifiers that it may use."},
+{.name = "nics.*.allowed_dhcp_cids", LIST, AU(B_ZONE | B_KVM), .max = 20, .check = check_cid, .rule = "hex with an even length, at most 255 bytes", .help = "DHCP client identifiers that it may send, and no others: option 61 of DHCPv4, DUIDs of DHCPv6."},
 {.name = "nics.*.allowed_ips", LIST, AU(B_ALL), .max = 13, .check = check_allowed_ip, .rule = "addresses, or address/length", .help = "More addresses that it may send from."},
 {.name = "nics.*.blocked_outgoing_ports", LIST, AU(B_ALL), .max = 64, .check = check_port, .rule = "port numbers", .help = "TCP and UDP ports that it may not send to."},
 {.name = "nics.*.dhcp_server", BOOL, AU(B_ALL), .help = "Whether it is a DHCP server: as allow_dhcp_spoofing and allow_ip_spoofing."},
