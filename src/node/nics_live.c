@@ -20,33 +20,8 @@
 #include "net/fw.h"
 #include "node/addr.h"
 #include "node/flow.h"
-#include "node/nics_in.h"
+#include "node/nics_live_in.h"
 #include "zone/usage_net.h"
-
-struct port {
-	char name[16];
-	uint32_t ifindex;
-	struct sw_port p;
-	bool there;    /* its interface too */
-	bool counted;  /* what it carried is in the sum of those that have gone */
-};
-
-struct live {
-	struct vm *v;
-	struct net_switch s;
-	int ns, rtnl; /* the zone's */
-	struct port port[NICS_MAX];
-	size_t n;
-	uint64_t gone[2]; /* received, sent by those that are no more */
-	uint32_t firewall, firewall_new; /* PORT_FIREWALL, of ports that are there, and of new ones */
-};
-
-static void live_done(struct live *l)
-{
-	own_fd(&l->ns);
-	own_fd(&l->rtnl);
-	switch_close(&l->s);
-}
 
 static const json_t *by_mac(const json_t *list, const char *mac)
 {
@@ -57,100 +32,6 @@ static const json_t *by_mac(const json_t *list, const char *mac)
 		if (str_eq(vm_str(o, "mac"), mac))
 			return o;
 	return NULL;
-}
-
-/* ---- the ports that it has ---- */
-
-static struct port *port_of(struct live *l, const uint8_t mac[6])
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (memcmp(l->port[i].p.mac, mac, 6) == 0)
-			return &l->port[i];
-	return NULL;
-}
-
-static struct port *port_named(struct live *l, const char *name)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (str_eq(l->port[i].name, name))
-			return &l->port[i];
-	return NULL;
-}
-
-static int list_save(struct live *l, struct err *e)
-{
-	_free_ char *path = nics_list(l->v->c, l->v->uuid);
-	_buf_ struct buf b = BUF_INIT;
-
-	for (size_t i = 0; i < l->n; i++)
-		buf_printf(&b, "%s %u%s\n", l->port[i].name, l->port[i].ifindex, l->port[i].counted ? " -" : "");
-	if (l->gone[0] || l->gone[1])
-		buf_printf(&b, "#gone %" PRIu64 " %" PRIu64 "\n", l->gone[0], l->gone[1]);
-	return file_replace(path, buf_str(&b), b.len, 0600, 0, e);
-}
-
-/* One that a killed command had begun is taken away, or is whole: then it only lacked its number in the list. */
-static int unfinished(struct live *l, const char *name, struct err *e)
-{
-	int index = rtnl_index(l->s.rtnl, name, NULL);
-	struct port p = {.ifindex = (uint32_t)index};
-
-	if (index < 0 || vnic_port(&l->s, (uint32_t)index, &p.p) != 1)
-		return vnic_remove(&l->s, name, 0, e);
-	snprintf(p.name, sizeof p.name, "%s", name);
-	p.there = true;
-	l->port[l->n++] = p;
-	return 0;
-}
-
-static int load(struct live *l, struct err *e)
-{
-	_free_ char *path = nics_list(l->v->c, l->v->uuid);
-	_buf_ struct buf b = BUF_INIT;
-	struct nic_line line;
-	int r = file_read(AT_FDCWD, path, 1 << 16, &b, NULL);
-	const char *t;
-
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return err_sys(e, r, "%s", path);
-	for (t = buf_str(&b); nic_line(&t, &line);) {
-		struct port p = {.ifindex = line.ifindex, .counted = line.counted};
-		int there = line.ifindex ? vnic_port(&l->s, line.ifindex, &p.p) : -ENOENT;
-
-		if (!line.port[0]) {
-			l->gone[0] += line.received;
-			l->gone[1] += line.sent;
-		}
-		if (there < 0 || l->n == NICS_MAX || port_named(l, line.port))
-			continue;
-		memcpy(p.name, line.port, sizeof p.name);
-		p.there = there == 1;
-		l->port[l->n++] = p;
-	}
-	for (t = buf_str(&b); r >= 0 && nic_line(&t, &line);)
-		if (line.port[0] && l->n < NICS_MAX && !port_named(l, line.port))
-			r = unfinished(l, line.port, e);
-	return r < 0 ? r : list_save(l, e);
-}
-
-static int live_open(struct vm *v, struct live *l, struct err *e)
-{
-	_fd_ int init = zone_pidfd(&v->run, e);
-	int r;
-
-	if (init < 0)
-		return init;
-	l->ns = ns_open(v->run.init_pid, "net", e);
-	if (l->ns < 0)
-		return l->ns;
-	/* it lived when its namespace was opened, so that was its own and not of a process that has its number now */
-	if (pidfd_wait(init, 0) == 0)
-		return err_set(e, ESRCH, "the zone has ended");
-	l->rtnl = rtnl_open_in(l->ns, e);
-	r = l->rtnl < 0 ? l->rtnl : switch_open(v->c, true, &l->s, e);
-	return r < 0 ? r : load(l, e);
 }
 
 /* ---- one NIC ---- */
@@ -175,7 +56,7 @@ static int add(struct live *l, const json_t *o, struct err *e)
 {
 	_free_ struct nic *n = xalloc(sizeof *n);
 	int r = nic_from_record(l->v->st, o, n, e), slot = slot_free(l);
-	struct port *p = r < 0 ? NULL : port_of(l, n->v.mac);
+	struct live_port *p = r < 0 ? NULL : live_port(l, n->v.mac);
 
 	if (r < 0)
 		return r;
@@ -207,7 +88,7 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	if (r < 0)
 		return r;
 	p = &l->port[l->n++];
-	*p = (struct port){.ifindex = (uint32_t)r, .there = true};
+	*p = (struct live_port){.ifindex = (uint32_t)r, .there = true};
 	snprintf(p->name, sizeof p->name, "%s", n->v.port);
 	r = vnic_port(&l->s, p->ifindex, &p->p);
 	if (r >= 0)
@@ -224,7 +105,7 @@ static int add(struct live *l, const json_t *o, struct err *e)
 }
 
 /* What it has carried joins the zone's sum, in one write and after the last frame: accounting goes on from that. */
-static int count_up(struct live *l, struct port *p, struct err *e)
+static int count_up(struct live *l, struct live_port *p, struct err *e)
 {
 	_free_ char *net = xprintf("%s/net", l->v->c->node.run);
 	uint64_t in, out;
@@ -238,14 +119,14 @@ static int count_up(struct live *l, struct port *p, struct err *e)
 	l->gone[0] += in;
 	l->gone[1] += out;
 	p->counted = true;
-	return list_save(l, e);
+	return live_save(l, e);
 }
 
 /* Its MAC is enough: its tag may be gone. */
 static int away(struct live *l, const json_t *o, struct err *e)
 {
 	uint8_t mac[6] = {0};
-	struct port *p = nic_mac(o, mac) < 0 ? NULL : port_of(l, mac);
+	struct live_port *p = nic_mac(o, mac) < 0 ? NULL : live_port(l, mac);
 	int r;
 
 	if (!p)
@@ -256,7 +137,7 @@ static int away(struct live *l, const json_t *o, struct err *e)
 	if (r < 0)
 		return r;
 	memmove(p, p + 1, (size_t)(l->port + --l->n - p) * sizeof *p);
-	return list_save(l, e);
+	return live_save(l, e);
 }
 
 /* inside: 0 = the switch alone, 1 = what goes from the zone, 2 = what comes there. */
@@ -264,14 +145,14 @@ static int alter(struct live *l, const json_t *was, const json_t *o, int inside,
 {
 	_free_ struct nic *old = xalloc(sizeof *old), *n = xalloc(sizeof *n);
 	struct err why = ERR_INIT;
-	struct port *p;
+	struct live_port *p;
 	int r = nic_from_record(l->v->st, was, old, e), index;
 
 	if (r == 0)
 		r = nic_from_record(l->v->st, o, n, e);
 	if (r < 0)
 		return r;
-	p = port_of(l, n->v.mac);
+	p = live_port(l, n->v.mac);
 	if (!p || !p->there) {
 		if (!inside)
 			ctx_log(l->v->c, LOG_WARN, "VM %s: the zone has taken its interface %s away: it comes back at its next boot", l->v->uuid, n->v.name);
@@ -378,50 +259,52 @@ static int strays_away(struct live *l, const json_t *from, const json_t *to, str
 	return r;
 }
 
-/* Its names alone may have changed, which name servers tell. */
-static int named_anew(struct vm *v, const json_t *from, const json_t *to, struct err *e)
+/* from and to: as far as they hold before the next boot. */
+static int change(struct live *l, const json_t *from, const json_t *to, struct err *e)
 {
-	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
-	int r;
+	const json_t *a = json_object_get(from, "nics"), *b = json_object_get(to, "nics"), *o;
+	size_t i;
+	int r = addr_take(l->v->st, l->v->uuid, to, e);
 
-	if (str_eq(vm_str(from, "alias"), vm_str(to, "alias")) && str_eq(vm_str(from, "hostname"), vm_str(to, "hostname")))
-		return 0;
-	r = switch_open(v->c, true, &s, e);
-	return r < 0 ? r : addr_tell(v->c, v->st, &s, v->uuid, to, e);
+	if (r == 0)
+		r = firewalled(l, from, to, e);
+	if (r == 0)
+		r = strays_away(l, a, b, e);
+	if (r == 0)
+		r = all_away(l, a, b, true, e);
+	json_array_foreach(b, i, o)
+		if (r == 0 && !by_mac(a, vm_str(o, "mac")))
+			r = add(l, o, e);
+	if (r == 0)
+		r = all_changed(l, a, b, 0, e);
+	if (r == 0)
+		r = all_away(l, a, b, false, e);
+	if (r == 0)
+		r = all_changed(l, a, b, 1, e);
+	return r < 0 ? r : all_changed(l, a, b, 2, e);
 }
 
 int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 {
-	_clean_(live_done) struct live l = {.v = v, .s = NET_SWITCH_INIT, .ns = -1, .rtnl = -1};
-	const json_t *a = json_object_get(from, "nics"), *b = json_object_get(to, "nics"), *o;
-	size_t i;
+	_clean_(live_close) struct live l = LIVE_INIT(v);
+	const json_t *a = json_object_get(from, "nics"), *b = json_object_get(to, "nics");
+	bool same_nics = json_equal((json_t *)a, (json_t *)b);
+	_json_ json_t *was = NULL, *now = NULL;
 	int r;
 
 	if (!v->run.running || (json_array_size(a) == 0 && json_array_size(b) == 0))
 		return 0;
-	if (json_equal((json_t *)a, (json_t *)b))
-		return named_anew(v, from, to, e);
-	r = addr_take(v->st, v->uuid, to, e);
-	if (r == 0)
-		r = live_open(v, &l, e);
-	if (r == 0)
-		r = firewalled(&l, from, to, e);
-	if (r == 0)
-		r = strays_away(&l, a, b, e);
-	if (r == 0)
-		r = all_away(&l, a, b, true, e);
-	json_array_foreach(b, i, o)
-		if (r == 0 && !by_mac(a, vm_str(o, "mac")))
-			r = add(&l, o, e);
-	if (r == 0)
-		r = all_changed(&l, a, b, 0, e);
-	if (r == 0)
-		r = all_away(&l, a, b, false, e);
-	if (r == 0)
-		r = all_changed(&l, a, b, 1, e);
-	if (r >= 0)
-		r = all_changed(&l, a, b, 2, e);
-	return r < 0 ? r : addr_tell(v->c, v->st, &l.s, v->uuid, to, e);
+	/* its names alone may have changed, which name servers tell */
+	if (same_nics && str_eq(vm_str(from, "alias"), vm_str(to, "alias")) && str_eq(vm_str(from, "hostname"), vm_str(to, "hostname")))
+		return 0;
+	r = live_open(v, &l, e);
+	if (r < 0)
+		return r;
+	was = live_record(&l, from);
+	now = live_record(&l, to);
+	if (!same_nics)
+		r = change(&l, was, now, e);
+	return r < 0 ? r : addr_tell(v->c, v->st, &l.s, v->uuid, now, e);
 }
 
 static bool same(const json_t *a, const json_t *b)

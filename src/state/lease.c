@@ -131,6 +131,7 @@ int state_lease_take(struct state *s, const struct lease_ask *q, uint32_t *ip, s
 	return state_end(s, r, e);
 }
 
+/* Of its switch or another: until it has booted there it is on the old one, with the old lease. */
 static bool wants(const json_t *rec, const json_t *was)
 {
 	const json_t *o, *ip;
@@ -138,8 +139,7 @@ static bool wants(const json_t *rec, const json_t *was)
 
 	json_array_foreach(json_object_get(rec, "nics"), i, o)
 		json_array_foreach(json_object_get(o, "ips"), k, ip)
-			if (str_eq(json_string_value(ip), "dhcp") && str_eq(text_of(o, "mac"), text_of(was, "mac")) && str_eq(text_of(o, "nic_tag"), text_of(was, "nic_tag")) &&
-			    json_integer_value(json_object_get(o, "vlan_id")) == json_integer_value(json_object_get(was, "vlan_id")))
+			if (str_eq(json_string_value(ip), "dhcp") && str_eq(text_of(o, "mac"), text_of(was, "mac")))
 				return true;
 	return false;
 }
@@ -157,8 +157,7 @@ int lease_change(struct state *s, const char *uuid, const json_t *old, const jso
 
 		if (r < 0 || !mac || wants(rec, o) || state_net_get(s, KIND, mac, &v, NULL) < 0)
 			continue;
-		/* one that has moved may have its new switch's already */
-		if (str_eq(text_of(v, "vm"), uuid) && is_for(v, text_of(o, "nic_tag") ?: "", (unsigned)json_integer_value(json_object_get(o, "vlan_id"))))
+		if (str_eq(text_of(v, "vm"), uuid))
 			r = drop(s, mac, e);
 		json_decref(v);
 		v = NULL;

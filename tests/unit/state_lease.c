@@ -142,6 +142,34 @@ static void gone(void **state)
 	assert_int_equal(a, NET + 2);
 }
 
+/* A NIC that goes to another switch keeps its lease until it boots there; then, or with its VM, that is free. */
+static void moves_later(void **state)
+{
+	struct state *s = ((struct fix *)*state)->s;
+	json_t *r;
+	uint32_t a;
+	char vm[37];
+
+	insert(s, A, M1, "dhcp");
+	insert(s, B, M2, "dhcp");
+	assert_int_equal(take_(s, A, M1, 0, 30, &a), 0);
+	r = record(A, M1, "dhcp");
+	json_object_set_new(json_array_get(json_object_get(r, "nics"), 0), "vlan_id", json_integer(7));
+	assert_int_equal(state_vm_replace(s, r, NULL), 0);
+	json_decref(r);
+	assert_int_equal(state_lease_get(s, M1, "stub0", 0, vm, &a, NULL), 1);
+	assert_int_equal(take_(s, B, M2, 0, 30, &a), -ENOSPC);
+	assert_int_equal(take_(s, A, M1, 7, 30, &a), 0);
+	assert_int_equal(take_(s, B, M2, 0, 30, &a), 0);
+	/* stopped, moved back and deleted */
+	r = record(A, M1, "dhcp");
+	assert_int_equal(state_vm_replace(s, r, NULL), 0);
+	json_decref(r);
+	assert_int_equal(state_vm_delete(s, A, NULL), 0);
+	assert_int_equal(state_lease_get(s, M1, "stub0", 7, vm, &a, NULL), 0);
+	assert_int_equal(take_(s, B, M2, 7, 30, &a), 0);
+}
+
 static void own(void **state)
 {
 	struct state *s = ((struct fix *)*state)->s;
@@ -191,7 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(once, set_up, tear_down), cmocka_unit_test_setup_teardown(by_hand, set_up, tear_down),
 					   cmocka_unit_test_setup_teardown(gone, set_up, tear_down), cmocka_unit_test_setup_teardown(own, set_up, tear_down),
-					   cmocka_unit_test_setup_teardown(moved, set_up, tear_down)};
+					   cmocka_unit_test_setup_teardown(moved, set_up, tear_down), cmocka_unit_test_setup_teardown(moves_later, set_up, tear_down)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
