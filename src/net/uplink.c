@@ -12,7 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/own.h"
+#include "base/steps.h"
 #include "base/str.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
@@ -163,6 +165,12 @@ static int ip_one(int family, const uint8_t *ip, unsigned prefix, void *arg)
 	return 0;
 }
 
+/* Is there while the host's VNIC has not all of its addresses and routes yet. */
+static char *unfinished(const struct net_switch *s, const char *port)
+{
+	return xprintf("%s/unfinished-%s", s->dir, port);
+}
+
 /* The host's own end, with the name, MAC and addresses of the device that it had. It is no guest: nothing it sends is held against a list. */
 static int host_up(struct net_switch *s, int rtnl, int ns, const struct uplink *u, const char *port, struct err *e)
 {
@@ -170,12 +178,15 @@ static int host_up(struct net_switch *s, int rtnl, int ns, const struct uplink *
 	struct ips l = {.n = 0};
 	unsigned failed = 0;
 	struct sw_port p;
+	_free_ char *note = unfinished(s, port);
 	int r = rtnl_index(s->rtnl, port, NULL);
 
-	if (r > 0 && vnic_port(s, (uint32_t)r, &p) == 1)
+	if (r > 0 && vnic_port(s, (uint32_t)r, &p) == 1 && access(note, F_OK) < 0)
 		return 0;
-	/* who made it was killed before the switch knew it */
+	/* who made it was killed before the switch knew it, or before it had all that it is to have */
 	r = r > 0 ? vnic_remove(s, port, (uint32_t)r, e) : 0;
+	if (r == 0)
+		r = file_replace(note, "", 0, 0600, 0, e);
 	if (r < 0)
 		return r;
 	netdev_addresses(u->saved.p, u->saved.len, ip_one, &l);
@@ -186,11 +197,15 @@ static int host_up(struct net_switch *s, int rtnl, int ns, const struct uplink *
 	v.nips = l.n;
 	r = vnic_add(s, &v, ns, e);
 	if (r >= 0)
+		r = failpoint("uplink-host", e);
+	if (r >= 0)
 		r = rtnl_index(rtnl, v.name, e);
 	if (r >= 0)
 		r = netdev_restore(rtnl, r, u->saved.p, u->saved.len, &failed, e);
 	if (r >= 0 && failed)
 		r = err_set(e, EIO, "%u addresses or routes of the host could not be moved to its own VNIC", failed);
+	if (r >= 0 && unlink(note) < 0)
+		r = err_sys(e, errno, "%s", note);
 	return r < 0 ? r : 0;
 }
 
@@ -225,16 +240,17 @@ int uplink_up(struct net_switch *s, int rtnl, int ns, struct uplink *u, struct e
 
 /* ---- down ---- */
 
-/* What the host's VNIC has now goes back to the device, not what it had once. */
+/* What the host's VNIC has now goes back to the device, not what it had once; unless it never had all of that. */
 static int host_down(struct net_switch *s, int rtnl, struct uplink *u, const char *port, struct err *e)
 {
+	_free_ char *note = unfinished(s, port);
 	_buf_ struct buf now = BUF_INIT;
 	struct netdev d;
 	bool def;
 
 	if (rtnl_index(s->rtnl, port, NULL) < 0)
 		return 0;
-	if (netdev_get(rtnl, u->device, &d, NULL) == 0 && netdev_save(rtnl, d.index, &now, &def, NULL) == 0 && now.len) {
+	if (unlink(note) < 0 && netdev_get(rtnl, u->device, &d, NULL) == 0 && netdev_save(rtnl, d.index, &now, &def, NULL) == 0 && now.len) {
 		buf_done(&u->saved);
 		u->saved = now;
 		now = BUF_INIT;

@@ -15,6 +15,7 @@
 #include "model/vm.h"
 #include "net/netd.h"
 #include "net/router.h"
+#include "node/places.h"
 
 #define MTU 1500 /* unless given, and the tag has no less */
 
@@ -283,34 +284,18 @@ static int lines_of(struct state *st, const char *uuid, const json_t *rec, const
 
 /* ---- told ---- */
 
-struct places {
-	char path[CG_JOIN_MAX][256], *join[CG_JOIN_MAX + 1];
-};
-
-/* A responder is nobody's session: it goes where supervisors are. */
-static char *const *places(const struct ctx *c, struct places *p)
-{
-	struct cg_host h;
-	int n = cg_host_find(c, &h, NULL) < 0 ? 0 : cg_join_paths(&h, CG_PLACE_SUP, "", p->path);
-
-	for (int i = 0; i < n; i++)
-		p->join[i] = p->path[i];
-	p->join[n < 0 ? 0 : n] = NULL;
-	return p->join;
-}
-
 static int tell(const struct ctx *c, struct net_switch *s, uint32_t sw, const char *head, const char *uuid, const char *lines, struct err *e)
 {
 	struct places p;
 
-	return netd_put(&(struct netd){c, s, places(c, &p)}, sw, head, uuid, lines, e);
+	return netd_put(&(struct netd){c, s, places_find(c, &p)}, sw, head, uuid, lines, e);
 }
 
 static int drop(const struct ctx *c, struct net_switch *s, const char *uuid, const uint32_t *but, size_t nbut, struct err *e)
 {
 	struct places p;
 
-	return netd_drop_zone(&(struct netd){c, s, places(c, &p)}, uuid, but, nbut, e);
+	return netd_drop_zone(&(struct netd){c, s, places_find(c, &p)}, uuid, but, nbut, e);
 }
 
 /* 1 and the switch if it has a responder, which knows this VM now. */

@@ -405,5 +405,7 @@ int router_need(struct ctx *c, struct state *st, struct net_switch *s, uint32_t 
 	if (r == 0)
 		return router_sync(c, st, s, e);
 	nat_init(&nat, c->node.name, NULL, 0);
-	return r < 0 ? r : nat_refresh(&nat, s->dir, e);
+	if (r > 0)
+		r = nat_refresh(&nat, s->dir, e);
+	return r > 0 ? router_sync(c, st, s, e) : r;
 }

@@ -205,6 +205,27 @@ check "delete the tag" host nictagadm delete ext0
 eq "what the host got meanwhile it keeps" "$(was | sort)" "$(printf '%s\ninet 10.8.0.10/24\n' "$before" | sort)"
 host ip addr del 10.8.0.10/24 dev up0
 
+# killed before the host's VNIC has its addresses
+check "an uplink with the host on it" host nictagadm add --host --confirm 600 ext0 up0
+check "confirm" host nictagadm confirm ext0
+check "shutdown" host cloister shutdown
+CLOISTER_FAIL=uplink-host:kill host cloister net up >/dev/null 2>&1
+unlike "killed in between" "$(was)" 'inet 10.8.0.9'
+check "the next" host cloister net up
+eq "gives it all" "$(was)" "$before"
+check "shutdown" host cloister shutdown
+CLOISTER_FAIL=uplink-host:kill host cloister net up >/dev/null 2>&1
+check "or it goes back" host nictagadm delete ext0
+eq "with all it had" "$(was)" "$before"
+check "boot" host cloister boot
+
+# who watches an unconfirmed one is in nobody's session
+check "an uplink for a while" host nictagadm add --host --confirm 600 ext0 up0
+watcher=$(pgrep -f "uplink-watch ext0" | while read -r p; do grep -qz "^CLOISTER_NODE=$CLOISTER_NODE\$" "/proc/$p/environ" && echo "$p"; done | head -1)
+check_not "in its own cgroup, not the command's" cmp -s "/proc/$watcher/cgroup" /proc/self/cgroup
+check "delete the tag" host nictagadm delete ext0
+check "it ends" await 20 eval '! kill -0 $watcher 2>/dev/null'
+
 # not confirmed
 check "an uplink for two seconds" host nictagadm add --host --confirm 2 ext0 up0
 check "it comes back by itself" await 20 eval '! nictagadm exists ext0 2>/dev/null'
