@@ -4,6 +4,7 @@
  * the answer must come from whom was asked, with that id and the very question.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -18,7 +19,7 @@
 
 struct query {
 	struct source s; /* first: it is what epoll gives back */
-	bool used;
+	struct slot slot;
 	uint8_t q[DNS_QUERY]; /* as it is sent on */
 	size_t n, room;
 	uint8_t id[2];        /* the client's */
@@ -41,7 +42,7 @@ static void reply(int fd, struct peer *to, const uint8_t *p, size_t n)
 static void finish(struct netd *d, struct query *q)
 {
 	unwatch(d, &q->s);
-	q->used = false;
+	q->slot.used = false;
 }
 
 static void fail(struct netd *d, struct query *q)
@@ -105,18 +106,15 @@ static bool ask(struct netd *d, struct query *q)
 
 static void forward(struct netd *d, int via, const struct peer *from, const uint8_t *p, size_t n, const struct dns_question *asked)
 {
-	struct query *q = NULL;
-	unsigned his = 0;
+	uint64_t who = client_of(d, &from->a);
+	struct slot *place = slot_for(&queries[0].slot, sizeof *queries, QUERIES, QUERIES_OF, who);
+	struct query *q = (void *)((char *)place - offsetof(struct query, slot));
 
-	for (size_t i = 0; i < QUERIES; i++) {
-		if (!queries[i].used)
-			q = &queries[i];
-		else
-			his += same_host(&queries[i].client.a, &from->a);
-	}
-	if (!q || his >= QUERIES_OF)
+	if (!place)
 		return; /* it will ask again */
-	*q = (struct query){.s = {.fd = -1, .ready = answered}, .used = true, .n = n, .room = asked->room, .client = *from, .via = via};
+	if (place->used)
+		finish(d, q);
+	*q = (struct query){.s = {.fd = -1, .ready = answered}, .slot = {true, who, now_ns()}, .n = n, .room = asked->room, .client = *from, .via = via};
 	memcpy(q->q, p, n);
 	memcpy(q->id, p, 2);
 	if (!ask(d, q))
@@ -131,9 +129,9 @@ bool dns_udp_tick(struct netd *d)
 	for (size_t i = 0; i < QUERIES; i++) {
 		struct query *q = &queries[i];
 
-		if (q->used && q->due <= t && !ask(d, q))
+		if (q->slot.used && q->due <= t && !ask(d, q))
 			fail(d, q);
-		any |= q->used;
+		any |= q->slot.used;
 	}
 	return any;
 }

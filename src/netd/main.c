@@ -50,11 +50,22 @@ bool may(struct netd *d, const void *who, size_t n, unsigned per_second)
 	return true;
 }
 
+uint64_t client_of(const struct netd *d, const struct sockaddr_storage *who)
+{
+	struct tip ip = {.family = who->ss_family == AF_INET ? 4 : 6};
+
+	if (ip.family == 4)
+		memcpy(ip.ip, &((const struct sockaddr_in *)who)->sin_addr, 4);
+	else
+		memcpy(ip.ip, &((const struct sockaddr_in6 *)who)->sin6_addr, 16);
+	return table_owner(&d->t, &ip);
+}
+
 bool may_ask(struct netd *d, const struct sockaddr_storage *who)
 {
-	if (who->ss_family == AF_INET)
-		return may(d, &((const struct sockaddr_in *)who)->sin_addr, 4, DNS_RATE);
-	return may(d, &((const struct sockaddr_in6 *)who)->sin6_addr, 16, DNS_RATE);
+	uint64_t c = client_of(d, who);
+
+	return may(d, &c, sizeof c, DNS_RATE);
 }
 
 void watch(struct netd *d, struct source *s, uint32_t events)
@@ -78,15 +89,6 @@ void unwatch(struct netd *d, struct source *s)
 	epoll_ctl(d->epoll, EPOLL_CTL_DEL, s->fd, NULL);
 	close(s->fd);
 	s->fd = -1;
-}
-
-bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-	return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr, 16) == 0;
 }
 
 socklen_t server_address(const struct table *t, size_t n, struct sockaddr_storage *out)

@@ -9,17 +9,18 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "netd/slots.h"
 #include "netd/table.h"
 
 /* The descriptors that the command gives us. */
 enum { FD_FOLDER = 3, FD_NS, FD_LOCK, FD_READY };
 
 #define QUERIES     256 /* on their way to other servers */
-#define QUERIES_OF  32  /* of one client */
+#define QUERIES_OF  32  /* of one VM */
 #define CONNS       32  /* by TCP */
 #define CONNS_OF    4
 #define BUCKETS     256
-#define DNS_RATE    500 /* questions of one client in a second */
+#define DNS_RATE    500 /* questions of one VM in a second */
 
 struct netd;
 struct source {
@@ -57,12 +58,13 @@ struct peer {
 uint64_t now_ns(void);
 /* Whether one more from this sender is answered: so many a second, and as many at once. */
 bool may(struct netd *d, const void *who, size_t n, unsigned per_second);
-/* The same for a question, by the address alone: with a port for each, who asks would have every bucket. */
+/* Which VM an address is, as the table knows it; all that it does not know (allowed_ips) are one. With a name for each of its addresses, one VM would be many. */
+uint64_t client_of(const struct netd *d, const struct sockaddr_storage *who);
+/* The same for a question. */
 bool may_ask(struct netd *d, const struct sockaddr_storage *who);
 void watch(struct netd *d, struct source *s, uint32_t events);
 void watch_again(struct netd *d, struct source *s, uint32_t events);
 void unwatch(struct netd *d, struct source *s);
-bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 /* Address n of the forwarder's list as a socket address with port 53. */
 socklen_t server_address(const struct table *t, size_t n, struct sockaddr_storage *out);
 

@@ -82,7 +82,7 @@ size_t ra_build(const struct table *t, const uint8_t mac[6], bool last, uint8_t 
 		dns6 |= t->told[i].family == 6;
 	/* O: more is to be had by DHCPv6 */
 	wire_put(&w, (const uint8_t[]){RA, 0, 0, 0, 64, dns6 ? 0x40 : 0}, 6);
-	wire_u16(&w, t->router6 && !last ? LIFETIME : 0);
+	wire_u16(&w, 0); /* no way out by us: nothing routes IPv6 */
 	wire_u32(&w, 0);
 	wire_u32(&w, 0);
 	wire_put(&w, (const uint8_t[]){OPT_SOURCE, 1}, 2);

@@ -57,7 +57,7 @@ bool tip_within(const struct tip *net, const struct tip *ip)
 	return rest == 0 || ((net->ip[whole] ^ ip->ip[whole]) >> (8 - rest)) == 0;
 }
 
-/* ---- order of the three indexes ---- */
+/* ---- order of the indexes ---- */
 
 static int by_mac(const void *a, const void *b)
 {
@@ -72,6 +72,13 @@ static int by_name(const void *a, const void *b)
 static int by_addr(const void *a, const void *b)
 {
 	const struct tname *x = a, *y = b;
+
+	return x->ip.family != y->ip.family ? x->ip.family - y->ip.family : memcmp(x->ip.ip, y->ip.ip, 16);
+}
+
+static int by_owner(const void *a, const void *b)
+{
+	const struct towner *x = a, *y = b;
 
 	return x->ip.family != y->ip.family ? x->ip.family - y->ip.family : memcmp(x->ip.ip, y->ip.ip, 16);
 }
@@ -93,6 +100,21 @@ static void add_name(struct table *t, const char *name, const struct tip *ip, bo
 		return;
 	t->addr = room(t->addr, t->naddr, sizeof *t->addr);
 	t->addr[t->naddr++] = (struct tname){name, *ip};
+}
+
+static void add_owner(struct table *t, const struct tip *ip, uint64_t vm)
+{
+	t->owner = room(t->owner, t->nowner, sizeof *t->owner);
+	t->owner[t->nowner++] = (struct towner){*ip, vm};
+}
+
+static uint64_t hash(const char *s)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (; *s; s++)
+		h = (h ^ (uint8_t)*s) * 1099511628211u;
+	return h ?: 1;
 }
 
 /* What a name server may be asked for, without surprises for who reads it: no escapes are ever needed. */
@@ -120,7 +142,7 @@ static bool name_ok(char *s)
 
 static bool put_zone(struct table *t, char **w)
 {
-	struct tzone z = {0};
+	struct tzone z = {.vm = hash(w[1])};
 	struct tip ip = {0};
 	char *names[8], *save, *s;
 	size_t n = 0;
@@ -132,6 +154,7 @@ static bool put_zone(struct table *t, char **w)
 		if (!tip_parse(w[3], &ip) || ip.family != 4)
 			return false;
 		memcpy(z.lease, ip.ip, 4);
+		add_owner(t, &ip, z.vm);
 	}
 	/* a name that can't stand in a packet is left out: it is no reason to be without the others */
 	for (s = strtok_r(w[4], ",", &save); s && n < 8; s = strtok_r(NULL, ",", &save))
@@ -145,6 +168,7 @@ static bool put_zone(struct table *t, char **w)
 			continue;
 		if (!tip_parse(s, &ip))
 			return false;
+		add_owner(t, &ip, z.vm);
 		for (size_t i = 0; i < n; i++)
 			add_name(t, names[i], &ip, i == 0);
 	}
@@ -182,8 +206,6 @@ static bool put_line(struct table *t, char **w, int n)
 
 	if (!strcmp(k, "zone"))
 		return n == 6 && put_zone(t, w);
-	if (!strcmp(k, "router6"))
-		return n == 1 && (t->router6 = true);
 	if (n != 2)
 		return false;
 	if (!strcmp(k, "server"))
@@ -238,6 +260,8 @@ int table_parse(char *text, size_t n, struct table *out)
 		qsort(t.name, t.nname, sizeof *t.name, by_name);
 	if (t.naddr)
 		qsort(t.addr, t.naddr, sizeof *t.addr, by_addr);
+	if (t.nowner)
+		qsort(t.owner, t.nowner, sizeof *t.owner, by_owner);
 	*out = t;
 	return 0;
 }
@@ -248,6 +272,7 @@ void table_free(struct table *t)
 	free(t->zone);
 	free(t->name);
 	free(t->addr);
+	free(t->owner);
 	*t = (struct table){0};
 }
 
@@ -278,4 +303,16 @@ const struct tname *table_addr(const struct table *t, const struct tip *ip)
 	struct tname k = {.ip = *ip};
 
 	return t->naddr ? bsearch(&k, t->addr, t->naddr, sizeof k, by_addr) : NULL;
+}
+
+uint64_t table_owner(const struct table *t, const struct tip *ip)
+{
+	const struct towner *o = t->nowner ? bsearch(&(struct towner){.ip = *ip}, t->owner, t->nowner, sizeof *o, by_owner) : NULL;
+	const uint8_t *b = ip->ip;
+	const struct tzone *z;
+
+	if (o || ip->family != 6 || b[11] != 0xff || b[12] != 0xfe)
+		return o ? o->vm : 0;
+	z = table_mac(t, (const uint8_t[]){b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]});
+	return z ? z->vm : 0;
 }

@@ -7,6 +7,7 @@
  *	                  → ASK → ANSWER_LENGTH → ANSWER ───────▶
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -24,7 +25,7 @@ enum state { LENGTH, QUESTION, ASK, ANSWER_LENGTH, ANSWER, BACK };
 struct conn {
 	struct source client; /* first: it is what epoll gives back */
 	struct source up;     /* to the other server */
-	bool used;
+	struct slot slot;
 	enum state state;
 	struct sockaddr_storage who;
 	uint64_t due;
@@ -41,7 +42,7 @@ static void close_conn(struct netd *d, struct conn *c)
 {
 	unwatch(d, &c->client);
 	unwatch(d, &c->up);
-	c->used = false;
+	c->slot.used = false;
 }
 
 static void enter(struct conn *c, enum state s, size_t want)
@@ -212,22 +213,20 @@ void dns_accept(struct netd *d, struct source *s)
 	struct sockaddr_storage a = {0};
 	socklen_t n = sizeof a;
 	int fd = accept4(s->fd, (void *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct conn *c = NULL;
-	unsigned his = 0;
+	struct slot *place;
+	struct conn *c;
 
 	if (fd < 0)
 		return;
-	for (size_t i = 0; i < CONNS; i++) {
-		if (!conns[i].used)
-			c = &conns[i];
-		else
-			his += same_host(&conns[i].who, &a);
-	}
-	if (!c || his >= CONNS_OF || !d->t.dns) {
+	place = d->t.dns ? slot_for(&conns[0].slot, sizeof *conns, CONNS, CONNS_OF, client_of(d, &a)) : NULL;
+	if (!place) {
 		close(fd);
 		return;
 	}
-	c->used = true;
+	c = (void *)((char *)place - offsetof(struct conn, slot));
+	if (place->used)
+		close_conn(d, c);
+	c->slot = (struct slot){true, client_of(d, &a), now_ns()};
 	c->who = a;
 	c->due = now_ns() + PATIENCE;
 	c->client = (struct source){.fd = fd, .ready = client};
@@ -242,9 +241,9 @@ bool dns_tcp_tick(struct netd *d)
 	bool any = false;
 
 	for (size_t i = 0; i < CONNS; i++) {
-		if (conns[i].used && conns[i].due <= t)
+		if (conns[i].slot.used && conns[i].due <= t)
 			close_conn(d, &conns[i]);
-		any |= conns[i].used;
+		any |= conns[i].slot.used;
 	}
 	return any;
 }

@@ -15,7 +15,7 @@
 #include "netd/table.h"
 
 #define SETTINGS                                                                                                                     \
-	"server 10.77.0.1\nserver6 fd77::1\nsubnet 10.77.0.0/24\nsubnet6 fd77::/64\nrouter 10.77.0.1\nrouter6\nmtu 1400\n"           \
+	"server 10.77.0.1\nserver6 fd77::1\nsubnet 10.77.0.0/24\nsubnet6 fd77::/64\nrouter 10.77.0.1\nmtu 1400\n"                    \
 	"domain Zones.Test\ndns 10.77.0.1\ndns fd77::1\nserve dhcp\nserve ra\nserve dns\n"
 #define ZONES                                                                                                                        \
 	"zone 11111111-1111-1111-1111-111111111111 02:08:20:00:00:0a 10.77.0.10 web,web-host 10.77.0.10,fd77::a\n"                   \
