@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -26,6 +27,14 @@ int ns_open(pid_t pid, const char *what, struct err *e)
 		snprintf(path, sizeof path, "/proc/self/ns/%s", what);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? err_sys(e, errno, "%s", path) : fd;
+}
+
+void ns_home(int net)
+{
+	if (setns(net, CLONE_NEWNET) == 0)
+		return;
+	dprintf(STDERR_FILENO, "cloister: can't go back to the host's network namespace: %s\n", strerror(errno));
+	abort();
 }
 
 int ns_map_ids(pid_t pid, uint32_t base, struct err *e)

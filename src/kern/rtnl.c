@@ -46,11 +46,7 @@ int rtnl_open_in(int ns, struct err *e)
 	if (setns(ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter a network namespace");
 	s = rtnl_open(e);
-	if (setns(home, CLONE_NEWNET) < 0) {
-		if (s >= 0)
-			close(s);
-		return err_sys(e, errno, "leave a network namespace");
-	}
+	ns_home(home);
 	return s;
 }
 

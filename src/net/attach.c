@@ -51,8 +51,7 @@ int attach_tcx(struct net_switch *s, int prog, int ifindex, struct err *e)
 	if (setns(s->ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter the switch's network namespace");
 	link = bpf_attach_tcx(prog, ifindex, e);
-	if (setns(home, CLONE_NEWNET) < 0)
-		return err_sys(e, errno, "leave the switch's network namespace");
+	ns_home(home);
 	return link < 0 ? link : take_fd(&link);
 }
 

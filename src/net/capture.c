@@ -47,8 +47,7 @@ int capture_open(int ns, int ifindex, struct err *e)
 	if (setns(ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter a network namespace");
 	s = open_here(ifindex, e);
-	if (setns(home, CLONE_NEWNET) < 0)
-		return err_sys(e, errno, "leave a network namespace");
+	ns_home(home);
 	return s < 0 ? s : take_fd(&s);
 }
 

@@ -29,8 +29,7 @@ static int attach(struct net_switch *s, const struct wire *w, int index, struct 
 	if (setns(s->ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter the switch's network namespace");
 	link = bpf_attach_tcx(prog, index, e);
-	if (setns(home, CLONE_NEWNET) < 0)
-		return err_sys(e, errno, "leave the switch's network namespace");
+	ns_home(home);
 	return link < 0 ? link : bpf_pin(link, links, w->port, e);
 }
 
