@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -26,6 +28,8 @@
 #define TABLE_MAX (64u << 20)
 #define UIDS      0xffff4000u /* no zone's: those end below 0xffff0000 (base/ctx.c) */
 #define END_MS    5000
+#define START_MS  10000 /* with the switch's lock held, which others wait for */
+#define LOCK_MS   2000  /* for one that is just ending, or that another command has just begun */
 
 static char *folder(const struct net_switch *s, uint32_t sw)
 {
@@ -36,6 +40,11 @@ static char *folder(const struct net_switch *s, uint32_t sw)
 }
 
 /* ---- the process ---- */
+
+static uint64_t now_ms(void)
+{
+	return clock_mono_ns() / 1000000;
+}
 
 struct proc {
 	int pid, ifindex;
@@ -57,18 +66,18 @@ static int find(const char *dir, struct proc *p)
 }
 
 /* Asked first: it tells the zones that it is a router no more. */
-static void stop(const char *dir)
+static int stop(const char *dir, struct err *e)
 {
 	struct proc p;
 	_fd_ int fd = find(dir, &p);
 
 	if (fd < 0)
-		return;
+		return 0;
 	pidfd_kill(fd, SIGTERM);
-	if (pidfd_wait(fd, END_MS) < 0) {
-		pidfd_kill(fd, SIGKILL);
-		pidfd_wait(fd, END_MS);
-	}
+	if (pidfd_wait(fd, END_MS) == 0)
+		return 0;
+	pidfd_kill(fd, SIGKILL);
+	return pidfd_wait(fd, END_MS) < 0 ? err_set(e, ETIME, "process %d does not end, not even by SIGKILL", p.pid) : 0;
 }
 
 struct start {
@@ -109,12 +118,37 @@ static void become(const struct start *a)
 	_exit(127);
 }
 
+/* Its first line. -ETIME. */
+static int hear(int fd, char *out, size_t size)
+{
+	uint64_t end = now_ms() + START_MS, now;
+	size_t n = 0;
+	ssize_t got = 1;
+
+	while (n < size - 1 && got != 0) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+
+		now = now_ms();
+		if (now >= end || poll(&p, 1, (int)(end - now)) == 0) {
+			*out = 0;
+			return -ETIME;
+		}
+		got = read(fd, out + n, size - 1 - n);
+		if (got > 0)
+			n += (size_t)got;
+		else if (got < 0 && errno != EINTR)
+			break;
+	}
+	out[n] = 0;
+	out[strcspn(out, "\n")] = 0;
+	return 0;
+}
+
 static int spawn(const struct start *a, int ready, struct err *e)
 {
 	char answer[300];
-	size_t n = 0;
-	ssize_t got;
 	pid_t pid = fork();
+	int r;
 
 	if (pid == 0) {
 		close(ready);
@@ -128,13 +162,29 @@ static int spawn(const struct start *a, int ready, struct err *e)
 		return err_sys(e, errno, "fork");
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	while (n < sizeof answer - 1 && ((got = read(ready, answer + n, sizeof answer - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
-		n += got > 0 ? (size_t)got : 0;
-	answer[n] = 0;
-	answer[strcspn(answer, "\n")] = 0;
+	r = hear(ready, answer, sizeof answer);
+	if (r == -ETIME)
+		return err_set(e, ETIME, "%s did not say within %d s that it is ready", a->path, START_MS / 1000);
 	if (str_eq(answer, "ok"))
 		return 0;
-	return err_set(e, EIO, "%s %s", a->path, n ? answer : "did not run");
+	return err_set(e, EIO, "%s %s", a->path, answer[0] ? answer : "did not run");
+}
+
+/* No two of one switch: the lock is the process's own, for as long as it lives. */
+static int wait_lock(int fd, const char *path, struct err *e)
+{
+	uint64_t end = now_ms() + LOCK_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(e, errno, "lock %s", path);
+		if (now_ms() >= end) {
+			err_set(e, EBUSY, "a responder that no command knows has this switch: %s is locked", path);
+			return err_hint(e, "`fuser %s` says which process that is; end it, and repeat the command.", path);
+		}
+		poll(NULL, 0, 20);
+	}
+	return 0;
 }
 
 static int start(const struct netd *d, uint32_t sw, const char *dir, struct err *e)
@@ -152,12 +202,15 @@ static int start(const struct netd *d, uint32_t sw, const char *dir, struct err 
 	held = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fold < 0 || held < 0)
 		return err_sys(e, errno, "%s", dir);
-	if (flock(held, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(e, errno, "%s: another responder has it", lock);
+	r = wait_lock(held, lock, e);
+	if (r < 0)
+		return r;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "pipe");
 	r = spawn(&(struct start){path, pid, (char *const[]){"cloister-netd", name, uid, NULL}, d->join, rtnl_index(d->s->rtnl, name, NULL), fold, ns, held, p[1]}, p[0], e);
 	close(p[0]);
+	if (r < 0)
+		stop(dir, NULL);
 	return r;
 }
 
@@ -167,6 +220,7 @@ static int ensure(const struct netd *d, uint32_t sw, const char *dir, bool chang
 	char name[16];
 	struct proc p;
 	_fd_ int fd = find(dir, &p);
+	int r;
 
 	router_ifname(sw, name);
 	if (fd >= 0 && p.ifindex == rtnl_index(d->s->rtnl, name, NULL)) {
@@ -174,9 +228,8 @@ static int ensure(const struct netd *d, uint32_t sw, const char *dir, bool chang
 			pidfd_kill(fd, SIGHUP);
 		return 0;
 	}
-	if (fd >= 0)
-		stop(dir);
-	return start(d, sw, dir, e);
+	r = fd >= 0 ? stop(dir, e) : 0;
+	return r < 0 ? r : start(d, sw, dir, e);
 }
 
 /* ---- the table ---- */
@@ -215,8 +268,17 @@ static size_t compose(char *old, const char *head, const char *uuid, const char 
 
 static int away(const char *dir, struct err *e)
 {
-	stop(dir);
-	return dir_remove(AT_FDCWD, dir, e);
+	_free_ char *lock = xprintf("%s/lock", dir);
+	_fd_ int held = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int r = stop(dir, e);
+
+	/* one that a killed command has just begun has it, and notes who it is in a moment */
+	if (r == 0 && held >= 0 && wait_lock(held, lock, NULL) < 0) {
+		r = stop(dir, e);
+		if (r == 0)
+			r = wait_lock(held, lock, e);
+	}
+	return r < 0 ? r : dir_remove(AT_FDCWD, dir, e);
 }
 
 bool netd_has(const struct net_switch *s, uint32_t sw)
