@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "kern/netns.h"
+#include "kern/nft.h"
 #include "kern/rtnl.h"
 
 static const char *nft(void)
@@ -189,9 +190,14 @@ int nat_up(const struct nat *n, const char *dir, int router_ns, struct err *e)
 int nat_refresh(const struct nat *n, const char *dir, struct err *e)
 {
 	_free_ char *note = xprintf("%s/nat", dir);
-	int r = access(note, F_OK) == 0 ? forwarding(n, dir, e) : 0;
+	int r;
 
-	return r < 0 ? err_add(e, "nat") : 0;
+	if (access(note, F_OK) < 0)
+		return 0;
+	r = forwarding(n, dir, e);
+	if (r < 0)
+		return err_add(e, "nat");
+	return nft_has_table(n->table, NULL) == 0;
 }
 
 int nat_down(const struct nat *n, const char *dir, int router_ns, struct err *e)

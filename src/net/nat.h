@@ -30,7 +30,7 @@ void nat_router_rules(const struct nat *n, struct buf *out);
 void nat_host_rules(const struct nat *n, struct buf *out);
 /* The pair, the rules and forwarding, as n says. What is so already stays. dir: <run>/net, where what was changed at the host is noted. */
 int nat_up(const struct nat *n, const char *dir, int router_ns, struct err *e);
-/* A default route that has come since: forwarding of its interface. For who starts a zone that may need it. */
+/* A default route that has come since: forwarding of its interface. For who starts a zone that may need it. 1: somebody has flushed the host's table away. */
 int nat_refresh(const struct nat *n, const char *dir, struct err *e);
 /* All of it away at the host; forwarding as it was. 0, also if there is nothing. router_ns: -1 = it has gone. */
 int nat_down(const struct nat *n, const char *dir, int router_ns, struct err *e);

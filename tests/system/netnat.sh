@@ -196,6 +196,77 @@ eq "for forwards too" "$(from_world 8080)" "zone-a 198.51.100.254"
 like "and status knows" "$(cloister net status)" 'nothing of this host is known'
 nft delete table ip filter
 
+# ---- flush ruleset, with which many an /etc/nftables.conf begins ----
+nft flush ruleset
+like "status" "$(cloister net status)" 'table inet .* is not there'
+like "S27 open meanwhile" "$(ask "$a" 10.76.0.1 81)" '^host'
+check "the next boot of a VM" vmadm reboot "$b" -F
+eq "brings the table back" "$(tables)" "table inet cloister_${NODE//-/_}"
+unlike "S27 and with it what it keeps from zones" "$(ask "$a" 10.76.0.1 81)" '^host'
+eq "out" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+eq "and in" "$(from_world 8080)" "zone-a 198.51.100.254"
+
+# ---- beside ufw itself, and what Docker writes by iptables ----
+told() { cloister net status | sed -n 's/^nat: this host drops.*): //p'; }
+beside() { # name, what the remedy has to be
+	unlike "$1: nothing gets through" "$(ask "$a" 198.51.100.254 80)" outside
+	like "$1: status says what would" "$(told)" "$2"
+	check "$1: as status says" bash -ec "$(told)"
+	eq "$1: out" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+	eq "$1: and in" "$(from_world 8080)" "zone-a 198.51.100.254"
+	unlike "$1: S27 nothing of the host's own" "$(ask "$a" 198.51.100.1 81)" '^host'
+	like "$1: status" "$(cloister net status)" 'nothing of this host is known'
+}
+if command -v ufw >/dev/null; then
+	cp -a /etc/ufw ufw.etc
+	# its settings and locks are this test's; its rules go into the namespace that stands for the host
+	ufw() { unshare -m sh -c 'mount --bind "$1/ufw.etc" /etc/ufw && mount -t tmpfs none /run && shift && exec timeout 60 /usr/sbin/ufw "$@"' - "$HERE" "$@"; }
+	HERE=$PWD
+	export HERE
+	export -f ufw
+	check "ufw" ufw --force enable
+	check "which knows the forwarded port" ufw allow 8080/tcp
+	beside ufw '^ufw route allow in on cloister'
+	check "ufw reload" ufw reload
+	eq "ufw: after its reload" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+	check "off" ufw --force disable
+	unset -f ufw
+	nft flush ruleset
+	check "ours again" vmadm reboot "$b" -F
+else
+	skip_check "ufw" "no ufw"
+fi
+docker_rules() { # Docker 20 to 27, with one published port
+	local i=/usr/sbin/iptables
+	ip link add docker0 type bridge && ip addr add 172.17.0.1/16 dev docker0 && ip link set docker0 up
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	$i -t nat -N DOCKER && $i -N DOCKER && $i -N DOCKER-ISOLATION-STAGE-1 && $i -N DOCKER-ISOLATION-STAGE-2 && $i -N DOCKER-USER &&
+		$i -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER &&
+		$i -t nat -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER &&
+		$i -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE &&
+		$i -t nat -A DOCKER -i docker0 -j RETURN &&
+		$i -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 9000 -j DNAT --to-destination 172.17.0.2:80 &&
+		$i -P FORWARD DROP &&
+		$i -A FORWARD -j DOCKER-USER && $i -A FORWARD -j DOCKER-ISOLATION-STAGE-1 &&
+		$i -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT && $i -A FORWARD -o docker0 -j DOCKER &&
+		$i -A FORWARD -i docker0 ! -o docker0 -j ACCEPT && $i -A FORWARD -i docker0 -o docker0 -j ACCEPT &&
+		$i -A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT &&
+		$i -A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2 && $i -A DOCKER-ISOLATION-STAGE-1 -j RETURN &&
+		$i -A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP && $i -A DOCKER-ISOLATION-STAGE-2 -j RETURN && $i -A DOCKER-USER -j RETURN
+}
+if command -v iptables >/dev/null; then
+	check "Docker's rules" docker_rules
+	beside Docker '^iptables -I DOCKER-USER -i cloister'
+	ip link del docker0
+	echo 0 >/proc/sys/net/ipv4/ip_forward
+	for dev in wan0 lan0 "$(ip -br link | awk -F'[ @]' '/^cloister/ {print $1; exit}')"; do echo 0 >"/proc/sys/net/ipv4/conf/$dev/forwarding"; done
+	nft flush ruleset
+	check "ours again" vmadm reboot "$b" -F
+	eq "without Docker" "$(ask "$a" 198.51.100.254 80)" "outside 198.51.100.1"
+else
+	skip_check "Docker" "no iptables"
+fi
+
 # ---- the machine comes again ----
 check "shutdown" cloister shutdown
 eq "nothing is left at the host" "$(tables; forwarding)" "$was"
