@@ -21,8 +21,24 @@ static bool same_table(const json_t *a, const json_t *b)
 	return str_eq(text(a, "family"), text(b, "family")) && str_eq(text(a, "table"), text(b, "table"));
 }
 
+/* Whether a chain of this rule's table lets pass whatever comes to its end, as firewalld's of a trusted zone does. */
+static bool ends_well(const json_t *all, const json_t *rule, const char *chain)
+{
+	const json_t *o, *last = NULL;
+	size_t i;
+
+	json_array_foreach(all, i, o)
+	{
+		const json_t *r = json_object_get(o, "rule");
+
+		if (r && same_table(r, rule) && str_eq(text(r, "chain"), chain))
+			last = r;
+	}
+	return last && json_array_size(json_object_get(last, "expr")) == 1 && json_object_get(json_array_get(json_object_get(last, "expr"), 0), "accept");
+}
+
 /* Whether a rule matches nothing but this interface, and lets pass. */
-static bool accepts(const json_t *rule, const char *key, const char *ifname)
+static bool accepts(const json_t *all, const json_t *rule, const char *key, const char *ifname)
 {
 	bool met = false, yes = false;
 	const json_t *x;
@@ -37,7 +53,7 @@ static bool accepts(const json_t *rule, const char *key, const char *ifname)
 			met = true;
 		else if (m)
 			return false;
-		if (json_object_get(x, "accept"))
+		if (json_object_get(x, "accept") || (json_object_get(x, "goto") && ends_well(all, rule, text(json_object_get(x, "goto"), "target"))))
 			yes = true;
 	}
 	return met && yes;
@@ -80,8 +96,8 @@ static struct facts facts_of(const json_t *all, const json_t *chain, const char 
 		}
 		if (!rule || !same_table(rule, chain))
 			continue;
-		f.in = f.in || accepts(rule, "iifname", ifname);
-		f.out = f.out || accepts(rule, "oifname", ifname);
+		f.in = f.in || accepts(all, rule, "iifname", ifname);
+		f.out = f.out || accepts(all, rule, "oifname", ifname);
 		if (str_eq(text(rule, "chain"), text(chain, "name")))
 			f.last_drops = drops_all(rule);
 	}

@@ -236,6 +236,25 @@ if command -v ufw >/dev/null; then
 else
 	skip_check "ufw" "no ufw"
 fi
+if command -v firewalld >/dev/null && command -v dbus-daemon >/dev/null; then
+	cp -a /etc/firewalld fw.etc
+	# with a bus, a /run and settings of its own, which firewall-cmd finds in the namespaces of that process
+	unshare -m sh -c 'mount -t tmpfs none /run && mkdir /run/dbus && mount --bind fw.etc /etc/firewalld && dbus-daemon --system --fork --print-pid=3 3>bus.pid && exec firewalld --nofork --nopid' >firewalld.log 2>&1 &
+	FIREWALLD=$!
+	export FIREWALLD
+	PIDS+=("$FIREWALLD")
+	firewall-cmd() { nsenter -t "$FIREWALLD" -m timeout 60 /usr/bin/firewall-cmd "$@"; }
+	export -f firewall-cmd
+	check "firewalld" await 60 eval 'firewall-cmd --state >/dev/null 2>&1'
+	beside firewalld '^firewall-cmd --permanent --zone=trusted --add-interface=cloister'
+	kill "$FIREWALLD" "$(cat bus.pid)"
+	await 20 eval '! kill -0 "$FIREWALLD" 2>/dev/null'
+	unset -f firewall-cmd
+	nft flush ruleset
+	check "ours again" vmadm reboot "$b" -F
+else
+	skip_check "firewalld" "no firewalld with dbus-daemon"
+fi
 docker_rules() { # Docker 20 to 27, with one published port
 	local i=/usr/sbin/iptables
 	ip link add docker0 type bridge && ip addr add 172.17.0.1/16 dev docker0 && ip link set docker0 up

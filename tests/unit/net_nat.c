@@ -140,6 +140,12 @@ static void names(void **s)
 	"{\"rule\":{\"family\":\"ip\",\"table\":\"" table "\",\"chain\":\"" chain "\",\"expr\":[{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"" key   \
 	"\"}},\"right\":\"cloister0\"}},{\"counter\":{\"packets\":0,\"bytes\":0}},{\"accept\":null}]}}"
 
+/* firewalld's: the interface's zone is a chain of its own. */
+#define GOTO(table, chain, to)                                                                                                     \
+	"{\"rule\":{\"family\":\"ip\",\"table\":\"" table "\",\"chain\":\"" chain "\",\"expr\":[{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"" \
+	"}},\"right\":\"cloister0\"}},{\"goto\":{\"target\":\"" to "\"}}]}}"
+#define LAST(table, chain, verdict) "{\"rule\":{\"family\":\"ip\",\"table\":\"" table "\",\"chain\":\"" chain "\",\"expr\":[" verdict "]}}"
+
 static void looks(void **s)
 {
 	static const struct {
@@ -155,6 +161,9 @@ static void looks(void **s)
 		{CHAIN("filter", "FORWARD", "drop") "," PASS("filter", "DOCKER-USER", "iifname"), "drops what it forwards"},
 		{CHAIN("filter", "FORWARD", "accept") ",{\"rule\":{\"family\":\"ip\",\"table\":\"filter\",\"chain\":\"FORWARD\",\"expr\":[{\"reject\":{}}]}}",
 		 "drops what it forwards"},
+		{CHAIN("firewalld", "fwd", "drop") "," PASS("firewalld", "x", "oifname") "," GOTO("firewalld", "zones", "trusted") "," LAST("firewalld", "trusted", "{\"accept\":null}"), NULL},
+		{CHAIN("firewalld", "fwd", "drop") "," PASS("firewalld", "x", "oifname") "," GOTO("firewalld", "zones", "public") "," LAST("firewalld", "trusted", "{\"accept\":null}") "," LAST("firewalld", "public", "{\"reject\":{}}"),
+		 "firewall-cmd --permanent --zone=trusted --add-interface=cloister0"},
 		{"7,null,{\"rule\":7},{\"chain\":[]},{\"rule\":{\"expr\":[7,null]}}", NULL},
 	};
 
