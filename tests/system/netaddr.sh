@@ -221,7 +221,38 @@ eq "by TCP" "$(ask example.com a tcp)" 1.2.3.4
 check "still the zones' own" eval '[ "$(ask db a)" = "$ipb" ]'
 kill "$UP"
 wait "$UP" 2>/dev/null
-eq "nobody there" "$(ask example.org a)" servfail
+# one that answers for example.com alone: questions wait, and places for them are a VM's, not an address's
+cat >hole.py <<'PY'
+import socket
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while True:
+    q, who = u.recvfrom(2000)
+    if q[13:14] == b"x":
+        print("asked", q[14:18].decode(), flush=True)
+        continue
+    i = 12
+    while q[i]: i += q[i] + 1
+    u.sendto(q[:2] + b"\x81\x80" + q[4:6] + b"\0\1\0\0\0\0" + q[12:i + 5] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\1\2\3\4", who)
+PY
+cat >many.py <<'PY'
+import socket, struct
+for family, to, first in ((socket.AF_INET, "10.77.0.1", 1000), (socket.AF_INET6, "fd00:77::1", 2000)):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    for i in range(60):
+        s.sendto(struct.pack("!HHHHHH", i, 0x100, 1, 0, 0, 0) + b"\x05x%04d\x03com\0\0\1\0\1" % (first + i), (to, 53))
+PY
+zlogin "$a" 'cat >/root/many.py' <many.py
+zlogin "$b" 'cat >/root/ask.py' <ask.py
+python3 hole.py >hole.log &
+UP=$!
+check "a name server that leaves questions open" await 20 grep -q ready hole.log
+check "120 of them, from two addresses" inside "$a" 'python3 /root/many.py'
+eq "S26 another zone's is answered" "$(inside "$b" 'python3 /root/ask.py example.com a' 2>&1 | tail -1)" 1.2.3.4
+eq "S26 one VM has 32 under way" "$(awk '$1 == "asked"' hole.log | sort -u | wc -l)" 32
+kill "$UP"
+wait "$UP" 2>/dev/null
+check "nobody there" await 30 eval '[ "$(ask example.org a)" = servfail ]'
 cat >bad.py <<'PY'
 import socket, struct, random
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -255,6 +286,45 @@ check "with the same leases" eval '[ "$(says reboot)" = "ack $ip to $ip" ]'
 now=$(pid)
 check "start" vmadm start "$s"
 eq "who lives is left alone" "$(pid)" "$now"
+
+# ---- one that says nothing keeps nobody waiting for long ----
+mkdir mute && ln -s "$CLOISTER_LIBEXEC"/* mute/ && rm mute/cloister-netd
+printf '#!/bin/sh\nexec /bin/sleep 100\n' >mute/cloister-netd
+chmod 755 mute/cloister-netd
+kill -KILL "$now"
+check "killed" await 10 eval '! kill -0 $now 2>/dev/null'
+began=$SECONDS
+fails 1 'cloister-netd did not say within 10 s that it is ready' env CLOISTER_LIBEXEC="$PWD/mute" cloister net set stub0 domain=zones.test
+check "in time" [ $((SECONDS - began)) -lt 40 ]
+check "nor is it left behind" await 10 eval '! lives'
+check "the installed one" cloister net set stub0 domain=zones.test
+check "is there" lives
+eq "and answers" "$(says offer)" "offer $ip to $ip"
+# whom no command knows is not given a second one beside it
+now=$(pid)
+mv "$(dir)/pid" pid.kept
+fails 1 'a responder that no command knows has this switch' cloister net set stub0 domain=zones.test
+check "it goes on" kill -0 "$now"
+mv pid.kept "$(dir)/pid"
+check "until it is known" cloister net set stub0 domain=zones.test
+eq "and left alone" "$(pid)" "$now"
+
+# ---- to another switch: at the next boot, and until then it has what it has ----
+first=$(dir)
+check "another switch with leases" cloister net set stub1 subnet=10.78.0.0/29 dhcp=on
+check "a NIC that is to move there" vmadm update "$b" <<<'{"update_nics":[{"mac":"02:08:20:00:00:02","nic_tag":"stub1"}]}'
+like "at the next boot" "$OUT" 'next boot of the VM: nics\.\*\.nic_tag'
+like "has its address" "$(inside "$b" 'ip -4 -o addr show net0')" "inet $ipb/29 "
+eq "and may send from it" "$(inside "$b" 'python3 /root/ask.py web a' 2>&1 | tail -1)" "$ip"
+eq "nor does a change of its name take it" "$(vmadm update "$b" alias=db3 >/dev/null 2>&1; awk '$3 == "02:08:20:00:00:02" {print $4, $5}' "$first/table")" "$ipb db3,$b"
+check "boot" vmadm reboot "$b" -F
+like "it has the other's" "$(inside "$b" 'ip -4 -o addr show net0')" 'inet 10\.78\.0\.[2-6]/29 '
+eq "and none of the first" "$(awk '$3 == "02:08:20:00:00:02"' "$first/table")" ""
+check "back" vmadm update "$b" <<<'{"update_nics":[{"mac":"02:08:20:00:00:02","nic_tag":"stub0"}]}'
+check "boot" vmadm reboot "$b" -F
+like "with a lease of the first" "$(inside "$b" 'ip -4 -o addr show net0')" 'inet 10\.77\.0\.[2-6]/29 '
+ipb=$(lease 02:08:20:00:00:02)
+check "the other switch without" cloister net unset stub1
 
 # ---- leases last ----
 check "stop" vmadm stop "$a" -F
