@@ -26,10 +26,10 @@ struct fw_ask {
 	__u8 block : 1, log : 1;
 };
 
-INLINE int rule_matches(const struct sw_rule *r, const struct fw_ask *a)
+/* k: zeros, but for what the caller has had in bits. */
+INLINE int rule_matches(const struct sw_rule *r, const struct fw_ask *a, struct sw_addr_key *k)
 {
 	const __u32 *ip = (const void *)r->ip, *mask = (const void *)r->mask;
-	struct sw_set_key k = {};
 
 	if ((r->family && r->family != a->family) || (r->proto && r->proto != a->proto))
 		return 0;
@@ -46,27 +46,32 @@ INLINE int rule_matches(const struct sw_rule *r, const struct fw_ask *a)
 	if (r->peer == FW_RULE_NET)
 		return ((a->peer[0] & mask[0]) == ip[0]) & ((a->peer[1] & mask[1]) == ip[1]) & ((a->peer[2] & mask[2]) == ip[2]) &
 		       ((a->peer[3] & mask[3]) == ip[3]);
-	k.set = r->set;
-	k.family = a->family;
-	__builtin_memcpy(k.ip, a->peer, 16);
-	return bpf_map_lookup_elem(&fw_sets, &k) != 0;
+	k->list = r->set;
+	k->family = a->family;
+	__builtin_memcpy(k->ip, a->peer, 16);
+	/* an address; else one of a prefix. The trie's key has the other in it: there is no room for two */
+	if (bpf_map_lookup_elem(&fw_sets, &k->list))
+		return 1;
+	k->bits = a->family == 4 ? 96 : 192;
+	k->family |= SW_OF_SET;
+	return bpf_map_lookup_elem(&addrs, k) != 0;
 }
 
 static long try_rule(__u32 i, struct fw_ask *a)
 {
-	__u32 at = a->base + i;
-	struct sw_rule *r = bpf_map_lookup_elem(a->list, &at);
+	struct sw_addr_key k = {.bits = a->base + i}; /* also where in the list: see docs/decisions/network.md of the stack */
+	struct sw_rule *r = bpf_map_lookup_elem(a->list, &k.bits);
 
 	if (!r)
 		return 1;
-	if (!rule_matches(r, a))
+	if (!rule_matches(r, a, &k))
 		return 0;
 	__sync_fetch_and_add(&r->packets, 1);
 	__sync_fetch_and_add(&r->bytes, a->len);
 	a->found = 1;
 	a->block = r->block;
 	a->log = r->log;
-	a->base = at;
+	a->base += i;
 	return 1;
 }
 

@@ -119,11 +119,12 @@ struct sw_neigh {
 	__u8 pad[2];
 };
 
-/* A trie: prefixes of a port's addresses. bits: 64 for list and family, and those of the prefix. */
+/* A trie: prefixes of a port's addresses, and those of the firewall's sets. bits: 64 for list and family, and those of the prefix. */
+#define SW_OF_SET 256
 struct sw_addr_key {
 	__u32 bits;
-	__u32 list; /* port.lists */
-	__u32 family;
+	__u32 list;   /* port.lists, or the set's number */
+	__u32 family; /* of a set with SW_OF_SET */
 	__u8 ip[16];
 };
 

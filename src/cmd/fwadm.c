@@ -313,6 +313,8 @@ int fwadm_apply(struct ctx *c, struct state *st, const struct fw_change *ch, con
 
 	if (r == 0 && !how->dry) {
 		r = fw_change_apply(c, st, ch, &e);
+		if (r == -ESTALE)
+			return FWADM_AGAIN;
 		audit_rules(c, ch->rules, how, r);
 		audit_rules(c, ch->gone_rules, how, r);
 		audit_rules(c, ch->rvms, how, r);

@@ -32,7 +32,8 @@ struct fwadm_do {
 	const char *what;  /* "Added", "Updated", "Deleted"… */
 	const char *audit; /* "fwadm add" */
 };
-/* Does it and says what was done; the exit status. */
+/* Does it and says what was done; the exit status, or FWADM_AGAIN: what it was made of is another by now (fw_change.seen), and nothing is done. */
+enum { FWADM_AGAIN = -1 };
 int fwadm_apply(struct ctx *c, struct state *st, const struct fw_change *ch, const struct fwadm_do *how);
 
 #endif

@@ -118,6 +118,8 @@ static int one_rule(struct add *a, const json_t *payload)
 		return r;
 	if (!a->update && state_net_get(a->st, "rule", vm_str(out, "uuid"), &old, NULL) == 0)
 		return err_set(a->e, EEXIST, "rule %s exists already", vm_str(out, "uuid"));
+	if (old)
+		json_object_set(a->ch.seen, vm_str(old, "uuid"), old);
 	if (has(a->ch.rules, vm_str(out, "uuid")))
 		return err_set(a->e, EINVAL, "rule %s is there twice", vm_str(out, "uuid"));
 	if (!a->ch.rules)
@@ -138,6 +140,8 @@ static int one_rvm(struct add *a, const json_t *payload)
 	uuid = vm_str(out, "uuid");
 	if (!a->update && state_net_get(a->st, "rvm", uuid, &old, NULL) == 0)
 		return err_set(a->e, EEXIST, "remote VM %s exists already", uuid);
+	if (old)
+		json_object_set(a->ch.seen, uuid, old);
 	r = state_vm_has(a->st, uuid, a->e);
 	if (r)
 		return r < 0 ? r : err_set(a->e, EEXIST, "%s is a VM of this host", uuid);
@@ -183,6 +187,16 @@ static int payload(struct add *a, const json_t *p)
 	return r < 0 ? r : each(a, json_object_get(p, "remoteVMs"), "remoteVMs", one_rvm);
 }
 
+static void none_yet(struct add *a)
+{
+	json_decref(a->ch.rules);
+	json_decref(a->ch.rvms);
+	json_decref(a->ch.seen);
+	a->ch.rules = a->ch.rvms = NULL;
+	a->ch.seen = json_object();
+	*a->e = ERR_INIT;
+}
+
 static int with(struct add *a, int argc, char **argv)
 {
 	_json_ json_t *p = NULL;
@@ -195,10 +209,14 @@ static int with(struct add *a, int argc, char **argv)
 	r = fwadm_open(a->c, STATE_WRITE, &a->st);
 	if (r)
 		return r;
-	r = payload(a, p ?: a->words);
-	if (r == 0 && !a->ch.rules && !a->ch.rvms)
-		r = err_set(a->e, EINVAL, "there is nothing to %s", a->update ? "update" : "add");
-	return r < 0 ? cmd_fail(a->c, a->e) : fwadm_apply(a->c, a->st, &a->ch, &a->how);
+	do {
+		none_yet(a);
+		r = payload(a, p ?: a->words);
+		if (r == 0 && !a->ch.rules && !a->ch.rvms)
+			r = err_set(a->e, EINVAL, "there is nothing to %s", a->update ? "update" : "add");
+		r = r < 0 ? cmd_fail(a->c, a->e) : fwadm_apply(a->c, a->st, &a->ch, &a->how);
+	} while (r == FWADM_AGAIN);
+	return r;
 }
 
 static int start(struct ctx *c, int argc, char **argv, bool update, bool rvms, const char *audit)
@@ -213,6 +231,7 @@ static int start(struct ctx *c, int argc, char **argv, bool update, bool rvms, c
 	json_decref(a.words);
 	json_decref(a.ch.rules);
 	json_decref(a.ch.rvms);
+	json_decref(a.ch.seen);
 	state_close(&a.st);
 	return r;
 }

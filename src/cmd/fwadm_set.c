@@ -65,9 +65,9 @@ CMD(fwadm_delete_rvm, "fwadm", "delete-rvm", "<remote VM uuid>… [--dry-run] [-
 static int turn(struct ctx *c, int argc, char **argv, bool on, const char *audit)
 {
 	_clean_(state_close) struct state *st = NULL;
-	_json_ json_t *list = json_array(), *payload = json_pack("{s:b}", "enabled", on);
+	_json_ json_t *list = json_array(), *seen = json_object(), *payload = json_pack("{s:b}", "enabled", on);
 	struct fwadm_do how = {.what = on ? "Enabled" : "Disabled", .audit = audit};
-	struct fw_change ch = {.rules = list, .expect = FW_PRESENT};
+	struct fw_change ch = {.rules = list, .expect = FW_PRESENT, .seen = seen};
 	struct err e = ERR_INIT;
 	int r = options(argc, argv, &how);
 
@@ -75,14 +75,19 @@ static int turn(struct ctx *c, int argc, char **argv, bool on, const char *audit
 		r = fwadm_open(c, STATE_WRITE, &st);
 	if (r)
 		return r;
-	for (; optind < argc; optind++) {
-		_json_ json_t *old = NULL, *now = NULL;
+	do {
+		json_array_clear(list);
+		for (int i = optind; i < argc; i++) {
+			_json_ json_t *old = NULL, *now = NULL;
 
-		if (fwadm_get(st, "rule", argv[optind], &old, &e) < 0 || fwobj_rule(payload, old, &now, &e) < 0)
-			return cmd_fail(c, &e);
-		json_array_append(list, now);
-	}
-	return fwadm_apply(c, st, &ch, &how);
+			if (fwadm_get(st, "rule", argv[i], &old, &e) < 0 || fwobj_rule(payload, old, &now, &e) < 0)
+				return cmd_fail(c, &e);
+			json_array_append(list, now);
+			json_object_set(seen, argv[i], old);
+		}
+		r = fwadm_apply(c, st, &ch, &how);
+	} while (r == FWADM_AGAIN);
+	return r;
 }
 
 static int run_enable(struct ctx *c, int argc, char **argv)

@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "node/fw.h"
 #include "node/router.h"
 
 /* The object that there is, or a new one. */
@@ -111,18 +112,26 @@ static void tell(struct ctx *c, struct state *st, const struct switch_name *n, c
 static int change(struct ctx *c, struct state *st, const struct switch_name *n, json_t *was, json_t *now, bool force, int r, struct err *e)
 {
 	_free_ char *before = was ? json_dumps(was, JSON_COMPACT) : NULL, *after = json_dumps(now, JSON_COMPACT);
+	/* what zones form of it is in the firewall's sets */
+	bool moves = !json_equal(json_object_get(was, "subnet6"), json_object_get(now, "subnet6"));
 
 	if (r == 0)
 		r = look(st, n, now, force, e);
+	if (r == 0 && moves)
+		r = fwaddr_doubt(c, e);
 	if (r == 0)
 		r = keep(st, n, now, e);
 	r = state_end(st, r, e);
 	if (r < 0)
 		return r;
 	r = router_sync(c, st, NULL, e);
+	if (r == 0 && moves)
+		r = fwaddr_moved(c, st, e);
 	if (r < 0) {
 		keep(st, n, was, NULL);
 		router_sync(c, st, NULL, NULL);
+		if (moves)
+			fwaddr_moved(c, st, NULL);
 	}
 	cmd_audit(c, "net set", n->name, before, after, r);
 	if (r == 0)

@@ -28,6 +28,7 @@ enum fw_peer_kind {
 struct fw_addr {
 	uint8_t family; /* 4 or 6 */
 	uint8_t ip[16]; /* of IPv4 the first four; network order */
+	uint8_t part;   /* in a set: 0 = this address; 1 + n = all that have its first n bits, behind which it has zeros */
 };
 
 struct fw_peer { /* the other end: source of what comes in, destination of what goes out */
@@ -82,7 +83,16 @@ int net_fw_flows(struct net_switch *s, uint32_t zone, uint32_t *used, uint32_t *
 /* One element of a set, there before or not: some microseconds. */
 int net_fw_set_add(struct net_switch *s, uint32_t set, const struct fw_addr *a, struct err *e);
 int net_fw_set_remove(struct net_switch *s, uint32_t set, const struct fw_addr *a, struct err *e);
-/* Exactly these n elements, 0: the set goes. Those that stay are not touched. Walks every set: not for one that changes. */
-int net_fw_set(struct net_switch *s, uint32_t set, const struct fw_addr *a, size_t n, struct err *e);
+struct fw_member {
+	uint32_t set;
+	struct fw_addr a;
+};
+/* All these, there before or not, in one call. */
+int net_fw_members(struct net_switch *s, const struct fw_member *m, size_t n, struct err *e);
+/*
+ * These sets have exactly these members: none is how a set goes. set NULL: every set that there is. What stays is not touched. Walks the members of
+ * all sets once: not for one that changes.
+ */
+int net_fw_sets(struct net_switch *s, const uint32_t *set, size_t nsets, const struct fw_member *m, size_t n, struct err *e);
 
 #endif

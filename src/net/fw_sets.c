@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sets of addresses that rules name: all are in one map, an element is a set's number and an address. */
+/*
+ * Sets of addresses that rules name. All are in two maps: an address is an element of the one, under the set's number; a prefix, which
+ * seldom somebody has, of the trie that ports' prefixes are in.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,42 +15,93 @@
 
 #define AT_ONCE 4096
 
-static struct sw_set_key key_of(uint32_t set, const struct fw_addr *a)
-{
-	struct sw_set_key k = {.set = set, .family = a->family};
+/* A key of either map: without bits it is the other's, from its list on. */
+_Static_assert(sizeof(struct sw_addr_key) - offsetof(struct sw_addr_key, list) == sizeof(struct sw_set_key), "the one has the other in it");
 
-	memcpy(k.ip, a->ip, a->family == 4 ? 4 : 16);
-	return k;
+static int key_of(uint32_t set, const struct fw_addr *a, struct sw_addr_key *k, struct err *e)
+{
+	unsigned whole = a->family == 4 ? 32 : 128;
+
+	if ((a->family != 4 && a->family != 6) || a->part > whole + 1)
+		return err_set(e, EINVAL, "firewall: an address of family %u", a->family);
+	*k = (struct sw_addr_key){.list = set, .family = a->family};
+	memcpy(k->ip, a->ip, whole / 8);
+	if (a->part && a->part <= whole) {
+		k->bits = 64 + a->part - 1u;
+		k->family |= SW_OF_SET;
+	}
+	return 0;
 }
 
-static int check(const struct fw_addr *a, struct err *e)
+static int put(struct net_switch *s, const struct sw_addr_key *k, struct err *e)
 {
-	return a->family == 4 || a->family == 6 ? 0 : err_set(e, EINVAL, "firewall: an address of family %u", a->family);
+	uint32_t yes = 1;
+
+	return k->bits ? bpf_put(s->map[SWM_ADDRS], k, &yes, e) : bpf_put(s->map[SWM_FW_SETS], &k->list, &yes, e);
+}
+
+static int drop(struct net_switch *s, const struct sw_addr_key *k, struct err *e)
+{
+	return k->bits ? bpf_del(s->map[SWM_ADDRS], k, e) : bpf_del(s->map[SWM_FW_SETS], &k->list, e);
 }
 
 int net_fw_set_add(struct net_switch *s, uint32_t set, const struct fw_addr *a, struct err *e)
 {
-	struct sw_set_key k = key_of(set, a);
-	uint32_t yes = 1;
-	int r = check(a, e);
+	struct sw_addr_key k;
+	int r = key_of(set, a, &k, e);
 
-	return r < 0 ? r : bpf_put(s->map[SWM_FW_SETS], &k, &yes, e);
+	return r < 0 ? r : put(s, &k, e);
 }
 
 int net_fw_set_remove(struct net_switch *s, uint32_t set, const struct fw_addr *a, struct err *e)
 {
-	struct sw_set_key k = key_of(set, a);
+	struct sw_addr_key k;
+	int r = key_of(set, a, &k, e);
 
-	return bpf_del(s->map[SWM_FW_SETS], &k, e);
+	return r < 0 ? r : drop(s, &k, e);
 }
 
+int net_fw_members(struct net_switch *s, const struct fw_member *m, size_t n, struct err *e)
+{
+	struct sw_set_key *keys = xalloc((n + 1) * sizeof *keys);
+	uint32_t *yes = xalloc((n + 1) * sizeof *yes), nkeys = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct sw_addr_key k;
+
+		r = key_of(m[i].set, &m[i].a, &k, e);
+		if (r == 0 && k.bits)
+			r = put(s, &k, e);
+		if (r < 0 || k.bits)
+			continue;
+		memcpy(&keys[nkeys], &k.list, sizeof *keys);
+		yes[nkeys++] = 1;
+	}
+	if (r == 0 && nkeys)
+		r = bpf_put_all(s->map[SWM_FW_SETS], keys, yes, nkeys, e);
+	free(keys);
+	free(yes);
+	return r;
+}
+
+/* ---- what is there ---- */
+
 struct keys {
-	struct sw_set_key *k;
-	size_t n;
+	struct sw_addr_key *k;
+	size_t n, cap;
 };
 
-/* What a set has now. */
-static int read_set(struct net_switch *s, uint32_t set, struct keys *out, struct err *e)
+static struct sw_addr_key *another(struct keys *out)
+{
+	if (out->n == out->cap) {
+		out->cap = out->cap * 2 + 256;
+		out->k = xrealloc(out->k, out->cap * sizeof *out->k);
+	}
+	return &out->k[out->n++];
+}
+
+static int read_addresses(struct net_switch *s, struct keys *out, struct err *e)
 {
 	uint32_t place = 0, room = AT_ONCE, n;
 	struct sw_set_key *k = NULL;
@@ -62,42 +116,68 @@ static int read_set(struct net_switch *s, uint32_t set, struct keys *out, struct
 			r = bpf_batch(s->map[SWM_FW_SETS], k, v, &n, &place, first, e);
 			room *= r == -ENOSPC ? 2 : 1;
 		} while (r == -ENOSPC && room < SW_ADDRS);
-		for (uint32_t i = 0; r >= 0 && i < n; i++)
-			if (k[i].set == set) {
-				out->k = xrealloc(out->k, (out->n + 1) * sizeof *out->k);
-				out->k[out->n++] = k[i];
-			}
+		for (uint32_t i = 0; r >= 0 && i < n; i++) {
+			struct sw_addr_key *to = another(out);
+
+			to->bits = 0;
+			memcpy(&to->list, &k[i], sizeof k[i]);
+		}
 	}
 	free(k);
 	free(v);
 	return r;
 }
 
-static int compare(const void *a, const void *b)
+static int read_prefixes(struct net_switch *s, struct keys *out, struct err *e)
 {
-	return memcmp(a, b, sizeof(struct sw_set_key));
+	struct sw_addr_key k, next;
+	int r;
+
+	for (bool first = true; (r = bpf_next(s->map[SWM_ADDRS], first ? NULL : &k, &next, e)) == 1; first = false) {
+		k = next;
+		if (k.family & SW_OF_SET)
+			*another(out) = k;
+	}
+	return r;
 }
 
-int net_fw_set(struct net_switch *s, uint32_t set, const struct fw_addr *a, size_t n, struct err *e)
+static int by_key(const void *a, const void *b)
 {
-	struct keys old = {NULL, 0};
-	struct sw_set_key *want = xalloc((n + 1) * sizeof *want);
-	uint32_t *yes = xalloc((n + 1) * sizeof *yes);
-	int r = read_set(s, set, &old, e);
+	return memcmp(a, b, sizeof(struct sw_addr_key));
+}
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = check(&a[i], e);
-		want[i] = key_of(set, &a[i]);
-		yes[i] = 1;
-	}
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int net_fw_sets(struct net_switch *s, const uint32_t *set, size_t nsets, const struct fw_member *m, size_t n, struct err *e)
+{
+	struct keys old = {NULL, 0, 0};
+	struct sw_addr_key *want = xalloc((n + 1) * sizeof *want);
+	uint32_t *sets = xalloc((nsets + 1) * sizeof *sets);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = key_of(m[i].set, &m[i].a, &want[i], e);
 	if (r == 0)
-		r = bpf_put_all(s->map[SWM_FW_SETS], want, yes, (uint32_t)n, e);
-	qsort(want, n, sizeof *want, compare);
+		r = read_addresses(s, &old, e);
+	if (r == 0)
+		r = read_prefixes(s, &old, e);
+	/* what is missing first: nobody is out meanwhile who stays in */
+	if (r == 0)
+		r = net_fw_members(s, m, n, e);
+	for (size_t i = 0; set && i < nsets; i++)
+		sets[i] = set[i];
+	qsort(sets, nsets, sizeof *sets, by_number);
+	qsort(want, n, sizeof *want, by_key);
 	for (size_t i = 0; r == 0 && i < old.n; i++)
-		if (!bsearch(&old.k[i], want, n, sizeof *want, compare))
-			r = bpf_del(s->map[SWM_FW_SETS], &old.k[i], e);
+		if ((!set || bsearch(&old.k[i].list, sets, nsets, sizeof *sets, by_number)) && !bsearch(&old.k[i], want, n, sizeof *want, by_key))
+			r = drop(s, &old.k[i], e);
 	free(old.k);
 	free(want);
-	free(yes);
+	free(sets);
 	return r;
 }

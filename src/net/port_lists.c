@@ -125,7 +125,9 @@ void map_forget(int map, size_t key_size, bool (*is)(const void *key, int map, c
 
 static bool addr_is(const void *key, int map, const void *arg)
 {
-	return ((const struct sw_addr_key *)key)->list == *(const uint32_t *)arg;
+	const struct sw_addr_key *k = key;
+
+	return !(k->family & SW_OF_SET) && k->list == *(const uint32_t *)arg;
 }
 
 static bool blocked_is(const void *key, int map, const void *arg)
@@ -158,7 +160,9 @@ bool list_nobodys(const struct net_switch *s, uint32_t list)
 
 static bool addr_nobodys(const void *key, int map, const void *arg)
 {
-	return list_nobodys(arg, ((const struct sw_addr_key *)key)->list);
+	const struct sw_addr_key *k = key;
+
+	return !(k->family & SW_OF_SET) && list_nobodys(arg, k->list);
 }
 
 static bool blocked_nobodys(const void *key, int map, const void *arg)

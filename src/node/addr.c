@@ -27,8 +27,7 @@ char *addr_switch(const json_t *nic)
 	return vlan ? xprintf("%s/%lld", tag, vlan) : xstrdup(tag);
 }
 
-/* The settings of a NIC's switch: 1, 0 = it has none. */
-static int settings(struct state *st, const json_t *nic, struct netset *out, struct err *e)
+int addr_settings(struct state *st, const json_t *nic, struct netset *out, struct err *e)
 {
 	_free_ char *name = addr_switch(nic);
 	struct err miss = ERR_INIT;
@@ -45,7 +44,7 @@ static int settings(struct state *st, const json_t *nic, struct netset *out, str
 	return r < 0 ? r : 1;
 }
 
-static bool asks(const json_t *nic, const char *word)
+bool addr_asks(const json_t *nic, const char *word)
 {
 	const json_t *o;
 	size_t i;
@@ -70,7 +69,7 @@ int addr_leased(struct state *st, const json_t *nic, uint8_t ip[4], struct err *
 {
 	char vm[37];
 	uint32_t a;
-	int r = asks(nic, "dhcp") ? state_lease_get(st, vm_str(nic, "mac") ?: "", vm_str(nic, "nic_tag") ?: "", (unsigned)vm_int(nic, "vlan_id", 0), vm, &a, e) : 0;
+	int r = addr_asks(nic, "dhcp") ? state_lease_get(st, vm_str(nic, "mac") ?: "", vm_str(nic, "nic_tag") ?: "", (unsigned)vm_int(nic, "vlan_id", 0), vm, &a, e) : 0;
 
 	if (r > 0) {
 		a = htonl(a);
@@ -92,7 +91,7 @@ int addr_lease(struct state *st, const json_t *nic, struct nic *n, struct err *e
 {
 	struct netset *set = xalloc(sizeof *set);
 	uint8_t ip[4];
-	int r = settings(st, nic, set, e);
+	int r = addr_settings(st, nic, set, e);
 
 	if (r > 0 && set->dhcp)
 		r = addr_leased(st, nic, ip, e);
@@ -125,34 +124,51 @@ int addr_lease(struct state *st, const json_t *nic, struct nic *n, struct err *e
 	return r < 0 ? r : 0;
 }
 
-static int take_one(struct state *st, const char *uuid, const json_t *nic, struct err *e)
+/* Calls each with what every NIC that asks for a lease would ask for; a return other than 0 ends it and is returned. */
+static int asks_each(struct state *st, const char *uuid, const json_t *rec, int (*each)(struct state *st, const struct lease_ask *q, struct err *e), struct err *e)
 {
 	struct netset *set = xalloc(sizeof *set);
-	int r = settings(st, nic, set, e);
-	uint32_t ip;
-
-	if (r == 0 || (r > 0 && !set->dhcp))
-		r = no_server(nic, e);
-	if (r > 0) {
-		struct lease_ask q = {.vm = uuid, .mac = vm_str(nic, "mac") ?: "", .tag = vm_str(nic, "nic_tag") ?: "", .vlan = (unsigned)vm_int(nic, "vlan_id", 0),
-				      .prefix = set->subnet.prefix, .net = ip4(&set->subnet), .gateway = ip4(&set->gateway)};
-
-		r = state_lease_take(st, &q, &ip, e);
-	}
-	free(set);
-	return r < 0 ? err_add(e, "a lease for %s", vm_str(nic, "mac") ?: "") : 0;
-}
-
-int addr_take(struct state *st, const char *uuid, const json_t *rec, struct err *e)
-{
 	const json_t *o;
 	size_t i;
 	int r = 0;
 
 	json_array_foreach(json_object_get(rec, "nics"), i, o)
-		if (r == 0 && asks(o, "dhcp"))
-			r = take_one(st, uuid, o, e);
+	{
+		struct lease_ask q = {.vm = uuid, .mac = vm_str(o, "mac") ?: "", .tag = vm_str(o, "nic_tag") ?: "", .vlan = (unsigned)vm_int(o, "vlan_id", 0)};
+
+		if (r || !addr_asks(o, "dhcp"))
+			continue;
+		r = addr_settings(st, o, set, e);
+		if (r == 0 || (r > 0 && !set->dhcp))
+			r = no_server(o, e);
+		if (r > 0) {
+			q.prefix = set->subnet.prefix;
+			q.net = ip4(&set->subnet);
+			q.gateway = ip4(&set->gateway);
+			r = each(st, &q, e);
+		}
+		if (r < 0)
+			err_add(e, "a lease for %s", q.mac);
+	}
+	free(set);
 	return r;
+}
+
+static int take_one(struct state *st, const struct lease_ask *q, struct err *e)
+{
+	uint32_t ip;
+
+	return state_lease_take(st, q, &ip, e);
+}
+
+int addr_take(struct state *st, const char *uuid, const json_t *rec, struct err *e)
+{
+	return asks_each(st, uuid, rec, take_one, e);
+}
+
+int addr_stale(struct state *st, const char *uuid, const json_t *rec, struct err *e)
+{
+	return asks_each(st, uuid, rec, state_lease_stale, e);
 }
 
 /* ---- what a responder is told ---- */
@@ -226,13 +242,17 @@ static void names_of(const char *uuid, const json_t *rec, struct buf *b)
 	buf_puts(b, uuid);
 }
 
-static void formed(const struct netset *s, const uint8_t mac[6], struct buf *b)
+int addr_formed(const json_t *nic, const uint8_t net[8], char out[INET6_ADDRSTRLEN])
 {
-	uint8_t ip[16] = {[8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
-	char t[INET6_ADDRSTRLEN];
+	uint8_t mac[6];
 
-	memcpy(ip, s->subnet6.ip, 8);
-	buf_printf(b, ",%s", text_ip(AF_INET6, ip, t));
+	if (nic_mac(nic, mac) < 0)
+		return -EINVAL;
+	uint8_t ip[16] = {[8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+
+	memcpy(ip, net, 8);
+	text_ip(AF_INET6, ip, out);
+	return 0;
 }
 
 /* The line of one NIC. Its addresses begin with a comma, which the reader skips. */
@@ -241,7 +261,7 @@ static int line_of(struct state *st, const char *uuid, const json_t *rec, const 
 	const char *mac = vm_str(nic, "mac") ?: "";
 	char t[INET6_ADDRSTRLEN];
 	const json_t *o;
-	uint8_t m[6], ip[4];
+	uint8_t ip[4];
 	size_t i;
 	int r = addr_leased(st, nic, ip, e);
 
@@ -259,8 +279,8 @@ static int line_of(struct state *st, const char *uuid, const json_t *rec, const 
 	}
 	if (r)
 		buf_printf(b, ",%s", text_ip(AF_INET, ip, t));
-	if (s->ra && asks(nic, "addrconf") && nic_mac(nic, m) == 0)
-		formed(s, m, b);
+	if (s->ra && addr_asks(nic, "addrconf") && addr_formed(nic, s->subnet6.ip, t) == 0)
+		buf_printf(b, ",%s", t);
 	buf_puts(b, "\n");
 	return 0;
 }
@@ -305,7 +325,7 @@ static int tell_switch(const struct ctx *c, struct state *st, struct net_switch 
 	_free_ char *name = addr_switch(nic);
 	_buf_ struct buf head = BUF_INIT, lines = BUF_INIT;
 	struct state_nictag t;
-	int r = settings(st, nic, set, e);
+	int r = addr_settings(st, nic, set, e);
 
 	if (r > 0 && !serves(set))
 		r = 0;

@@ -18,8 +18,18 @@ int fwobj_rule(const json_t *payload, const json_t *old, json_t **out, struct er
 /* nics of `vmadm get` become ips, what is not a remote VM's is left out. */
 int fwobj_rvm(const json_t *payload, const json_t *old, json_t **out, struct err *e);
 const char *fwobj_scope(const json_t *rule);
-/* A VM's record, or a remote VM, as rules see it. */
+/* A VM's record, or a remote VM, as rules see it; of addresses what stands in it. */
 void fwobj_vm(const json_t *rec, struct fw_vm *out);
+
+/* ---- fwaddr.c: with the addresses that stand elsewhere ---- */
+/* fwobj_vm(), and leases and formed addresses as the store has them now; of a copy that was noted, as they were then. */
+int fwaddr_vm(struct state *st, const json_t *rec, struct fw_vm *out, struct err *e);
+/* *out: a copy of the record with them, for who is about to store what takes them away; new reference. */
+int fwaddr_note(struct state *st, const json_t *rec, json_t **out, struct err *e);
+/* The settings of a switch are about to change, which ends with fwaddr_moved(), in this command or the next. Needs no lock. */
+int fwaddr_doubt(const struct ctx *c, struct err *e);
+/* The settings of a switch have changed, and with them addresses of many VMs: every set is as the store says. */
+int fwaddr_moved(struct ctx *c, struct state *st, struct err *e);
 
 /* ---- fwdb.c ---- */
 /* What is stored and what goes, in one transaction: arrays of objects and of uuids, each may be NULL. */
@@ -28,6 +38,8 @@ struct fw_change {
 	json_t *gone_rules, *gone_rvms;
 	/* what rules and rvms are when they are stored, whatever another command has done since the caller looked: else -EEXIST, -ENOENT */
 	enum fw_expect { FW_WHATEVER, FW_ABSENT, FW_PRESENT } expect;
+	/* NULL, or by uuid what they were when the caller made the new ones of them: if one is another by now, -ESTALE, and nothing is changed */
+	json_t *seen;
 };
 /* The uuids of those VMs of this host that have a firewall and that the change concerns, in order; new reference. */
 int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, struct err *e);
@@ -37,6 +49,8 @@ int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch,
 int fw_rules_of(struct state *st, const struct fw_vm *vm, bool enabled, json_t **rules, struct err *e);
 
 /* ---- fwvm.c: what a VM's life has to do with it ---- */
+/* Before an address of its goes that no record has: who comes next brings all sets into line. */
+int vmfw_doubt(const struct net_switch *s, struct err *e);
 /* At boot, behind vnic_add(): its list, and first all sets if the switch is new. */
 int vmfw_up(struct vm *v, struct net_switch *s, struct err *e);
 /* Its addresses in sets and its list, from one record to another; NULL: there is none. from NULL with thorough: whatever it was, then all sets are as the store says. */

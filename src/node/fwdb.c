@@ -33,15 +33,11 @@ static int rule_names(const json_t *rule, json_t *names, struct err *e)
 static int forget_rule(struct deed *d, const char *uuid)
 {
 	_json_ json_t *old = NULL;
-	struct err miss = ERR_INIT;
-	int r = state_net_get(d->st, "rule", uuid, &old, &miss);
+	int r = fwdb_get(d->st, "rule", uuid, &old, d->e);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0 && d->e)
-		*d->e = miss;
-	if (r == 0)
-		r = json_array_append(d->rule_old, old);
+	if (r <= 0)
+		return r;
+	r = json_array_append(d->rule_old, old);
 	if (r == 0)
 		r = rule_names(old, d->names, d->e);
 	return r < 0 ? r : fwset_unuse(d->st, old, &d->gone, d->e);
@@ -56,12 +52,12 @@ static int keep_rule(struct deed *d, const json_t *rule)
 	return r < 0 ? r : fwset_use(d->st, rule, &d->made, d->e);
 }
 
-static void old_rvm(struct deed *d, const char *uuid)
+static int old_rvm(struct deed *d, const char *uuid)
 {
 	json_t *old;
+	int r = fwdb_get(d->st, "rvm", uuid, &old, d->e);
 
-	if (state_net_get(d->st, "rvm", uuid, &old, NULL) == 0)
-		json_array_append_new(d->rvm_old, old);
+	return r <= 0 ? r : json_array_append_new(d->rvm_old, old);
 }
 
 static int store_rules(struct deed *d, const struct fw_change *ch)
@@ -87,18 +83,25 @@ static int store_rules(struct deed *d, const struct fw_change *ch)
 	return r;
 }
 
-static int expected(struct deed *d, const json_t *list, const char *kind, enum fw_expect want)
+static int expected(struct deed *d, const json_t *list, const char *kind, const struct fw_change *ch)
 {
+	const char *what = strcmp(kind, "rvm") ? "rule" : "remote VM";
+	enum fw_expect want = ch->expect;
 	const json_t *o;
 	size_t i;
 
 	json_array_foreach(list, i, o)
 	{
+		const char *uuid = vm_str(o, "uuid");
 		_json_ json_t *now = NULL;
-		bool there = want != FW_WHATEVER && state_net_get(d->st, kind, vm_str(o, "uuid"), &now, NULL) != -ENOENT;
+		int r = want == FW_WHATEVER ? 0 : fwdb_get(d->st, kind, uuid, &now, d->e);
 
-		if (want != FW_WHATEVER && there != (want == FW_PRESENT))
-			return err_set(d->e, there ? EEXIST : ENOENT, "%s %s %s", strcmp(kind, "rvm") ? "rule" : "remote VM", vm_str(o, "uuid"), there ? "exists already" : "does not exist");
+		if (r < 0)
+			return r;
+		if (want != FW_WHATEVER && (r > 0) != (want == FW_PRESENT))
+			return err_set(d->e, r ? EEXIST : ENOENT, "%s %s %s", what, uuid, r ? "exists already" : "does not exist");
+		if (ch->seen && now && !json_equal(now, json_object_get(ch->seen, uuid)))
+			return err_set(d->e, ESTALE, "%s %s has been changed by another command meanwhile", what, uuid);
 	}
 	return 0;
 }
@@ -107,21 +110,23 @@ static int store(struct deed *d, const struct fw_change *ch)
 {
 	const json_t *o;
 	size_t i;
-	int r = expected(d, ch->rules, "rule", ch->expect);
+	int r = expected(d, ch->rules, "rule", ch);
 
 	if (r == 0)
-		r = expected(d, ch->rvms, "rvm", ch->expect);
+		r = expected(d, ch->rvms, "rvm", ch);
 	if (r == 0)
 		r = store_rules(d, ch);
 	json_array_foreach(ch->gone_rvms, i, o)
 	{
-		old_rvm(d, json_string_value(o));
+		if (r == 0)
+			r = old_rvm(d, json_string_value(o));
 		if (r == 0)
 			r = state_net_delete(d->st, "rvm", json_string_value(o), d->e);
 	}
 	json_array_foreach(ch->rvms, i, o)
 	{
-		old_rvm(d, vm_str(o, "uuid"));
+		if (r == 0)
+			r = old_rvm(d, vm_str(o, "uuid"));
 		if (r == 0)
 			r = state_net_put(d->st, "rvm", vm_str(o, "uuid"), o, d->e);
 	}
@@ -179,6 +184,15 @@ static int move_rvms(struct deed *d, struct net_switch *s, const struct fw_chang
 	return r;
 }
 
+static int empty(struct net_switch *s, const struct fwsets *gone, struct err *e)
+{
+	_free_ uint32_t *id = xalloc(gone->n * sizeof *id);
+
+	for (size_t i = 0; i < gone->n; i++)
+		id[i] = gone->set[i].id;
+	return net_fw_sets(s, id, gone->n, NULL, 0, e);
+}
+
 /* Sets have their members before a list names them, and are there until none does. */
 static int enforce(struct ctx *c, struct deed *d, struct net_switch *s, const struct fw_change *ch)
 {
@@ -190,9 +204,7 @@ static int enforce(struct ctx *c, struct deed *d, struct net_switch *s, const st
 		r = failpoint("fwadm-force", d->e);
 	if (r == 0 && json_object_size(d->names))
 		r = fwsync_lists(c, d->st, s, d->names, d->e);
-	for (size_t i = 0; r == 0 && i < d->gone.n; i++)
-		r = net_fw_set(s, d->gone.set[i].id, NULL, 0, d->e);
-	return r;
+	return r < 0 || d->gone.n == 0 ? r : empty(s, &d->gone, d->e);
 }
 
 static int stored(struct deed *d, const struct fw_change *ch)
@@ -312,8 +324,9 @@ static int add_who(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
 static int old_names(struct state *st, const char *uuid, json_t *names, struct err *e)
 {
 	_json_ json_t *old = NULL;
+	int r = fwdb_get(st, "rule", uuid, &old, e);
 
-	return state_net_get(st, "rule", uuid, &old, NULL) < 0 ? 0 : rule_names(old, names, e);
+	return r <= 0 ? r : rule_names(old, names, e);
 }
 
 /* A remote VM that comes or goes concerns whom the rules that name it do. */
@@ -359,7 +372,7 @@ int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, st
 	{
 		_json_ json_t *old = NULL;
 
-		if (r == 0 && state_net_get(st, "rvm", json_string_value(o), &old, NULL) == 0)
+		if (r == 0 && (r = fwdb_get(st, "rvm", json_string_value(o), &old, e)) > 0)
 			r = rvm_names(st, old, names, e);
 	}
 	if (r == 0 && json_object_size(names))

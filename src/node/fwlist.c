@@ -183,8 +183,12 @@ int fwrules_in_force(struct state *st, const struct fw_vm *vm, json_t **uuids, s
 static uint32_t set_id(const char *name, void *arg)
 {
 	struct fwlists *l = arg;
+	uint32_t id = l->have_sets ? fwsets_id(&l->sets, name) : 0;
+	int r = l->have_sets || l->bad < 0 ? 0 : fwset_find(l->st, name, &id, l->e);
 
-	return l->have_sets ? fwsets_id(&l->sets, name) : fwset_find(l->st, name);
+	if (r < 0)
+		l->bad = r;
+	return id;
 }
 
 struct adding {
@@ -228,11 +232,13 @@ int fwlists_add(struct fwlists *l, const struct fw_vm *vm, uint32_t zone, struct
 	int r;
 
 	l->book->turn++;
+	l->e = e;
 	r = fw_vm_sets(vm, add_set, &a);
 	if (r == 0) {
 		n = fw_compile(vm, a.known, a.n, set_id, l, &entry);
 		l->list = xrealloc(l->list, (l->n + 1) * sizeof *l->list);
 		l->list[l->n++] = (struct fw_list){.zone = zone, .entry = entry, .n = n};
+		r = l->bad; /* a set that is taken for empty would be a rule that is missing */
 	}
 	free(a.known);
 	return r;

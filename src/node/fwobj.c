@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "node/addr.h"
 #include "node/fw.h"
 
 #define TEXT_MAX 1024
@@ -304,22 +305,54 @@ int fwobj_rvm(const json_t *payload, const json_t *old, json_t **out, struct err
 
 /* ---- for the compiler ---- */
 
-static void vm_ip(const char *s, struct fw_vm *out)
+/* What stands behind a slash is its network's length, or how much of it the NIC may have: then all of these. */
+static void vm_ip(const char *s, bool part, struct fw_vm *out)
 {
 	char one[64];
 	struct fw_addr a;
+	uint64_t n, whole;
 
 	snprintf(one, sizeof one, "%.*s", (int)strcspn(s ?: "", "/"), s ?: "");
-	if (fw_addr_parse(one, &a) == 0)
-		fw_vm_addr(out, &a);
+	if (fw_addr_parse(one, &a) < 0)
+		return;
+	whole = a.family == 6 ? 128 : 32;
+	if (part && strchr(s, '/') && str_to_u64(strchr(s, '/') + 1, &n) == 0 && n < whole) {
+		a.part = (uint8_t)(n + 1);
+		for (uint64_t i = n; i < whole; i++)
+			a.ip[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	}
+	fw_vm_addr(out, &a);
+}
+
+static void vm_ips(const json_t *list, bool part, struct fw_vm *out)
+{
+	const json_t *ip;
+	size_t i;
+
+	json_array_foreach(list, i, ip)
+		vm_ip(json_string_value(ip), part, out);
+}
+
+/* All that link protection lets it send from (bpf/protect.h). */
+static void vm_nic(const json_t *nic, struct fw_vm *out)
+{
+	static const uint8_t local[8] = {0xfe, 0x80};
+	char text[INET6_ADDRSTRLEN];
+
+	vm_ips(json_object_get(nic, "ips"), false, out);
+	vm_ips(json_object_get(nic, "known"), false, out);
+	vm_ips(json_object_get(nic, "allowed_ips"), true, out);
+	vm_ip(vm_str(nic, "vrrp_primary_ip"), false, out);
+	if (addr_formed(nic, local, text) == 0)
+		vm_ip(text, false, out);
 }
 
 void fwobj_vm(const json_t *rec, struct fw_vm *out)
 {
-	const json_t *nic, *ip;
+	const json_t *nic;
 	json_t *v;
 	const char *key;
-	size_t i, k;
+	size_t i;
 
 	*out = (struct fw_vm){.uuid = ""};
 	snprintf(out->uuid, sizeof out->uuid, "%s", vm_str(rec, "uuid") ?: "");
@@ -330,9 +363,7 @@ void fwobj_vm(const json_t *rec, struct fw_vm *out)
 
 		fw_vm_tag(out, key, value ?: "");
 	}
-	json_array_foreach(json_object_get(rec, "ips"), i, ip)
-		vm_ip(json_string_value(ip), out);
+	vm_ips(json_object_get(rec, "ips"), false, out);
 	json_array_foreach(json_object_get(rec, "nics"), i, nic)
-		json_array_foreach(json_object_get(nic, "ips"), k, ip)
-			vm_ip(json_string_value(ip), out);
+		vm_nic(nic, out);
 }

@@ -51,32 +51,46 @@ uint32_t fwsets_id(const struct fwsets *s, const char *name)
 	return f ? f->id : 0;
 }
 
-uint32_t fwset_find(struct state *st, const char *name)
+int fwset_find(struct state *st, const char *name, uint32_t *id, struct err *e)
 {
 	_json_ json_t *v = NULL;
+	int r = fwdb_get(st, "fwset", name, &v, e);
 
-	return state_net_get(st, "fwset", name, &v, NULL) < 0 ? 0 : (uint32_t)vm_int(v, "id", 0);
+	*id = r > 0 ? (uint32_t)vm_int(v, "id", 0) : 0;
+	return r < 0 ? r : 0;
+}
+
+int fwdb_get(struct state *st, const char *kind, const char *name, json_t **out, struct err *e)
+{
+	struct err miss = ERR_INIT;
+	int r = state_net_get(st, kind, name, out, &miss);
+
+	if (r < 0 && r != -ENOENT && e)
+		*e = miss;
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
 struct finding {
 	struct state *st;
 	const struct fwsets *all;
 	struct fwsets *out;
+	struct err *e;
 };
 
 static int find_one(const char *name, void *arg)
 {
 	struct finding *f = arg;
-	uint32_t id = f->all ? fwsets_id(f->all, name) : fwset_find(f->st, name);
+	uint32_t id = f->all ? fwsets_id(f->all, name) : 0;
+	int r = f->all ? 0 : fwset_find(f->st, name, &id, f->e);
 
 	if (id)
 		fwsets_add(f->out, name, id);
-	return 0;
+	return r;
 }
 
 int fwsets_of(struct state *st, const struct fwsets *s, const struct fw_vm *vm, struct fwsets *out, struct err *e)
 {
-	struct finding f = {st, s, out};
+	struct finding f = {st, s, out, e};
 	struct fwsets all = {NULL, 0};
 	int r;
 
@@ -119,10 +133,13 @@ static int use_one(const char *set, void *arg)
 	struct using *u = arg;
 	_free_ char *kind = xprintf("fwuse %s", set);
 	_json_ json_t *none = json_object(), *v = NULL;
-	uint64_t id = fwset_find(u->st, set);
-	int r = state_net_put(u->st, kind, u->uuid, none, u->e);
+	uint32_t there = 0;
+	uint64_t id;
+	int r = fwset_find(u->st, set, &there, u->e);
 
-	if (r < 0 || id)
+	if (r == 0)
+		r = state_net_put(u->st, kind, u->uuid, none, u->e);
+	if (r < 0 || there)
 		return r;
 	r = state_next(u->st, "fwset", &id, u->e);
 	if (r < 0)
@@ -143,7 +160,7 @@ static int unuse_one(const char *set, void *arg)
 {
 	struct using *u = arg;
 	_free_ char *kind = xprintf("fwuse %s", set);
-	uint32_t id;
+	uint32_t id = 0;
 	int r = state_net_delete(u->st, kind, u->uuid, u->e);
 
 	if (r < 0)
@@ -151,7 +168,8 @@ static int unuse_one(const char *set, void *arg)
 	r = state_net_each(u->st, kind, one_is_enough, NULL, u->e);
 	if (r == -EEXIST)
 		return 0;
-	id = fwset_find(u->st, set);
+	if (r == 0)
+		r = fwset_find(u->st, set, &id, u->e);
 	if (r == 0 && id)
 		r = state_net_delete(u->st, "fwset", set, u->e);
 	if (r == 0 && id)

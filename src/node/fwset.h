@@ -29,8 +29,10 @@ void fwsets_done(struct fwsets *s);
 uint32_t fwsets_id(const struct fwsets *s, const char *name);
 /* Those that a VM is in; of s, which may be NULL: they are looked up one by one. Appended to out, names its own. */
 int fwsets_of(struct state *st, const struct fwsets *s, const struct fw_vm *vm, struct fwsets *out, struct err *e);
-/* The number of one, 0: there is none. */
-uint32_t fwset_find(struct state *st, const char *name);
+/* The number of one; *id 0: there is none. */
+int fwset_find(struct state *st, const char *name, uint32_t *id, struct err *e);
+/* One object, its own reference: 1, 0 = there is none. */
+int fwdb_get(struct state *st, const char *kind, const char *name, json_t **out, struct err *e);
 /* In a transaction: the rule's names; those that are new, or that nobody has any more, are appended. */
 int fwset_use(struct state *st, const json_t *rule, struct fwsets *made, struct err *e);
 int fwset_unuse(struct state *st, const json_t *rule, struct fwsets *gone, struct err *e);
@@ -47,6 +49,8 @@ struct fwlists {
 	bool have_sets;
 	struct fw_list *list;
 	size_t n;
+	int bad; /* reading of a set's number has failed */
+	struct err *e;
 };
 void fwlists_init(struct fwlists *l, struct state *st);
 void fwlists_done(struct fwlists *l);

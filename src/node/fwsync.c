@@ -17,16 +17,19 @@
 #include "model/vm.h"
 
 struct walk {
+	struct state *st;
 	int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg);
 	void *arg;
+	struct err *e;
 };
 
 static int walk_json(const json_t *o, bool remote, const struct walk *w)
 {
 	struct fw_vm vm;
-	int r;
+	int r = fwaddr_vm(w->st, o, &vm, w->e);
 
-	fwobj_vm(o, &vm);
+	if (r < 0)
+		return r;
 	r = w->each(&vm, !remote && vm_bool(o, "firewall_enabled", false), remote, w->arg);
 	fw_vm_done(&vm);
 	return r;
@@ -50,7 +53,7 @@ static int walk_rvm(const char *uuid, const json_t *value, void *arg)
 
 int fwvm_each(struct state *st, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e)
 {
-	struct walk w = {each, arg};
+	struct walk w = {st, each, arg, e};
 	int r = state_vm_each(st, STATE_RECORD, walk_row, &w, e);
 
 	return r < 0 ? r : state_net_each(st, "rvm", walk_rvm, &w, e);
@@ -83,15 +86,10 @@ void fwsync_end(const struct net_switch *s)
 
 /* ---- sets ---- */
 
-struct member {
-	uint32_t id;
-	struct fw_addr a;
-};
-
 struct filling {
 	struct state *st;
 	const struct fwsets *sets;
-	struct member *m;
+	struct fw_member *m;
 	size_t n, cap;
 	struct err *e;
 };
@@ -108,44 +106,20 @@ static int fill_one(const struct fw_vm *vm, bool enabled, bool remote, void *arg
 				f->cap = f->cap * 2 + 64;
 				f->m = xrealloc(f->m, f->cap * sizeof *f->m);
 			}
-			f->m[f->n++] = (struct member){in.set[i].id, vm->addr[k]};
+			f->m[f->n++] = (struct fw_member){in.set[i].id, vm->addr[k]};
 		}
 	fwsets_done(&in);
 	return r;
 }
 
-static int by_set(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id ? 1 : memcmp(&x->a, &y->a, sizeof x->a);
-}
-
-static int set_exactly(struct net_switch *s, const struct filling *f, uint32_t id, struct err *e)
-{
-	struct fw_addr *a = xalloc((f->n + 1) * sizeof *a);
-	size_t n = 0;
-	int r;
-
-	for (size_t i = 0; i < f->n; i++)
-		if (f->m[i].id == id && (n == 0 || memcmp(&a[n - 1], &f->m[i].a, sizeof *a)))
-			a[n++] = f->m[i].a;
-	r = net_fw_set(s, id, a, n, e);
-	free(a);
-	return r;
-}
-
+/* exactly: these are all sets that there are, and nothing else is to be in any. */
 static int fill(struct state *st, struct net_switch *s, const struct fwsets *sets, bool exactly, struct err *e)
 {
 	struct filling f = {.st = st, .sets = sets, .e = e};
 	int r = sets->n ? fwvm_each(st, fill_one, &f, e) : 0;
 
-	if (f.n)
-		qsort(f.m, f.n, sizeof *f.m, by_set);
-	for (size_t i = 0; r == 0 && exactly && i < sets->n; i++)
-		r = set_exactly(s, &f, sets->set[i].id, e);
-	for (size_t i = 0; r == 0 && !exactly && i < f.n; i++)
-		r = net_fw_set_add(s, f.m[i].id, &f.m[i].a, e);
+	if (r == 0)
+		r = exactly ? net_fw_sets(s, NULL, 0, f.m, f.n, e) : net_fw_members(s, f.m, f.n, e);
 	free(f.m);
 	return r;
 }
@@ -202,10 +176,16 @@ static int load_zone(const char *uuid, const struct zone_run *run, void *arg)
 {
 	struct loading *l = arg;
 	_json_ json_t *rec = NULL;
+	struct err miss = ERR_INIT;
 	struct fw_vm vm;
 	int r;
 
-	if (!run->running || state_vm_get(l->st, uuid, &rec, NULL, NULL, NULL) < 0 || !vm_bool(rec, "firewall_enabled", false))
+	r = run->running ? state_vm_get(l->st, uuid, &rec, NULL, NULL, &miss) : 0;
+	if (r < 0 && r != -ENOENT) {
+		*l->e = miss;
+		return r;
+	}
+	if (!rec || !vm_bool(rec, "firewall_enabled", false))
 		return 0;
 	fwobj_vm(rec, &vm);
 	r = l->names ? fw_vm_sets(&vm, concerned, (void *)l->names) : 1;
@@ -244,9 +224,11 @@ int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, co
 /* ---- one VM ---- */
 
 struct asking {
+	struct state *st;
 	const char *self, *set;
 	const struct fw_addr *a;
 	char *text;
+	struct err *e;
 };
 
 static bool has_addr(const struct fw_vm *vm, const struct fw_addr *a)
@@ -261,8 +243,10 @@ static int same_json(const json_t *o, const struct asking *q)
 {
 	struct fw_vm vm;
 	bool same;
+	int r = fwaddr_vm(q->st, o, &vm, q->e);
 
-	fwobj_vm(o, &vm);
+	if (r < 0)
+		return r;
 	same = strcmp(vm.uuid, q->self) && has_addr(&vm, q->a) && fw_vm_in_set(&vm, q->set);
 	fw_vm_done(&vm);
 	return same ? -EEXIST : 0;
@@ -273,8 +257,10 @@ static int same_row(const struct vm_row *row, void *arg)
 	const struct asking *q = arg;
 	_json_ json_t *rec = NULL;
 
-	/* an IPv6 address may be written in more than one way */
-	if (!row->record || str_eq(row->state, "failed") || !strcmp(row->uuid, q->self) || (q->a->family == 4 && !strstr(row->record, q->text)))
+	if (!row->record || str_eq(row->state, "failed") || !strcmp(row->uuid, q->self))
+		return 0;
+	/* an IPv6 address may be written in more than one way or formed; one of IPv4 stands there, or is a lease, or is part of a prefix */
+	if (q->a->family == 4 && !q->a->part && !strstr(row->record, q->text) && !strstr(row->record, "\"dhcp\""))
 		return 0;
 	rec = json_loadb(row->record, row->record_len, 0, NULL);
 	return rec ? same_json(rec, q) : 0;
@@ -289,7 +275,7 @@ static int same_rvm(const char *uuid, const json_t *value, void *arg)
 static int others(struct state *st, const char *self, const char *set, const struct fw_addr *a, struct err *e)
 {
 	_buf_ struct buf b = BUF_INIT;
-	struct asking q = {.self = self, .set = set, .a = a};
+	struct asking q = {.st = st, .self = self, .set = set, .a = a, .e = e};
 	int r;
 
 	fw_addr_print(a, &b);

@@ -36,10 +36,9 @@ static int list_of(struct state *st, struct net_switch *s, const json_t *rec, ui
 
 static int sets_of(struct vm *v, const json_t *rec, struct fw_vm *vm, struct fwsets *out, struct err *e)
 {
-	if (!rec)
-		return 0;
-	fwobj_vm(rec, vm);
-	return vm->naddrs ? fwsets_of(v->st, NULL, vm, out, e) : 0;
+	int r = rec ? fwaddr_vm(v->st, rec, vm, e) : 0;
+
+	return r == 0 && vm->naddrs ? fwsets_of(v->st, NULL, vm, out, e) : r;
 }
 
 /* In its sets it is since its record was made; one whose record came with a pool is not. */
@@ -64,6 +63,11 @@ int vmfw_log(const struct ctx *c, struct net_switch *s, const char *uuid, uint32
 	if (r > 0)
 		settings_nudge(c, uuid);
 	return r < 0 ? err_add(e, "log of drops") : 0;
+}
+
+int vmfw_doubt(const struct net_switch *s, struct err *e)
+{
+	return fwsync_begin(s, e);
 }
 
 int vmfw_up(struct vm *v, struct net_switch *s, struct err *e)
@@ -154,7 +158,9 @@ static int switched(struct vm *v, const json_t *from, const json_t *to, const st
 			*e = miss;
 		return r;
 	}
-	r = g->thorough && g->before.n ? from_store(v, &s, e) : fwsync_member(v->st, &s, &g->a, &g->before, &g->b, &g->now, v->uuid, e);
+	r = g->thorough && g->before.n ? from_store(v, &s, e) : fwsync(v->c, v->st, &s, e);
+	if (r == 0 && !(g->thorough && g->before.n))
+		r = fwsync_member(v->st, &s, &g->a, &g->before, &g->b, &g->now, v->uuid, e);
 	if (r == 0 && log)
 		r = logged(v, &s, to, e);
 	if (r == 0 && lists)

@@ -168,16 +168,28 @@ static void tell_missed(const struct ctx *c, const char *uuid, struct net_switch
 	json_decref(d);
 }
 
+/* Leases, and the switch. One that is replaced is noted before: with the old address nobody may come in by this VM's name, also if we end here. */
+static int leased(struct vm *v, struct net_switch *s, struct err *e)
+{
+	int stale = addr_stale(v->st, v->uuid, v->rec, e), r = stale;
+
+	if (stale == 0)
+		r = addr_take(v->st, v->uuid, v->rec, e);
+	if (r >= 0)
+		r = switch_open(v->c, true, s, e);
+	if (r < 0 || !stale)
+		return r;
+	r = vmfw_doubt(s, e);
+	return r < 0 ? r : addr_take(v->st, v->uuid, v->rec, e);
+}
+
 int nics_up(struct vm *v, pid_t init, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_fd_ int ns = ns_open(init, "net", e);
 	size_t i;
 	json_t *o;
-	int r = ns < 0 ? ns : addr_take(v->st, v->uuid, v->rec, e);
-
-	if (r == 0)
-		r = switch_open(v->c, true, &s, e);
+	int r = ns < 0 ? ns : leased(v, &s, e);
 
 	if (r == 0)
 		r = keep_ns(v, init, e);

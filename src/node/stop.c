@@ -298,12 +298,15 @@ static int do_logs(struct ctx *c, void *op, struct err *e)
 static int do_row(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
-	int r = flow_forget(v->st, v->uuid, e);
+	_json_ json_t *had = NULL;
+	int r = fwaddr_note(v->st, v->rec, &had, e);
 
+	if (r == 0)
+		r = flow_forget(v->st, v->uuid, e);
 	if (r == 0)
 		r = state_vm_delete(v->st, v->uuid, e);
 	/* once more: who makes rules meanwhile has found it there */
-	return r < 0 && r != -ENOENT ? r : vmfw_change(v, v->rec, NULL, false, e);
+	return r < 0 && r != -ENOENT ? r : vmfw_change(v, had, NULL, false, e);
 }
 
 static int do_firewall(struct ctx *c, void *op, struct err *e)

@@ -27,6 +27,7 @@
 struct update {
 	struct vm *v;
 	json_t *old;     /* borrowed */
+	json_t *had;     /* owned: old with its leases, which storing what comes after takes away */
 	json_t *rec;     /* owned: after */
 	json_t *changed; /* owned: names */
 	bool locked_later; /* max_locked_memory could not be raised on what runs */
@@ -180,8 +181,11 @@ static int undo_nics(struct ctx *c, void *op, struct err *e)
 
 	int r = nics_live(u->v, u->rec, u->old, e);
 
-	/* they are taken before the record is stored */
-	return r < 0 || json_equal(json_object_get(u->rec, "nics"), json_object_get(u->old, "nics")) ? r : state_lease_back(u->v->st, u->v->uuid, u->rec, u->old, e);
+	if (r < 0 || json_equal(json_object_get(u->rec, "nics"), json_object_get(u->old, "nics")))
+		return r;
+	/* they are taken before the record is stored; what the old one had may be others by now */
+	r = state_lease_back(u->v->st, u->v->uuid, u->rec, u->old, e);
+	return r < 0 ? r : vmfw_change(u->v, NULL, u->old, true, e);
 }
 
 /* Behind its NICs; what the zone is in the way of is only told of, so there is nothing to undo but to do it the other way round. */
@@ -279,7 +283,7 @@ static int do_firewall(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return firewall_cares(u) ? vmfw_change(u->v, u->old, u->rec, false, e) : 0;
+	return firewall_cares(u) ? vmfw_change(u->v, u->had ? u->had : u->old, u->rec, false, e) : 0;
 }
 
 static int undo_firewall(struct ctx *c, void *op, struct err *e)
@@ -374,7 +378,7 @@ int vm_update_dry(struct ctx *c, const char *word, const json_t *payload, json_t
 int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **later, json_t **report, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
-	_json_ json_t *rec = NULL, *changed = NULL, *detail = NULL;
+	_json_ json_t *rec = NULL, *changed = NULL, *detail = NULL, *had = NULL;
 	_free_ char *what = NULL, *target = NULL, *intent = NULL;
 	struct update u = {.v = &v};
 	const json_t *n;
@@ -388,6 +392,9 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	u.old = v.rec;
 	u.rec = rec;
 	u.changed = changed;
+	if (firewall_cares(&u) && fwaddr_note(v.st, v.rec, &had, e) < 0)
+		return err_add(e, "update VM %s", v.uuid);
+	u.had = had;
 	what = xprintf("update %s", v.uuid);
 	target = vm_record_text(rec);
 	intent = xprintf("update\n%s", target);

@@ -110,18 +110,35 @@ static int choose(struct state *s, const struct lease_ask *q, uint32_t *ip, stru
 	return err_set(e, ENOSPC, "the subnet of %s has no free address", q->tag);
 }
 
+/* 1 = it has one that it can keep; -ESTALE = it has one, and shall have another. */
+static int kept(struct state *s, const struct lease_ask *q, uint32_t *ip, struct err *e)
+{
+	uint32_t mask = ~0u << (32 - q->prefix);
+	char vm[37];
+	int r = state_lease_get(s, q->mac, q->tag, q->vlan, vm, ip, e);
+
+	if (r <= 0)
+		return r;
+	return str_eq(vm, q->vm) && (*ip & mask) == q->net && *ip != q->gateway && *ip != q->net && *ip != (q->net | ~mask) ? 1 : -ESTALE;
+}
+
+int state_lease_stale(struct state *s, const struct lease_ask *q, struct err *e)
+{
+	uint32_t ip;
+	int r = kept(s, q, &ip, e);
+
+	return r == -ESTALE ? 1 : r < 0 ? r : 0;
+}
+
 int state_lease_take(struct state *s, const struct lease_ask *q, uint32_t *ip, struct err *e)
 {
-	uint32_t mask = ~0u << (32 - q->prefix), was;
-	char vm[37];
-	int r = state_lease_get(s, q->mac, q->tag, q->vlan, vm, &was, e);
+	uint32_t was;
+	int r = kept(s, q, &was, e);
 
-	if (r < 0)
-		return r;
-	if (r > 0 && str_eq(vm, q->vm) && (was & mask) == q->net && was != q->gateway && was != q->net && was != (q->net | ~mask)) {
+	if (r > 0)
 		*ip = was;
-		return 0;
-	}
+	if (r > 0 || (r < 0 && r != -ESTALE))
+		return r > 0 ? 0 : r;
 	r = state_begin(s, e);
 	if (r < 0)
 		return r;

@@ -134,6 +134,8 @@ struct lease_ask {
 };
 /* The one that it has, or a new one: nobody else's, lease or static, of that switch. -ENOSPC. */
 int state_lease_take(struct state *s, const struct lease_ask *q, uint32_t *ip, struct err *e);
+/* 1 = it has one that state_lease_take() would replace. */
+int state_lease_stale(struct state *s, const struct lease_ask *q, struct err *e);
 /* A change of the record that was taken back: leases that NICs of from took and those of to don't ask for. */
 int state_lease_back(struct state *s, const char *uuid, const json_t *from, const json_t *to, struct err *e);
 /* 1 with its VM and address, 0: it has none on that switch. */

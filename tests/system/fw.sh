@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# timeout: 300
+# timeout: 600
 # The firewall's datapath under real traffic: answers, fragments, related errors, a flood of flows beside a neighbour, and that connections
 # outlive their rule and every process of ours.
 . "$(dirname "$0")/lib.sh"
@@ -45,8 +45,10 @@ def serve():
         threading.Thread(target=echo).start()
     open("/root/ready", "w")
 def family(ip): return socket.AF_INET6 if ":" in ip else socket.AF_INET
-def ask(ip, wait):
-    s = socket.socket(family(ip)); s.settimeout(wait); s.connect((ip, 7)); s.sendall(b"hello")
+def ask(ip, wait, source=None):
+    s = socket.socket(family(ip)); s.settimeout(wait)
+    if source: s.bind((source, 0))
+    s.connect(socket.getaddrinfo(ip, 7)[0][4]); s.sendall(b"hello")
     print(s.recv(100).decode())
 def datagram(ip, wait, n, port=9):
     s = socket.socket(family(ip), socket.SOCK_DGRAM); s.settimeout(wait); s.connect((ip, port)); s.send(b"x" * n)
@@ -89,18 +91,19 @@ def flood(n):
 try:
     what, a = sys.argv[1], sys.argv[2:]
     if what == "serve": serve()
-    elif what == "ask": ask(a[0], float(a[1]))
+    elif what == "ask": ask(a[0], float(a[1]), *a[2:])
     elif what == "ping": ping(a[0], float(a[1]))
     elif what == "datagram": datagram(a[0], float(a[1]), int(a[2]), *map(int, a[3:]))
     elif what == "chat": chat(a[0])
     elif what == "flood": flood(int(a[0]))
 except OSError as e: print("nothing" if isinstance(e, TimeoutError) else "refused" if isinstance(e, ConnectionRefusedError) else e)
 PY
-for z in "$a" "$b" "$d"; do
-	zlogin "$z" 'cat >/root/net.py' <net.py
-	inside "$z" 'setsid python3 /root/net.py serve >/dev/null 2>&1 &'
-	await 30 inside "$z" 'test -e /root/ready' || not_ok "a server" "it does not come up"
-done
+serve() {
+	zlogin "$1" 'cat >/root/net.py' <net.py
+	inside "$1" 'rm -f /root/ready; setsid python3 /root/net.py serve >/dev/null 2>&1 &'
+	await 30 inside "$1" 'test -e /root/ready' || not_ok "a server" "it does not come up"
+}
+for z in "$a" "$b" "$d"; do serve "$z"; done
 T=2  # so long is waited for what shall not come
 L=20 # and so long at most for what shall
 net() { local z=$1; shift; inside "$z" "python3 /root/net.py $*"; }
@@ -166,4 +169,90 @@ goes_on "killed keepers change nothing for traffic" "$a"
 goes_on "nor for the other connection" "$d"
 eq "nor for who is kept out" "$(net "$d" ask 10.9.2.2 $T)" nothing
 
+for z in "$a" "$b" "$d"; do check "delete" vmadm delete "$z"; done
+
+# ---- a rule by tag means each address that the VM has, wherever it has it from ----
+check "a switch that leases and advertises" eval 'nictagadm add -l stub1 && cloister net set stub1 subnet=10.209.77.0/28 subnet6=fd00:209::/64 dhcp=on ra=on'
+on1() { echo "\"owner_uuid\":\"$OWN\",\"nics\":[{\"nic_tag\":\"stub1\",\"interface\":\"net0\",\"mac\":\"02:08:20:00:03:0$1\",\"ips\":[$2]}]${3:+,$3}"; }
+nic1() { vmadm update "$1" <<<"{\"update_nics\":[{\"mac\":\"02:08:20:00:03:0$2\",$3}]}"; }
+mkzone b sb "$(on1 2 '"10.209.77.2/28","10.209.78.2/28","fd00:209::2/64","fd00:210::2/64"' '"firewall_enabled":true')"
+serve "$b"
+check "a rule before there is a VM" eval 'r=$(rule "FROM tag role = leased TO vm $b ALLOW tcp PORT 7")'
+mkzone a sa "$(on1 1 '"dhcp","addrconf"' '"tags":{"role":"leased"}')"
+mkzone d sd "$(on1 3 '"10.209.77.3/28","10.209.78.3/28"')"
+for z in "$a" "$d"; do serve "$z"; done
+has() { inside "$a" "ip -o addr show dev net0 scope global" | grep -v tentative | grep -oE "inet6? $1[0-9a-f.:]*" | awk '{print $2}' | head -1; }
+in_as() { eq "$1" "$(net "$2" ask "$3" $L "${4:-}")" hello; }
+out_as() { eq "$1" "$(net "$2" ask "$3" $T "${4:-}")" nothing; }
+was=$(has 10.209.77)
+like "it has a lease" "$was" '^10\.209\.77\.'
+in_as "which is let in by its tag" "$a" 10.209.77.2
+check "it forms an address" await 20 eval '[ "$(has fd00:209)" = fd00:209::8:20ff:fe00:301 ]'
+in_as "which is let in" "$a" fd00:209::2
+in_as "so is that of its link" "$a" fe80::8:20ff:fe00:302%net0
+out_as "who has no such tag is not" "$d" 10.209.77.2
+out_as "nor by its link's" "$d" fe80::8:20ff:fe00:302%net0
+
+# what it may use, by a prefix; addresses are given from outside, as a zone can't
+pid_of() { awk '$1 == "init" {print $2}' "$NODE_RUN/$1/zone"; }
+also() { nsenter -t "$(pid_of "$1")" -n ip addr "$3" "$2" dev net0; }
+check "it may use others" nic1 "$a" 1 '"allowed_ips":["10.209.77.8/30"]'
+check "and does" also "$a" 10.209.77.9/28 add
+in_as "they are let in" "$a" 10.209.77.2 10.209.77.9
+in_as "its lease is still" "$a" 10.209.77.2 "$was"
+check "they are another's" eval 'nic1 "$a" 1 "\"allowed_ips\":[]" && also "$a" 10.209.77.9/28 del && nic1 "$d" 3 "\"allowed_ips\":[\"10.209.77.8/30\"]" && also "$d" 10.209.77.9/28 add'
+out_as "who is not let in" "$d" 10.209.77.2 10.209.77.9
+nic1 "$d" 3 '"allowed_ips":[]' >/dev/null
+also "$d" 10.209.77.9/28 del
+
+# a lease that changes
+takes() { check "who has its old address" nic1 "$d" 3 "\"ips\":[\"$1/28\",\"10.209.7$2.3/28\"]"; }
+check "another subnet" cloister net set stub1 subnet=10.209.78.0/28 gateway=10.209.78.1
+check "boots" vmadm reboot "$a" -F
+serve "$a"
+now=$(has 10.209.78)
+like "another lease" "$now" '^10\.209\.78\.'
+in_as "is let in" "$a" 10.209.78.2
+takes "$was" 8
+out_as "is no more" "$d" 10.209.77.2 "$was"
+check "stopped and started" eval 'vmadm stop -F "$a" && vmadm start "$a"'
+serve "$a"
+in_as "it is let in" "$a" 10.209.78.2 "$now"
+check "an address by hand, live" nic1 "$a" 1 '"ips":["10.209.78.13/28","addrconf"]'
+in_as "is let in" "$a" 10.209.78.2 10.209.78.13
+takes "$now" 7
+out_as "the lease that it gave back is not" "$d" 10.209.78.2 "$now"
+check "an update that fails" eval '! CLOISTER_FAIL=update-record:error nic1 "$a" 1 "\"ips\":[\"10.209.78.12/28\"]"'
+in_as "leaves what was" "$a" 10.209.78.2 10.209.78.13
+check "killed behind the store" eval '! CLOISTER_FAIL=update-firewall:kill nic1 "$a" 1 "\"ips\":[\"10.209.78.11/28\",\"addrconf\"]"'
+check "the next command ends it" vmadm get "$a"
+check "and a change" vmadm update "$a" max_lwps=500
+in_as "it is let in" "$a" 10.209.78.2 10.209.78.11
+takes 10.209.78.13 7
+out_as "and who has its old address is not" "$d" 10.209.78.2 10.209.78.13
+check "dhcp again, on a NIC that comes" vmadm update "$a" <<<'{"add_nics":[{"nic_tag":"stub1","interface":"net1","mac":"02:08:20:00:03:04","ips":["dhcp"]}]}'
+now=$(inside "$a" "ip -4 -o addr show dev net1" | grep -oE '10\.209\.78\.[0-9]+' | head -1)
+nsenter -t "$(pid_of "$a")" -n ip route add 10.209.78.2/32 dev net1
+in_as "is let in" "$a" 10.209.78.2 "$now"
+check "and goes" vmadm update "$a" <<<'{"remove_nics":["02:08:20:00:03:04"]}'
+takes "$now" 7
+out_as "is no more" "$d" 10.209.78.2 "$now"
+
+# a prefix that changes
+check "another prefix" cloister net set stub1 subnet6=fd00:210::/64 gateway6=fd00:210::1
+check "it forms another address" await 60 eval '[ "$(has fd00:210)" = fd00:210::8:20ff:fe00:301 ]'
+in_as "which is let in at once" "$a" fd00:210::2
+
+# a new switch
+check "dhcp again" nic1 "$a" 1 '"ips":["dhcp","addrconf"]'
+check "shutdown and boot" eval 'cloister shutdown && cloister boot'
+for z in "$a" "$b" "$d"; do
+	is_state "$z" running || vmadm start "$z" >/dev/null 2>&1
+	check "it runs" await 30 is_state "$z" running
+	serve "$z"
+done
+in_as "its lease is let in" "$a" 10.209.78.2
+check "it forms its address" await 20 eval '[ "$(has fd00:210)" = fd00:210::8:20ff:fe00:301 ]'
+in_as "what it forms is" "$a" fd00:210::2
+out_as "nobody else's" "$d" 10.209.78.2
 for z in "$a" "$b" "$d"; do check "delete" vmadm delete "$z"; done

@@ -160,6 +160,19 @@ serve "$b"
 stays_out "S25 closed after a boot" "$d" 10.9.1.2
 passes "with its rules" "$a" 10.9.1.2
 
+# two that change one rule at a time: what each has named is there
+w2=$(rule -g "FROM tag none TO all vms ALLOW tcp PORT 1")
+lost=0
+for i in 1 2 3 4 5 6 7 8; do
+	fwadm update "$w2" -d "turn $i" >/dev/null & one=$!
+	fwadm update "$w2" "FROM tag none TO all vms ALLOW tcp PORT $i" >/dev/null & two=$!
+	fwadm enable "$w2" >/dev/null & three=$!
+	wait $one && wait $two && wait $three || lost=failed
+	[ "$(fwadm get "$w2" | jq -r '.description + " " + .rule')" = "turn $i FROM tag none TO all vms ALLOW tcp PORT $i" ] || lost=$((lost + 1))
+done
+eq "no update is lost" "$lost" 0
+fwadm delete "$w2" >/dev/null
+
 # killed between store and switch
 CLOISTER_FAIL=fwadm-stored:kill fwadm delete "$w" >/dev/null 2>&1
 unlike "a killed delete has stored it" "$(fwadm list -p)" "$w"

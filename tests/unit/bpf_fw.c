@@ -67,7 +67,7 @@ static int setup(void **state)
 		enum sw_map i;
 		const char *name;
 	} maps[] = {{SWM_PORTS, "ports"}, {SWM_FDB, "fdb"}, {SWM_COUNTERS, "counters"}, {SWM_FLOOD, "flood"}, {SWM_FW_LISTS, "fw_lists"},
-		    {SWM_FW_SETS, "fw_sets"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"}, {SWM_FLOW_SHARED, "flow_shared"},
+		    {SWM_FW_SETS, "fw_sets"}, {SWM_ADDRS, "addrs"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"}, {SWM_FLOW_SHARED, "flow_shared"},
 		    {SWM_LOG_RINGS, "log_rings"}, {SWM_LOG_USE, "log_use"}};
 	struct err e = ERR_INIT;
 	struct sw_count *c;
@@ -327,6 +327,15 @@ static void dropped(struct frame f, enum sw_drop why, int line)
 		skip();     \
 	begin()
 
+static int set_is(uint32_t set, const struct fw_addr *a, size_t n)
+{
+	struct fw_member m[4];
+
+	for (size_t i = 0; i < n; i++)
+		m[i] = (struct fw_member){set, a[i]};
+	return net_fw_sets(&t.s, &set, 1, m, n, NULL);
+}
+
 /* ---- */
 
 static void closed(void **state)
@@ -444,17 +453,72 @@ static void peers(void **state)
 	PASSES(udp(4, 0, 1, 99, 5));
 	DROPPED(udp(4, 2, 1, 99, 5), DROP_FW_IN);
 	DROPPED(udp(6, 0, 1, 99, 5), DROP_FW_IN);
-	assert_int_equal(net_fw_set(&t.s, 70, &a6, 1, NULL), 0);
+	assert_int_equal(set_is(70, &a6, 1), 0);
 	PASSES(udp(6, 0, 1, 99, 5));
 	PASSES(udp(4, 0, 1, 99, 5)); /* the flow of before goes on */
 	DROPPED(udp(4, 0, 1, 98, 5), DROP_FW_IN);
 	DROPPED(udp(4, 0, 1, 99, 6), DROP_FW_IN);
-	assert_int_equal(net_fw_set(&t.s, 71, &a, 1, NULL), 0);
+	assert_int_equal(set_is(71, &a, 1), 0);
 	PASSES(udp(4, 0, 1, 99, 6));
-	assert_int_equal(net_fw_set(&t.s, 71, NULL, 0, NULL), 0);
+	assert_int_equal(set_is(71, NULL, 0), 0);
 	assert_int_equal(net_fw_set_remove(&t.s, 70, &a6, NULL), 0);
 	DROPPED(udp(4, 0, 1, 98, 6), DROP_FW_IN);
 	DROPPED(udp(6, 0, 1, 98, 5), DROP_FW_IN);
+}
+
+/* A prefix is an element like an address, and no port's prefixes are a set's, whatever their numbers. */
+static void prefixes(void **state)
+{
+	struct fw_addr net = addr("10.0.0.0"), net6 = addr("fd00::"), all = addr("0.0.0.0"), one = addr("10.0.0.1"), bad = addr("10.0.0.1");
+	struct sw_addr_key port = {.bits = 64, .list = 80, .family = 4};
+	struct fw_member m[] = {{80, one}, {80, net6}};
+	uint32_t yes = 1;
+	struct fw_entry *r;
+
+	NEED;
+	net.part = 1 + 31;
+	net6.part = 1 + 127;
+	m[1].a.part = 1 + 127;
+	all.part = 1;
+	one.part = 1 + 32; /* all of it */
+	bad.part = 1 + 33;
+	r = rule(FW_IN, FW_ALLOW, 17, 0, 0);
+	r->peer[0] = (struct fw_peer){.kind = FW_PEER_SET, .set = 80};
+	load();
+	assert_int_equal(bpf_put(t.s.map[SWM_ADDRS], &port, &yes, NULL), 0); /* a port of that number may have any */
+	DROPPED(udp(4, 0, 1, 99, 1), DROP_FW_IN);
+	assert_int_equal(net_fw_set_add(&t.s, 80, &net, NULL), 0);
+	PASSES(udp(4, 0, 1, 99, 1)); /* 10.0.0.1 */
+	DROPPED(udp(4, 2, 1, 99, 1), DROP_FW_IN); /* 10.0.0.3 */
+	DROPPED(udp(6, 0, 1, 99, 1), DROP_FW_IN);
+	assert_int_equal(net_fw_set_add(&t.s, 80, &net6, NULL), 0);
+	PASSES(udp(6, 0, 1, 99, 1));
+	DROPPED(udp(6, 2, 1, 99, 1), DROP_FW_IN);
+	assert_int_equal(net_fw_set_remove(&t.s, 80, &net, NULL), 0);
+	DROPPED(udp(4, 0, 1, 99, 2), DROP_FW_IN);
+	PASSES(udp(6, 0, 1, 99, 2));
+	assert_int_equal(net_fw_set_add(&t.s, 80, &all, NULL), 0);
+	PASSES(udp(4, 2, 1, 99, 2));
+	DROPPED(udp(6, 2, 1, 99, 2), DROP_FW_IN);
+	/* exactly these, in this set; another one's stay, and the port's */
+	assert_int_equal(net_fw_set_add(&t.s, 81, &net, NULL), 0);
+	assert_int_equal(net_fw_sets(&t.s, &(uint32_t){80}, 1, m, 2, NULL), 0);
+	DROPPED(udp(4, 2, 1, 99, 3), DROP_FW_IN);
+	PASSES(udp(4, 0, 1, 99, 3));
+	PASSES(udp(6, 0, 1, 99, 3));
+	r->peer[0].set = 81;
+	load();
+	PASSES(udp(4, 0, 1, 99, 4));
+	assert_int_equal(net_fw_sets(&t.s, NULL, 0, m, 2, NULL), 0);
+	DROPPED(udp(4, 0, 1, 99, 5), DROP_FW_IN);
+	assert_int_equal(bpf_get(t.s.map[SWM_ADDRS], &port, &yes, NULL), 0);
+	assert_true(net_fw_set_add(&t.s, 80, &bad, NULL) < 0);
+	assert_int_equal(net_fw_sets(&t.s, NULL, 0, NULL, 0, NULL), 0);
+	r->peer[0].set = 80;
+	load();
+	DROPPED(udp(4, 0, 1, 99, 6), DROP_FW_IN);
+	DROPPED(udp(6, 0, 1, 99, 6), DROP_FW_IN);
+	assert_int_equal(bpf_del(t.s.map[SWM_ADDRS], &port, NULL), 0);
 }
 
 /* The order of the list is what priorities have become. */
@@ -1128,7 +1192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closed), cmocka_unit_test(link_goes_on), cmocka_unit_test(kinds), cmocka_unit_test(several_ports),
-		cmocka_unit_test(peers), cmocka_unit_test(order), cmocka_unit_test(both_ends), cmocka_unit_test(tcp_states),
+		cmocka_unit_test(peers), cmocka_unit_test(prefixes), cmocka_unit_test(order), cmocka_unit_test(both_ends), cmocka_unit_test(tcp_states),
 		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose), cmocka_unit_test(spoofed),
 		cmocka_unit_test(related), cmocka_unit_test(fragments), cmocka_unit_test(extensions), cmocka_unit_test(garbage),
 		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(flooded), cmocka_unit_test(from_outside), cmocka_unit_test(stats),

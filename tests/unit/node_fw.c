@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "model/netset.h"
 #include "model/vm.h"
 #include "node/fwset.h"
 
@@ -131,6 +132,14 @@ static char *names(struct fix *f)
 		assert_string_equal(got_, want);        \
 	} while (0)
 
+static uint32_t number(struct fix *f, const char *set)
+{
+	uint32_t id = 0;
+
+	assert_int_equal(fwset_find(f->st, set, &id, NULL), 0);
+	return id;
+}
+
 static void sets_follow(void **p)
 {
 	struct fix *f = *p;
@@ -142,19 +151,19 @@ static void sets_follow(void **p)
 	NAMES(f, "");
 	put(f, a);
 	NAMES(f, OWN " tag role = db|" OWN " tag role = web|");
-	id = fwset_find(f->st, OWN " tag role = db");
+	id = number(f, OWN " tag role = db");
 	assert_int_not_equal(id, 0);
 	put(f, b);
 	put(f, c); /* not in force: nobody asks for its sets */
 	NAMES(f, OWN " tag role = db|" OWN " tag role = web|");
 	gone(f, a);
 	NAMES(f, OWN " tag role = db|");
-	assert_int_equal(fwset_find(f->st, OWN " tag role = db"), id);
+	assert_int_equal(number(f, OWN " tag role = db"), id);
 	gone(f, b);
 	NAMES(f, "");
 	/* a number does not come again */
 	put(f, a);
-	assert_true(fwset_find(f->st, OWN " tag role = db") > id);
+	assert_true(number(f, OWN " tag role = db") > id);
 	json_object_set_new(a, "enabled", json_false());
 	put(f, a);
 	NAMES(f, "");
@@ -211,7 +220,7 @@ static void of_a_vm(void **p)
 	}
 	assert_int_equal(state_vm_get(f->st, VM1, &rec, NULL, NULL, NULL), 0);
 	fwobj_vm(rec, &vm);
-	assert_int_equal(vm.naddrs, 2);
+	assert_int_equal(vm.naddrs, 3); /* and the one of its link */
 	assert_int_equal(fw_rules_of(f->st, &vm, true, &rules, NULL), 0);
 	assert_int_equal(json_array_size(rules), 2);
 	fw_vm_done(&vm);
@@ -290,9 +299,124 @@ static void refused(void **p)
 	}
 }
 
+/* Of two updates that were made of the same rule, the later is told so: done again, both are in it. */
+static void not_lost(void **p)
+{
+	struct fix *f = *p;
+	_json_ json_t *a = a_rule("FROM any TO tag role = db ALLOW tcp PORT 1", true, OWN), *none = json_object();
+	_json_ json_t *one = json_pack("{s:s}", "description", "mine"), *other = json_pack("{s:s}", "rule", "FROM any TO tag role = db ALLOW tcp PORT 2");
+	const char *uuid = vm_str(a, "uuid");
+	_json_ json_t *seen = json_pack("{s:O}", uuid, a), *first = NULL, *second = NULL, *again = NULL, *now = NULL, *which = json_pack("[s]", uuid);
+	struct fw_change ch = {.expect = FW_PRESENT, .seen = seen};
+	struct err e = ERR_INIT;
+
+	put(f, a);
+	assert_int_equal(fwobj_rule(one, a, &first, NULL), 0);
+	assert_int_equal(fwobj_rule(other, a, &second, NULL), 0);
+	ch.rules = json_pack("[O]", first);
+	assert_int_equal(fw_change_apply(&f->c, f->st, &ch, &e), 0);
+	json_array_set(ch.rules, 0, second);
+	assert_int_equal(fw_change_apply(&f->c, f->st, &ch, &e), -ESTALE);
+	assert_int_equal(state_net_get(f->st, "rule", uuid, &now, NULL), 0);
+	assert_true(json_equal(now, first));
+	assert_int_equal(fwobj_rule(other, now, &again, NULL), 0);
+	json_object_set(seen, uuid, now);
+	json_array_set(ch.rules, 0, again);
+	assert_int_equal(fw_change_apply(&f->c, f->st, &ch, &e), 0);
+	assert_string_equal(vm_str(again, "description"), "mine");
+	assert_string_equal(vm_str(again, "rule"), vm_str(second, "rule"));
+	json_decref(ch.rules);
+	gone(f, a);
+}
+
+/* What can't be read is not what isn't there. */
+static void unreadable(void **p)
+{
+	struct fix *f = *p;
+	_json_ json_t *a = a_rule("FROM tag role = web TO tag role = db ALLOW tcp PORT 1", true, OWN), *rec = NULL, *list = json_pack("[O]", a), *vms = NULL;
+	struct fw_change ch = {.rules = list};
+	struct fwsets in = {NULL, 0};
+	struct fwlists l;
+	struct fw_vm vm;
+	uint32_t id;
+
+	put(f, a);
+	assert_int_equal(state_vm_get(f->st, VM1, &rec, NULL, NULL, NULL), 0);
+	fwobj_vm(rec, &vm);
+	state_lend(f->st, true);
+	assert_true(fwset_find(f->st, OWN " tag role = db", &id, NULL) < 0);
+	assert_true(fwsets_of(f->st, NULL, &vm, &in, NULL) < 0);
+	assert_true(fw_change_vms(f->st, &ch, &vms, NULL) < 0);
+	fwlists_init(&l, f->st);
+	assert_true(fwlists_add(&l, &vm, 1, NULL) < 0);
+	fwlists_done(&l);
+	state_lend(f->st, false);
+	fwsets_done(&in);
+	fw_vm_done(&vm);
+	gone(f, a);
+}
+
+static bool has(const struct fw_vm *vm, const char *text, unsigned part)
+{
+	struct fw_addr a;
+
+	assert_int_equal(fw_addr_parse(text, &a), 0);
+	a.part = (uint8_t)part;
+	for (size_t i = 0; i < vm->naddrs; i++)
+		if (!memcmp(&vm->addr[i], &a, sizeof a))
+			return true;
+	return false;
+}
+
+static void addresses(void **p)
+{
+	struct fix *f = *p;
+	_json_ json_t *set = json_object();
+	_json_ json_t *rec = json_loads("{\"uuid\":\"" VM2 "\",\"nics\":[{\"nic_tag\":\"s\",\"mac\":\"02:08:20:00:00:01\",\"ips\":[\"dhcp\",\"addrconf\"],"
+					"\"allowed_ips\":[\"10.8.1.9/16\",\"fd00:8::1\",\"10.8.0.1/32\"],\"vrrp_primary_ip\":\"10.9.0.1\"}]}", 0, NULL);
+	_json_ json_t *noted = NULL;
+	struct lease_ask q = {.vm = VM2, .mac = "02:08:20:00:00:01", .tag = "s", .prefix = 24, .net = 0x0a070000, .gateway = 0x0a070001};
+	struct fw_vm vm;
+	uint32_t ip;
+	char text[16];
+
+	assert_non_null(rec);
+	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
+	assert_int_equal(vm.naddrs, 5); /* neither lease nor prefix yet */
+	assert_true(has(&vm, "fe80::8:20ff:fe00:1", 0));
+	assert_true(has(&vm, "10.8.0.0", 17));
+	assert_true(has(&vm, "fd00:8::1", 0));
+	assert_true(has(&vm, "10.8.0.1", 0));
+	assert_true(has(&vm, "10.9.0.1", 0));
+	fw_vm_done(&vm);
+	assert_int_equal(netset_put(set, "subnet", "10.7.0.0/24", NULL) + netset_put(set, "subnet6", "fd00:7::/64", NULL) + netset_put(set, "dhcp", "on", NULL), 0);
+	netset_defaults(set);
+	assert_int_equal(state_net_put(f->st, "switch", "s", set, NULL), 0);
+	assert_int_equal(state_lease_take(f->st, &q, &ip, NULL), 0);
+	assert_int_equal(state_lease_stale(f->st, &q, NULL), 0);
+	snprintf(text, sizeof text, "10.7.0.%u", ip & 255);
+	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
+	assert_int_equal(vm.naddrs, 7);
+	assert_true(has(&vm, text, 0));
+	assert_true(has(&vm, "fd00:7::8:20ff:fe00:1", 0));
+	fw_vm_done(&vm);
+	/* a note knows what was, whatever becomes of it */
+	assert_int_equal(fwaddr_note(f->st, rec, &noted, NULL), 0);
+	q.net = 0x0a170000;
+	assert_int_equal(state_lease_stale(f->st, &q, NULL), 1);
+	assert_int_equal(state_lease_take(f->st, &q, &ip, NULL), 0);
+	assert_int_equal(fwaddr_vm(f->st, noted, &vm, NULL), 0);
+	assert_true(has(&vm, text, 0));
+	fw_vm_done(&vm);
+	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
+	assert_false(has(&vm, text, 0));
+	fw_vm_done(&vm);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(sets_follow), cmocka_unit_test(of_a_vm), cmocka_unit_test(remote), cmocka_unit_test(refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(sets_follow), cmocka_unit_test(of_a_vm), cmocka_unit_test(remote), cmocka_unit_test(refused), cmocka_unit_test(not_lost),
+					   cmocka_unit_test(unreadable), cmocka_unit_test(addresses)};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
