@@ -75,6 +75,140 @@ int fwlists_sets(struct fwlists *l, struct err *e)
 	return r;
 }
 
+/* ---- all rules in one read ---- */
+
+/*
+ * The string of a name in an object of names and plain values without a backslash anywhere, where quotes stand around strings and nowhere
+ * else. 1 with where it is, 0: there is none.
+ */
+static int flat(const char *text, const char *name, const char **at, size_t *n)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = strchr(text, '"'); p; p = strchr(p, '"')) {
+		const char *end = strchr(++p, '"');
+		bool is;
+
+		if (!end || end[1] != ':')
+			return 0;
+		is = (size_t)(end - p) == len && !memcmp(p, name, len);
+		p = end + 2;
+		if (*p != '"') { /* true, false */
+			*at = p;
+			*n = strcspn(p, ",}");
+			p += *n;
+		} else {
+			*at = ++p;
+			end = strchr(p, '"');
+			if (!end)
+				return 0;
+			*n = (size_t)(end - p);
+			p = end + 1;
+		}
+		if (is)
+			return 1;
+	}
+	return 0;
+}
+
+static struct use **use_at(struct fwlists *l, const char *set)
+{
+	struct use **at = &l->book->use[str_hash(set, strlen(set)) % BUCKETS];
+
+	while (*at && strcmp((*at)->set, set))
+		at = &(*at)->next;
+	return at;
+}
+
+static void name_page(struct fwlists *l, const char *set, struct page *p)
+{
+	struct use **at = use_at(l, set);
+
+	if (!*at) {
+		*at = xalloc(sizeof **at);
+		(*at)->set = xstrdup(set);
+	}
+	if ((*at)->n && (*at)->page[(*at)->n - 1] == p)
+		return; /* both sides name it */
+	if (((*at)->n & ((*at)->n - 1)) == 0)
+		(*at)->page = xrealloc((*at)->page, ((*at)->n ? (*at)->n * 2 : 1) * sizeof *(*at)->page);
+	(*at)->page[(*at)->n++] = p;
+}
+
+/* Takes p. */
+static void file_page(struct fwlists *l, struct page *p)
+{
+	struct page **at = &l->book->bucket[str_hash(p->uuid, strlen(p->uuid)) % BUCKETS];
+	const struct fw_side *sides[] = {&p->rule.from, &p->rule.to};
+
+	fw_uuid_bytes(p->uuid, p->id);
+	p->next = *at;
+	*at = p;
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < sides[i]->n; k++)
+			if (fw_target_vms(&sides[i]->t[k])) {
+				_free_ char *set = fw_set_name(p->scope, &sides[i]->t[k]);
+
+				name_page(l, set, p);
+			}
+}
+
+static int read_page(const char *uuid, const char *text, void *arg)
+{
+	struct fwlists *l = arg;
+	_json_ json_t *o = strchr(text, '\\') ? json_loads(text, 0, NULL) : NULL;
+	char rule[FW_TEXT_MAX + 1];
+	const char *on, *owner, *words, *log;
+	size_t non, nowner, nwords, nlog;
+	struct page *p;
+	int r;
+
+	if (o) {
+		on = vm_bool(o, "enabled", false) ? "true" : "false";
+		owner = fwobj_scope(o);
+		words = vm_str(o, "rule") ?: "";
+		log = vm_bool(o, "log", false) ? "true" : "false";
+		nlog = strlen(log);
+		non = strlen(on), nowner = strlen(owner), nwords = strlen(words);
+	} else {
+		if (!flat(text, "enabled", &on, &non))
+			non = 0;
+		if (!flat(text, "owner_uuid", &owner, &nowner))
+			owner = FW_GLOBAL, nowner = strlen(owner);
+		if (!flat(text, "rule", &words, &nwords))
+			nwords = 0;
+		if (!flat(text, "log", &log, &nlog))
+			nlog = 0;
+	}
+	if (non != 4 || memcmp(on, "true", 4))
+		return 0;
+	snprintf(rule, sizeof rule, "%.*s", (int)(nwords < sizeof rule ? nwords : 0), words);
+	p = xalloc(sizeof *p);
+	snprintf(p->uuid, sizeof p->uuid, "%s", uuid);
+	snprintf(p->scope, sizeof p->scope, "%.*s", (int)nowner, owner);
+	p->log = nlog == 4 && !memcmp(log, "true", 4);
+	r = fw_parse(rule, &p->rule, l->e);
+	if (r < 0) {
+		free(p);
+		return err_add(l->e, "rule %s", uuid);
+	}
+	file_page(l, p);
+	return 0;
+}
+
+int fwlists_all(struct fwlists *l, struct err *e)
+{
+	int r = fwlists_sets(l, e);
+
+	l->e = e;
+	if (r == 0)
+		r = state_net_each_text(l->st, "rule", read_page, l, e);
+	l->have_rules = r == 0;
+	return r;
+}
+
+/* ---- */
+
 /* Within one read of the store; a rule that is named and not there has been damaged by hand. */
 static int look_up(struct fwlists *l, const char *uuid, struct page **out, struct err *e)
 {
@@ -127,6 +261,8 @@ static int uses_of(struct fwlists *l, const char *set, const struct use **out, s
 			*out = u;
 			return 0;
 		}
+	if (l->have_rules)
+		return 0; /* nobody names it */
 	kind = xprintf("fwuse %s", set);
 	uuids = json_object();
 	r = state_net_each(l->st, kind, note, uuids, e);
@@ -208,7 +344,7 @@ static int add_set(const char *set, void *arg)
 	if (a->l->have_sets && !fwsets_id(&a->l->sets, set))
 		return 0;
 	r = uses_of(a->l, set, &u, a->e);
-	for (size_t i = 0; r == 0 && i < u->n; i++) {
+	for (size_t i = 0; r == 0 && u && i < u->n; i++) {
 		struct page *p = u->page[i];
 
 		if (p->turn == a->l->book->turn)

@@ -46,7 +46,7 @@ struct fwlists {
 	struct fwbook *book;
 	struct state *st;
 	struct fwsets sets;
-	bool have_sets;
+	bool have_sets, have_rules; /* all of them are read */
 	struct fw_list *list;
 	size_t n;
 	int bad; /* reading of a set's number has failed */
@@ -56,6 +56,8 @@ void fwlists_init(struct fwlists *l, struct state *st);
 void fwlists_done(struct fwlists *l);
 /* For who makes more than a few: all names at once. */
 int fwlists_sets(struct fwlists *l, struct err *e);
+/* And for who makes all of them: the rules too. */
+int fwlists_all(struct fwlists *l, struct err *e);
 /* The list of a VM is appended. */
 int fwlists_add(struct fwlists *l, const struct fw_vm *vm, uint32_t zone, struct err *e);
 /* Rules in force that name a set of the VM's: uuids of them, each once. */

@@ -7,6 +7,7 @@
 #include "node/fwset.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 
 struct walk {
 	struct state *st;
+	bool (*want)(const char *uuid, void *arg); /* NULL: all */
 	int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg);
 	void *arg;
 	struct err *e;
@@ -37,10 +39,11 @@ static int walk_json(const json_t *o, bool remote, const struct walk *w)
 
 static int walk_row(const struct vm_row *row, void *arg)
 {
+	const struct walk *w = arg;
 	_json_ json_t *rec = NULL;
 
 	/* its addresses may be another's by now */
-	if (!row->record || str_eq(row->state, "failed"))
+	if (!row->record || str_eq(row->state, "failed") || (w->want && !w->want(row->uuid, w->arg)))
 		return 0;
 	rec = json_loadb(row->record, row->record_len, 0, NULL);
 	return rec ? walk_json(rec, false, arg) : 0;
@@ -53,7 +56,7 @@ static int walk_rvm(const char *uuid, const json_t *value, void *arg)
 
 int fwvm_each(struct state *st, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e)
 {
-	struct walk w = {st, each, arg, e};
+	struct walk w = {st, NULL, each, arg, e};
 	int r = state_vm_each(st, STATE_RECORD, walk_row, &w, e);
 
 	return r < 0 ? r : state_net_each(st, "rvm", walk_rvm, &w, e);
@@ -112,18 +115,6 @@ static int fill_one(const struct fw_vm *vm, bool enabled, bool remote, void *arg
 	return r;
 }
 
-/* exactly: these are all sets that there are, and nothing else is to be in any. */
-static int fill(struct state *st, struct net_switch *s, const struct fwsets *sets, bool exactly, struct err *e)
-{
-	struct filling f = {.st = st, .sets = sets, .e = e};
-	int r = sets->n ? fwvm_each(st, fill_one, &f, e) : 0;
-
-	if (r == 0)
-		r = exactly ? net_fw_sets(s, NULL, 0, f.m, f.n, e) : net_fw_members(s, f.m, f.n, e);
-	free(f.m);
-	return r;
-}
-
 static int set_order(const void *a, const void *b)
 {
 	return strcmp(((const struct fwset *)a)->name, ((const struct fwset *)b)->name);
@@ -131,9 +122,159 @@ static int set_order(const void *a, const void *b)
 
 int fwsync_fill(struct state *st, struct net_switch *s, const struct fwsets *sets, struct err *e)
 {
+	struct filling f = {.st = st, .sets = sets, .e = e};
+	int r;
+
 	if (sets->n)
 		qsort(sets->set, sets->n, sizeof *sets->set, set_order); /* as they are looked up */
-	return fill(st, s, sets, false, e);
+	r = sets->n ? fwvm_each(st, fill_one, &f, e) : 0;
+	if (r == 0)
+		r = net_fw_members(s, f.m, f.n, e);
+	free(f.m);
+	return r;
+}
+
+/* ---- lists ---- */
+
+struct zones {
+	struct one_zone {
+		char uuid[UUID_LEN + 1];
+		uint32_t zone;
+	} *z;
+	size_t n, cap;
+};
+
+static int note_zone(const char *uuid, const struct zone_run *run, void *arg)
+{
+	struct zones *z = arg;
+
+	if (!run->running)
+		return 0;
+	if (z->n == z->cap) {
+		z->cap = z->cap * 2 + 64;
+		z->z = xrealloc(z->z, z->cap * sizeof *z->z);
+	}
+	snprintf(z->z[z->n].uuid, sizeof z->z->uuid, "%s", uuid);
+	z->z[z->n++].zone = (uint32_t)run->zoneid;
+	return 0;
+}
+
+static int by_uuid(const void *a, const void *b)
+{
+	return strcmp(((const struct one_zone *)a)->uuid, ((const struct one_zone *)b)->uuid);
+}
+
+struct loading {
+	struct filling fill; /* of all sets, where half is true */
+	struct net_switch *s;
+	const json_t *names; /* NULL: all */
+	struct zones zones;
+	struct fwlists lists;
+	json_t *log; /* whose rules log: uuid → zone */
+	bool half;
+};
+
+static const struct one_zone *zone_of(const struct loading *l, const char *uuid)
+{
+	struct one_zone key;
+
+	snprintf(key.uuid, sizeof key.uuid, "%s", uuid);
+	return l->zones.n ? bsearch(&key, l->zones.z, l->zones.n, sizeof key, by_uuid) : NULL;
+}
+
+static bool runs(const char *uuid, void *arg)
+{
+	return zone_of(arg, uuid) != NULL;
+}
+
+static int concerned(const char *set, void *arg)
+{
+	return json_object_get(arg, set) ? 1 : 0;
+}
+
+static int load_vm(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
+{
+	struct loading *l = arg;
+	const struct one_zone *z = enabled && !remote ? zone_of(l, vm->uuid) : NULL;
+	int r = l->half ? fill_one(vm, enabled, remote, &l->fill) : 0;
+
+	if (r < 0 || !z)
+		return r;
+	r = l->names ? fw_vm_sets(vm, concerned, (void *)l->names) : 1;
+	/* one that was stopped stays so */
+	if (r == 1)
+		r = net_fw_status(l->s, z->zone, l->fill.e);
+	if (r == 1)
+		r = fwlists_add(&l->lists, vm, z->zone, l->fill.e);
+	if (r == 0 && l->lists.n && l->lists.list[l->lists.n - 1].zone == z->zone && net_fw_logs(&l->lists.list[l->lists.n - 1]))
+		json_object_set_new(l->log, vm->uuid, json_integer(z->zone));
+	return r < 0 ? r : 0;
+}
+
+static int load_begin(struct loading *l, const struct ctx *c, struct err *e)
+{
+	int r;
+
+	l->log = json_object();
+	fwlists_init(&l->lists, l->fill.st);
+	/* a few rules are found by the sets that they name */
+	r = l->names && json_object_size(l->names) < 64 ? fwlists_sets(&l->lists, e) : fwlists_all(&l->lists, e);
+	if (r == 0)
+		r = zone_each(c, note_zone, &l->zones, e);
+	if (l->zones.n)
+		qsort(l->zones.z, l->zones.n, sizeof *l->zones.z, by_uuid);
+	l->fill.sets = &l->lists.sets;
+	return r;
+}
+
+static int load_lists(struct loading *l, const struct ctx *c, struct err *e)
+{
+	const char *uuid;
+	json_t *zone;
+	int r = l->lists.n ? net_fw_load(l->s, l->lists.list, l->lists.n, e) : 0;
+
+	json_object_foreach(l->log, uuid, zone)
+		if (r == 0)
+			r = vmfw_log(c, l->s, uuid, (uint32_t)json_integer_value(zone), e);
+	return r;
+}
+
+static void load_done(struct loading *l)
+{
+	json_decref(l->log);
+	fwlists_done(&l->lists);
+	free(l->zones.z);
+	free(l->fill.m);
+}
+
+int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, const json_t *names, struct err *e)
+{
+	struct loading l = {.fill = {.st = st, .e = e}, .s = s, .names = names};
+	struct walk w = {st, runs, load_vm, &l, e};
+	int r = load_begin(&l, c, e);
+
+	if (r == 0)
+		r = state_vm_each(st, STATE_RECORD, walk_row, &w, e);
+	if (r == 0)
+		r = load_lists(&l, c, e);
+	load_done(&l);
+	return r;
+}
+
+/* Each record and each rule is read once. These are all sets that there are, and nothing else is to be in any. */
+static int bring_all(const struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
+{
+	struct loading l = {.fill = {.st = st, .e = e}, .s = s, .half = true};
+	int r = load_begin(&l, c, e);
+
+	if (r == 0)
+		r = fwvm_each(st, load_vm, &l, e);
+	if (r == 0)
+		r = net_fw_sets(s, NULL, 0, l.fill.m, l.fill.n, e);
+	if (r == 0)
+		r = load_lists(&l, c, e);
+	load_done(&l);
+	return r;
 }
 
 int fwsync(const struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
@@ -141,84 +282,21 @@ int fwsync(const struct ctx *c, struct state *st, struct net_switch *s, struct e
 	_free_ char *changing = mark(s, "firewall-changing"), *done = mark(s, "firewall");
 	bool half = access(changing, F_OK) == 0;
 	struct fwsets all = {NULL, 0};
-	int r;
+	int r = 0;
 
 	if (!half && access(done, F_OK) == 0)
 		return 0;
-	r = fwsets_load(st, &all, e);
-	if (r == 0)
-		r = fill(st, s, &all, half, e);
-	fwsets_done(&all);
-	if (r == 0 && half)
-		r = fwsync_lists(c, st, s, NULL, e);
+	if (half) {
+		r = bring_all(c, st, s, e);
+	} else {
+		r = fwsets_load(st, &all, e);
+		if (r == 0)
+			r = fwsync_fill(st, s, &all, e);
+		fwsets_done(&all);
+	}
 	if (r == 0)
 		fwsync_end(s);
 	return r < 0 ? err_add(e, "firewall") : 0;
-}
-
-/* ---- lists ---- */
-
-struct loading {
-	struct state *st;
-	struct net_switch *s;
-	const json_t *names;
-	struct fwlists lists;
-	json_t *log; /* whose rules log: uuid → zone */
-	struct err *e;
-};
-
-static int concerned(const char *set, void *arg)
-{
-	return json_object_get(arg, set) ? 1 : 0;
-}
-
-static int load_zone(const char *uuid, const struct zone_run *run, void *arg)
-{
-	struct loading *l = arg;
-	_json_ json_t *rec = NULL;
-	struct err miss = ERR_INIT;
-	struct fw_vm vm;
-	int r;
-
-	r = run->running ? state_vm_get(l->st, uuid, &rec, NULL, NULL, &miss) : 0;
-	if (r < 0 && r != -ENOENT) {
-		*l->e = miss;
-		return r;
-	}
-	if (!rec || !vm_bool(rec, "firewall_enabled", false))
-		return 0;
-	fwobj_vm(rec, &vm);
-	r = l->names ? fw_vm_sets(&vm, concerned, (void *)l->names) : 1;
-	/* one that was stopped stays so */
-	if (r == 1)
-		r = net_fw_status(l->s, (uint32_t)run->zoneid, l->e);
-	if (r == 1)
-		r = fwlists_add(&l->lists, &vm, (uint32_t)run->zoneid, l->e);
-	if (r == 0 && l->lists.n && l->lists.list[l->lists.n - 1].zone == (uint32_t)run->zoneid && net_fw_logs(&l->lists.list[l->lists.n - 1]))
-		json_object_set_new(l->log, uuid, json_integer(run->zoneid));
-	fw_vm_done(&vm);
-	return r < 0 ? r : 0;
-}
-
-int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, const json_t *names, struct err *e)
-{
-	_json_ json_t *log = json_object();
-	struct loading l = {.st = st, .s = s, .names = names, .log = log, .e = e};
-	const char *uuid;
-	json_t *zone;
-	int r;
-
-	fwlists_init(&l.lists, st);
-	r = fwlists_sets(&l.lists, e);
-	if (r == 0)
-		r = zone_each(c, load_zone, &l, e);
-	if (r == 0 && l.lists.n)
-		r = net_fw_load(s, l.lists.list, l.lists.n, e);
-	json_object_foreach(log, uuid, zone)
-		if (r == 0)
-			r = vmfw_log(c, s, uuid, (uint32_t)json_integer_value(zone), e);
-	fwlists_done(&l.lists);
-	return r;
 }
 
 /* ---- one VM ---- */

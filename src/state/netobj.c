@@ -57,6 +57,23 @@ int state_net_get(struct state *s, const char *kind, const char *name, json_t **
 	return *value ? 0 : -EUCLEAN;
 }
 
+int state_net_each_text(struct state *s, const char *kind, int (*each)(const char *name, const char *text, void *arg), void *arg, struct err *e)
+{
+	sqlite3_stmt *st = db_stmt(s, SQL_NETOBJ_EACH, e);
+	int r;
+
+	if (!st)
+		return -EIO;
+	db_bind_text(st, 1, kind);
+	while ((r = db_step(s, st, e, "read the objects of the network")) == 1) {
+		r = each(db_text(st, 0) ?: "", db_text(st, 1) ?: "", arg);
+		if (r < 0)
+			break;
+	}
+	sqlite3_reset(st);
+	return r;
+}
+
 int state_net_each(struct state *s, const char *kind, int (*each)(const char *name, const json_t *value, void *arg), void *arg, struct err *e)
 {
 	sqlite3_stmt *st = db_stmt(s, SQL_NETOBJ_EACH, e);

@@ -121,6 +121,8 @@ int state_net_put(struct state *s, const char *kind, const char *name, const jso
 int state_net_get(struct state *s, const char *kind, const char *name, json_t **value, struct err *e);          /* -ENOENT; the caller's to free */
 /* By name. value is borrowed. A negative return of each ends the walk and is returned. */
 int state_net_each(struct state *s, const char *kind, int (*each)(const char *name, const json_t *value, void *arg), void *arg, struct err *e);
+/* The same, with the text of each that state_net_put() has written: for who reads ten thousand. */
+int state_net_each_text(struct state *s, const char *kind, int (*each)(const char *name, const char *text, void *arg), void *arg, struct err *e);
 int state_net_delete(struct state *s, const char *kind, const char *name, struct err *e); /* 0, also if there was none */
 
 /* Whether the NICs of a record have nothing that another VM has which has not failed: -EEXIST. Inserting and replacing look again. */

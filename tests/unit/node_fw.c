@@ -177,7 +177,8 @@ static void sets_follow(void **p)
 	gone(f, a);
 }
 
-static size_t entries(struct fix *f, const char *uuid, bool bulk)
+/* bulk: 1 all sets are read at once, 2 all rules too. */
+static size_t entries(struct fix *f, const char *uuid, int bulk)
 {
 	_json_ json_t *rec = NULL;
 	struct fwlists l;
@@ -188,7 +189,7 @@ static size_t entries(struct fix *f, const char *uuid, bool bulk)
 	fwobj_vm(rec, &vm);
 	fwlists_init(&l, f->st);
 	if (bulk)
-		assert_int_equal(fwlists_sets(&l, NULL), 0);
+		assert_int_equal(bulk == 1 ? fwlists_sets(&l, NULL) : fwlists_all(&l, NULL), 0);
 	assert_int_equal(fwlists_add(&l, &vm, 7, NULL), 0);
 	assert_int_equal(fwlists_add(&l, &vm, 8, NULL), 0);
 	assert_int_equal(l.n, 2);
@@ -214,7 +215,7 @@ static void of_a_vm(void **p)
 	assert_int_equal(json_array_size(vms), 1); /* the other has no firewall */
 	assert_string_equal(json_string_value(json_array_get(vms, 0)), VM1);
 	apply(f, &ch);
-	for (int bulk = 0; bulk < 2; bulk++) {
+	for (int bulk = 0; bulk < 3; bulk++) {
 		assert_int_equal(entries(f, VM1, bulk), 3); /* in, in, and out to itself by "all vms" */
 		assert_int_equal(entries(f, VM2, bulk), 2);
 	}
@@ -224,10 +225,22 @@ static void of_a_vm(void **p)
 	assert_int_equal(fw_rules_of(f->st, &vm, true, &rules, NULL), 0);
 	assert_int_equal(json_array_size(rules), 2);
 	fw_vm_done(&vm);
+	/* what looks like another member in a text; a tag in quotes; one that is off */
+	json_object_set_new(a, "description", json_string("\",\"rule\":\"FROM any TO all vms ALLOW ah\",\"enabled\":\"false"));
+	json_object_set_new(b, "rule", json_string("FROM tag \"a b\" = \"\\\"\" TO vm " VM1 " ALLOW tcp PORT 2"));
+	put(f, a);
+	put(f, b);
+	for (int bulk = 0; bulk < 3; bulk++)
+		assert_int_equal(entries(f, VM1, bulk), 2); /* nobody has the tag: its set is there, and empty */
+	json_object_set_new(a, "enabled", json_false());
+	put(f, a);
+	for (int bulk = 0; bulk < 3; bulk++)
+		assert_int_equal(entries(f, VM1, bulk), 1);
 	gone(f, a);
 	gone(f, b);
 	gone(f, c);
-	assert_int_equal(entries(f, VM1, false), 0);
+	for (int bulk = 0; bulk < 3; bulk++)
+		assert_int_equal(entries(f, VM1, bulk), 0);
 }
 
 static int count(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
