@@ -167,19 +167,24 @@ INLINE int slot_free(const struct sw_slot_key *at, const struct sw_flow_key *k, 
 	return 1;
 }
 
-/* The slot is there for the taking: 1. The hand goes round, so that the oldest are looked at first. */
-INLINE int slot_take(struct sw_use *u, const struct flow_wish *w, struct sw_slot_key *at)
+/*
+ * The slot is there for the taking: 1. The hand goes round, so that the oldest are looked at first. leap: anywhere, for the hand can stand
+ * before thousands of flows that live on; where that finds a place, the hand goes on from there.
+ */
+INLINE int slot_take(struct sw_use *u, const struct flow_wish *w, struct sw_slot_key *at, int leap)
 {
 	__u32 window = u->window;
 	struct sw_flow_key *k;
 
-	at->slot = __sync_fetch_and_add(&u->hand, 1) % window;
+	at->slot = (leap ? bpf_get_prandom_u32() : __sync_fetch_and_add(&u->hand, 1)) % window;
 	k = bpf_map_lookup_elem(&flow_slots, at);
 	if (!k)
 		return bpf_map_update_elem(&flow_slots, at, &w->k, BPF_NOEXIST) == 0;
 	if (!slot_free(at, k, w->now, window >= u->limit || window >= FEW))
 		return 0;
 	*k = w->k;
+	if (leap)
+		u->hand = at->slot + 1;
 	return 1;
 }
 
@@ -187,6 +192,7 @@ INLINE int slot_take(struct sw_use *u, const struct flow_wish *w, struct sw_slot
 INLINE int slot_find(struct sw_use *u, struct flow_wish *w)
 {
 	struct sw_slot_key at = {.zone = w->c.owner};
+	int leap = 0;
 
 	for (int i = 0; i < 2 * SLOT_TRIES; i++) {
 		if (i == SLOT_TRIES) { /* nothing has ended: more room, if there may be */
@@ -195,12 +201,13 @@ INLINE int slot_find(struct sw_use *u, struct flow_wish *w)
 			__u32 more = window * 2 < u->limit ? window * 2 : u->limit;
 
 			at.slot = 0;
-			if (window >= u->limit || (more > SW_SHARE && !share_more(&at.slot, more - (window > SW_SHARE ? window : SW_SHARE))))
-				return 0;
-			u->hand = window;
-			u->window = more;
+			leap = window >= u->limit || (more > SW_SHARE && !share_more(&at.slot, more - (window > SW_SHARE ? window : SW_SHARE)));
+			if (!leap) {
+				u->hand = window;
+				u->window = more;
+			}
 		}
-		if (slot_take(u, w, &at)) {
+		if (slot_take(u, w, &at, leap)) {
 			w->c.slot = at.slot;
 			return 1;
 		}

@@ -858,6 +858,44 @@ static void quota_reused(void **state)
 	assert_in_range(used, 64, 128);
 }
 
+/* Where the hand stands before thousands of flows that live on, a place beyond them is found all the same. */
+static void quota_beyond(void **state)
+{
+	uint32_t zone = ZONE_A;
+	struct sw_use u;
+	unsigned n = 0;
+
+	NEED;
+	rule(FW_IN, FW_ALLOW, 17, 53, 53);
+	rule(FW_IN, FW_ALLOW, 6, 80, 80);
+	load();
+	for (unsigned i = 1; i <= SW_FLOWS_ZONE / 2; i++) {
+		struct frame f = udp(4, 0, 1, i, 53), back = udp(4, 1, 0, 53, i);
+
+		run(&f);
+		run(&back);
+	}
+	for (unsigned i = 1; i <= SW_FLOWS_ZONE / 2; i++) {
+		struct frame f = tcp(4, 0, 1, i, 80, SYN), back = tcp(4, 1, 0, 80, i, 0x14);
+
+		run(&f);
+		run(&back);
+	}
+	for (unsigned at = 0; at < SW_FLOWS_ZONE; at += 512) {
+		assert_int_equal(bpf_get(t.s.map[SWM_FLOW_USE], &zone, &u, NULL), 0);
+		u.hand = at;
+		assert_int_equal(bpf_put(t.s.map[SWM_FLOW_USE], &zone, &u, NULL), 0);
+		for (unsigned i = 0; i < 8; i++) {
+			struct frame f = tcp(4, 0, 1, 20000 + at + i, 80, SYN);
+
+			n += run(&f) == REDIRECT;
+		}
+	}
+	/* of 16 places that are looked at anywhere all are taken once in 65,536 times */
+	assert_in_range(n, 255, 256);
+	assert_int_equal(net_fw_drop(&t.s, ZONE_A, NULL), 0);
+}
+
 /* Charged to who is here when the other is not, and not to what that one begins. */
 #define FLOODERS 64
 
@@ -1195,7 +1233,7 @@ int main(void)
 		cmocka_unit_test(peers), cmocka_unit_test(prefixes), cmocka_unit_test(order), cmocka_unit_test(both_ends), cmocka_unit_test(tcp_states),
 		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose), cmocka_unit_test(spoofed),
 		cmocka_unit_test(related), cmocka_unit_test(fragments), cmocka_unit_test(extensions), cmocka_unit_test(garbage),
-		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(flooded), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
+		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(quota_beyond), cmocka_unit_test(flooded), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
 		cmocka_unit_test(groups), cmocka_unit_test(leases), cmocka_unit_test(many_rules), cmocka_unit_test(log_drops),
 		cmocka_unit_test(log_rules), cmocka_unit_test(log_flood),
 	};
