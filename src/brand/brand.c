@@ -19,6 +19,15 @@ static const struct brand_share sparse[] = {
 };
 static const char *const sparse_mask[] = {"/usr/local", "/usr/src", NULL};
 
+/* QEMU, what it is linked with, and the firmware that it reads when it starts: there until it has started. */
+static const struct brand_share monitor[] = {
+	{"/usr", false, false, false},
+	{"/lib", true, false, false},
+	{"/lib64", true, false, false},
+	{"/etc/alternatives", true, false, false},
+	{"/etc/ld.so.cache", true, true, false},
+};
+
 static const struct brand brands[] = {
 	{
 		.name = "joyent",
@@ -41,6 +50,13 @@ static const struct brand brands[] = {
 		.type = "LX",
 		.needs_image = true,
 		.init = BRAND_INIT_ROOT,
+	},
+	{
+		.name = "kvm",
+		.type = "KVM",
+		.init = BRAND_INIT_MONITOR,
+		.share = monitor,
+		.nshare = ARRAY_LEN(monitor),
 	},
 };
 

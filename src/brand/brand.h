@@ -15,6 +15,7 @@ enum brand_init {
 	BRAND_INIT_ZINIT,  /* our own small init, which runs init_name or the zone's services */
 	BRAND_INIT_HOST,   /* the host's init system, seen through the shared /usr */
 	BRAND_INIT_ROOT,   /* /sbin/init of the zone's own root */
+	BRAND_INIT_MONITOR, /* a machine monitor: the zone is its jail, the guest's disks are its data */
 };
 
 /* A part of the host that every sparse zone sees read-only. Optional ones are skipped where the host has none. */
@@ -33,8 +34,13 @@ struct brand {
 	const char *const *mask; /* paths below the shares that stay hidden, NULL-terminated */
 };
 
-/* NULL for an unknown brand and for those without zones of their own yet (kvm, bhyve). */
+/* NULL for an unknown brand and for those that are not there yet (bhyve). */
 const struct brand *brand_find(const char *name);
+
+static inline bool brand_hvm(const struct brand *b)
+{
+	return b && b->init == BRAND_INIT_MONITOR;
+}
 
 /* What kind of init system a program is, told from the last name its symbolic link resolves to ("systemd", "busybox"). */
 enum init_kind { INIT_OTHER, INIT_SYSTEMD, INIT_BUSYBOX, INIT_ZINIT };

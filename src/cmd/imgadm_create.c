@@ -78,6 +78,10 @@ static int capture(struct ctx *c, const char *word, const json_t *over, char uui
 		err_set(e, EBUSY, "VM %s is running: its files would change under the copy", v.uuid);
 		return err_hint(e, "vmadm stop %s", v.uuid);
 	}
+	if (brand_hvm(v.brand)) {
+		err_set(e, ENOTSUP, "VM %s: an image of a machine's disk can not be made by this yet", v.uuid);
+		return err_hint(e, "imgadm import --type zvol %s/%s/root/disk0", c->node.pool, v.uuid);
+	}
 	if (!str_eq(v.vmstate, "installed"))
 		return err_set(e, EINVAL, "VM %s is %s", v.uuid, v.vmstate);
 	r = vm_need_store(&v, e);

@@ -20,7 +20,7 @@ static int run(struct ctx *c, int argc, char **argv)
 		return 2;
 	if (vm_info(c, word, &o, &e) < 0)
 		return cmd_fail(c, &e);
-	json_dumpf(o, stdout, JSON_INDENT(2));
+	json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	return 0;
 }

@@ -107,8 +107,14 @@ static int login(struct ctx *c, const struct options *o, const char *uuid, const
 		n = file_read(AT_FDCWD, path, SPEC_MAX, &text, &e);
 	if (n == 0)
 		n = zspec_parse(buf_str(&text), text.len, &z, &e);
-	if (n < 0)
+	if (n == 0 && z.root_empty) {
+		n = err_set(&e, ENOTSUP, "%s is a machine: nobody but its guest can log you in", o->zone);
+		err_hint(&e, "Its console: zlogin -C %s", o->zone);
+	}
+	if (n < 0) {
+		zspec_done(&z);
 		return cmd_fail(c, &e);
+	}
 	en.pty = o->interactive || (!command && !o->no_stdin && isatty(0) && isatty(1));
 	en.escape = isatty(0) ? o->escape : 0;
 	en.announce = o->quiet ? NULL : o->zone;

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL);
 	path = xprintf("%s/%s/spec", c.node.run, argv[at - 1]);
 	if (zone_status(&c, argv[at - 1], &r, &e) < 0 || !r.running || file_read(AT_FDCWD, path, SPEC_MAX, &text, &e) < 0 ||
-	    zspec_parse(buf_str(&text), text.len, &z, &e) < 0 || cg_host_known(&c, &h, &e) < 0)
+	    zspec_parse(buf_str(&text), text.len, &z, &e) < 0 || z.root_empty || cg_host_known(&c, &h, &e) < 0)
 		return whole(argv);
 	en.argv = (const char *const *)argv + at;
 	n = zone_enter(&c, &h, &r, &z, &en, &e);

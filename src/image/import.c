@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "image/build.h"
+#include "image/disk.h"
 #include "image/manifest.h"
 #include "image/unpack.h"
 #include "kern/path.h"
@@ -133,12 +134,19 @@ static int fill_layout(struct ctx *c, struct build *b, int ds, struct err *e)
 	return r < 0 ? err_add(e, "%s", im->path) : 0;
 }
 
+static int fill_disk(struct ctx *c, struct build *b, int ds, struct err *e)
+{
+	struct import *im = b->arg;
+
+	return disk_fill(c, im->in, im->path, ds, im->o->max_bytes, b->manifest, e);
+}
+
 /* ---- commands' sides ---- */
 
 /* "…/debian-12.tar.xz" → "debian-12" */
 static void name_from(const char *path, char out[128])
 {
-	static const char *const tails[] = {".gz", ".xz", ".zst", ".bz2", ".tgz", ".txz", ".tar"};
+	static const char *const tails[] = {".gz", ".xz", ".zst", ".bz2", ".tgz", ".txz", ".tar", ".raw", ".img"};
 	size_t n = strlen(path), b;
 
 	while (n && path[n - 1] == '/')
@@ -184,6 +192,8 @@ static int open_input(struct import *im, struct err *e)
 	im->in = strcmp(im->path, "-") ? open(im->path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(0, F_DUPFD_CLOEXEC, 3);
 	if (im->in < 0 || fstat(im->in, &im->st) < 0)
 		return err_sys(e, errno, "%s", im->path);
+	if (S_ISBLK(im->st.st_mode) && str_eq(im->o->type, "zvol"))
+		return 0;
 	if (!S_ISREG(im->st.st_mode) && !S_ISDIR(im->st.st_mode) && !S_ISFIFO(im->st.st_mode) && !S_ISSOCK(im->st.st_mode))
 		return err_set(e, EINVAL, "%s: not a file, folder or pipe", im->path);
 	return 0;
@@ -194,11 +204,14 @@ int image_import(struct ctx *c, struct state *st, struct store *s, const char *p
 {
 	char name[128];
 	struct import im = {.o = o, .path = path, .what = "unpack", .in = -1, .size = -1};
-	struct build b = {.st = st, .s = s, .arg = &im, .fill = fill_tar};
+	bool disk = str_eq(o->type, "zvol");
+	struct build b = {.st = st, .s = s, .arg = &im, .fill = disk ? fill_disk : fill_tar};
 	json_t *m = NULL;
 	int r = open_input(&im, e);
 
-	if (r == 0 && S_ISDIR(im.st.st_mode)) {
+	if (r == 0 && disk && S_ISDIR(im.st.st_mode)) {
+		r = err_set(e, EISDIR, "%s: a disk is a file, a block device or a pipe", path);
+	} else if (r == 0 && S_ISDIR(im.st.st_mode)) {
 		b.fill = fill_layout;
 		if (faccessat(im.in, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
 			r = err_set(e, EINVAL, "%s: a folder without oci-layout in it", path);

@@ -22,9 +22,9 @@ static int address(int dir, const char *name, struct sockaddr_un *a, struct err 
 	return 0;
 }
 
-int sock_listen(int dir, const char *name, struct err *e)
+static int listen_at(int dir, const char *name, int type, struct err *e)
 {
-	_fd_ int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_fd_ int s = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un a;
 	char tmp[64];
 	int r;
@@ -44,6 +44,16 @@ int sock_listen(int dir, const char *name, struct err *e)
 		return -(e ? e->code : EIO);
 	}
 	return take_fd(&s);
+}
+
+int sock_listen(int dir, const char *name, struct err *e)
+{
+	return listen_at(dir, name, SOCK_SEQPACKET, e);
+}
+
+int sock_serve(int dir, const char *name, struct err *e)
+{
+	return listen_at(dir, name, SOCK_STREAM, e);
 }
 
 int sock_hear(int dir, const char *name, uid_t uid, struct err *e)
@@ -85,6 +95,11 @@ static int reach(const char *path, int type, struct err *e)
 int sock_connect(const char *path, struct err *e)
 {
 	return reach(path, SOCK_SEQPACKET, e);
+}
+
+int sock_call(const char *path, struct err *e)
+{
+	return reach(path, SOCK_STREAM, e);
 }
 
 int sock_tell(const char *path, int ms, struct err *e)

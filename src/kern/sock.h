@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Unix sockets of type SOCK_SEQPACKET: one message, one packet. Libc only. */
+/* Unix sockets, of type SOCK_SEQPACKET (one message, one packet) where nothing else is said. Libc only. */
 #ifndef CLOISTER_KERN_SOCK_H
 #define CLOISTER_KERN_SOCK_H
 
@@ -9,6 +9,9 @@
 
 /* Listens at dir/name, 0600, in place of what stood there (one rename; dir is a descriptor). Not blocking. */
 int sock_listen(int dir, const char *name, struct err *e);
+/* The same of type SOCK_STREAM, and who connects to it: for what speaks a protocol of lines. */
+int sock_serve(int dir, const char *name, struct err *e);
+int sock_call(const char *path, struct err *e);
 /* A datagram socket at name below dir, for the owner uid alone; nonblocking. For what a zone's init, or a login, has to say. */
 int sock_hear(int dir, const char *name, uid_t uid, struct err *e);
 /* Connects to a socket by path; paths longer than sun_path are reached through a descriptor of the folder. */

@@ -44,7 +44,7 @@ int snapshot_show(struct vm *v, const char *name, struct err *e)
 	struct zmount m;
 	int r = vm_need_image(v, e);
 
-	if (r < 0)
+	if (r < 0 || brand_hvm(v->brand)) /* a monitor is not to see more disks than it has */
 		return r;
 	snapshot_mount(v, name, &m);
 	r = zone_mount_add(v->c, &v->run, &z, &m, e);
@@ -58,7 +58,7 @@ int snapshot_show(struct vm *v, const char *name, struct err *e)
 int snapshot_hide(struct vm *v, const char *name, struct err *e)
 {
 	_free_ char *target = xprintf("/checkpoints/%s", name);
-	int r = zone_mount_remove(v->c, &v->run, target, e);
+	int r = brand_hvm(v->brand) ? 0 : zone_mount_remove(v->c, &v->run, target, e);
 
 	return r == -ENOENT || r == -EINVAL ? 0 : r;
 }
@@ -107,6 +107,8 @@ int snapshot_mounts(struct vm *v, struct zspec *z, struct err *e)
 	struct each a = {v, z};
 	int r = vm_need_store(v, e);
 
+	if (r == 0 && brand_hvm(v->brand))
+		return 0;
 	if (r == 0)
 		drop_stale(v);
 	if (r == 0)

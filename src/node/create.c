@@ -20,9 +20,11 @@
 #include "node/commit.h"
 #include "node/create.h"
 #include "node/dataset.h"
+#include "node/disks.h"
 #include "node/fw.h"
 #include "node/hold.h"
 #include "node/lock.h"
+#include "node/machine.h"
 #include "node/netconf.h"
 #include "node/nics.h"
 #include "node/provision.h"
@@ -169,6 +171,8 @@ static int prepare(struct ctx *c, const json_t *payload, bool dry, json_t **rec,
 	if (r == 0)
 		r = vm_available(r0, e);
 	if (r == 0)
+		r = machine_check(c, r0, payload, e);
+	if (r == 0)
 		r = vm_grants_check(r0, e);
 	if (r == 0)
 		r = nics_check(c, NULL, r0, e);
@@ -199,7 +203,7 @@ static void warm_later(const struct vm *v)
 	posix_spawnattr_t at;
 	pid_t pid;
 
-	if (!(store_caps(v->store) & STORE_SQUOTA))
+	if (brand_hvm(v->brand) || !(store_caps(v->store) & STORE_SQUOTA))
 		return;
 	posix_spawn_file_actions_init(&fa);
 	posix_spawnattr_init(&at);
@@ -254,6 +258,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 	_vm_ struct vm v = VM_INIT;
 	struct create o = {.v = &v};
 	_fd_ int image = -1;
+	_held_ struct disks_held held = DISKS_HELD_INIT;
 	bool noted = false;
 	int r;
 
@@ -277,6 +282,9 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 		if (image < 0)
 			return image;
 	}
+	r = disks_hold(c, v.rec, &held, e);
+	if (r < 0)
+		return r;
 	v.lock = lock_take(c, v.uuid, e);
 	if (v.lock < 0)
 		return v.lock;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "image/warm.h"
 #include "model/vm.h"
+#include "node/disks.h"
 
 #define GIB 1073741824ULL
 
@@ -31,14 +32,23 @@ int dataset_quota(struct vm *v, struct err *e)
 	uint64_t bytes = (uint64_t)vm_int(v->rec, "quota", 0) * GIB;
 	int r = vm_need_store(v, e);
 
+	/* as on SmartOS, where a disk is a volume of its own: quota is for what lies beside them, snapshots too */
+	if (bytes)
+		bytes += disks_bytes(v->rec);
+
 	return r < 0 ? r : store_quota_set(v->store, quota_id(v), bytes, e);
 }
 
 int dataset_make_root(struct vm *v, const char *name, struct err *e)
 {
 	bool private = str_eq(vm_str(v->rec, "image_sharing"), "private");
-	int r = warm_take(v->store, &v->image, private, name, quota_id(v), e);
+	int r;
 
+	if (brand_hvm(v->brand)) {
+		r = store_create(v->store, name, quota_id(v), e);
+		return r < 0 ? r : disks_make(v, name, e);
+	}
+	r = warm_take(v->store, &v->image, private, name, quota_id(v), e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (private)

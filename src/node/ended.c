@@ -101,7 +101,7 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e)
 	/* somebody was quicker: stopped, deleted or booted it again while we waited for the lock */
 	if (v.run.running || v.run.halting || v.run.ended == ZONE_END_NONE)
 		return 0;
-	r = provision_down(&v, v.run.ended == ZONE_END_HALT || (v.run.ended != ZONE_END_REBOOT && !vm_restart_init(v.rec)), e);
+	r = provision_down(&v, brand_hvm(v.brand) || v.run.ended == ZONE_END_HALT || (v.run.ended != ZONE_END_REBOOT && !vm_restart_init(v.rec)), e);
 	if (r < 0)
 		return r;
 	switch (v.run.ended) {
@@ -112,6 +112,9 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e)
 	default:
 		break;
 	}
+	/* a monitor that is done has a guest that was switched off; one that crashed is to be seen, not tried again */
+	if (brand_hvm(v.brand))
+		return stay_down(&v, v.run.ended == ZONE_END_EXIT && v.run.end_status == 0, e);
 	if (vm_restart_init(v.rec))
 		return boot_again(&v, restarts + 1, "restart-init", e);
 	return stay_down(&v, false, e);

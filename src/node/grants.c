@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/own.h"
@@ -18,6 +19,7 @@
 #include "node/vm.h"
 
 #define FUSE "/dev/fuse"
+#define KVM  "/dev/kvm"
 
 static int fs_option(const char *o, struct zmount *m, struct buf *data, struct err *e)
 {
@@ -158,8 +160,8 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 	const json_t *list = json_object_get(rec, "devices"), *d;
 	size_t n = json_array_size(list), nstd, i, k = 0;
 	const struct cg_dev *std = cg_devices_default(&nstd);
-	struct cg_dev *c = xalloc((nstd + n + 1) * sizeof *c), *more = c + nstd;
-	struct zdev *z = xalloc((n + 1) * sizeof *z);
+	struct cg_dev *c = xalloc((nstd + n + 2) * sizeof *c), *more = c + nstd;
+	struct zdev *z = xalloc((n + 2) * sizeof *z);
 	int r = 0;
 
 	memcpy(c, std, nstd * sizeof *std);
@@ -176,6 +178,10 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 			err_add(e, "fs_allowed fuse");
 		else
 			k++;
+	}
+	if (r == 0 && brand_hvm(brand_find(vm_str(rec, "brand"))) && access(KVM, F_OK) == 0) {
+		r = device(KVM, "0666", &more[k], &z[k], e);
+		k += r == 0;
 	}
 	if (r < 0) {
 		while (k > 0)

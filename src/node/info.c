@@ -9,6 +9,7 @@
 #include "model/vm.h"
 #include "net/drop.h"
 #include "net/vnic.h"
+#include "node/machine.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -122,6 +123,16 @@ int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e)
 	if (vm_need_store(&v, e) == 0 && store_quota_get(v.store, store_quota_id(v.store, v.id_base), &limit, &used, e) == 0) {
 		put(json_object_get(o, "usage"), "quota_bytes", used);
 		put(json_object_get(o, "limits"), "quota_bytes", limit);
+	}
+	if (brand_hvm(v.brand)) {
+		json_t *m = json_object();
+
+		json_object_set_new(o, "machine", m);
+		r = machine_info(&v, m, e);
+		if (r < 0) {
+			json_decref(o);
+			return r;
+		}
 	}
 	*out = o;
 	return 0;

@@ -9,6 +9,7 @@
 #include "base/steps.h"
 #include "model/vm.h"
 #include "node/io.h"
+#include "node/machine.h"
 #include "node/netconf.h"
 #include "node/nics.h"
 #include "node/tables.h"
@@ -37,7 +38,7 @@ static int do_cgroup(struct ctx *c, void *op, struct err *e)
 			r = cg_zone_make(&v->cg, v->uuid, e);
 	}
 	if (r == 0)
-		r = cg_zone_delegate(&v->cg, v->uuid, v->id_base, v->brand->init != BRAND_INIT_ZINIT, e);
+		r = cg_zone_delegate(&v->cg, v->uuid, v->id_base, v->brand->init != BRAND_INIT_ZINIT && !brand_hvm(v->brand), e);
 	if (r == 0)
 		node_tables(c);
 	if (r == 0)
@@ -136,8 +137,18 @@ static const struct step begin_steps[] = {
 	{"boot-devices", do_devices, NULL},
 };
 
+static int do_machine(struct ctx *c, void *op, struct err *e)
+{
+	struct vm *v = op;
+
+	int r = brand_hvm(v->brand) ? machine_await(v, e) : 0;
+
+	return r == 0 && brand_hvm(v->brand) ? machine_close(v, e) : r;
+}
+
 static const struct step zone_steps[] = {
 	{"boot-zone", do_zone, undo_cgroup},
+	{"boot-machine", do_machine, NULL},
 };
 
 static void spec_done(struct vm *v)

@@ -252,7 +252,7 @@ int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struc
 	r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 	if (r < 0)
 		return r;
-	if (!v.brand)
+	if (!v.brand || brand_hvm(v.brand))
 		return err_set(e, ENOTSUP, "VM %s: a %s VM can not be reprovisioned", v.uuid, vm_str(v.rec, "brand"));
 	if (vm_bool(v.rec, "indestructible_zoneroot", false))
 		return err_set(e, EPERM, "VM %s has indestructible_zoneroot set", v.uuid);

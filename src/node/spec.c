@@ -16,6 +16,7 @@
 #include "kern/seccomp.h"
 #include "kern/slice.h"
 #include "model/vm.h"
+#include "node/machine.h"
 #include "node/netconf.h"
 #include "node/settings.h"
 #include "node/snapshot.h"
@@ -114,7 +115,8 @@ static int privileges(struct vm *v, struct zspec *z, struct err *e)
 			return err_set(e, E2BIG, "limit_priv: more than %zu words", ARRAY_LEN(word));
 		word[n++] = w;
 	}
-	r = caps_from_limit_priv(word, n, &z->caps, &words, e);
+	/* a machine monitor has none, whatever SmartOS's words for it are */
+	r = brand_hvm(v->brand) ? 0 : caps_from_limit_priv(word, n, &z->caps, &words, e);
 	if (r < 0)
 		return err_add(e, "limit_priv");
 	r = seccomp_cached(v->c, words, path, e);
@@ -245,7 +247,8 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		r = vm_need_image(v, e);
 	if (r < 0)
 		return r;
-	root_dataset(v, z);
+	if (!brand_hvm(v->brand))
+		root_dataset(v, z);
 	kernel_limits(v, z);
 	r = spec_mounts(v, z, e);
 	if (r == 0)
@@ -254,7 +257,7 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 		r = vm_devices(v->rec, &cg, &ncg, &z->devs, &z->ndevs, e);
 	free(cg);
 	if (r == 0)
-		r = spec_init(v, z, e);
+		r = brand_hvm(v->brand) ? machine_spec(v, z, e) : spec_init(v, z, e);
 	if (r == 0)
 		r = privileges(v, z, e);
 	if (r < 0)
@@ -274,7 +277,7 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 	}
 	cgroups(v, z);
 	r = settings_of(v, v->rec, &z->settings, e);
-	if (r < 0)
+	if (r < 0 || brand_hvm(v->brand))
 		return r;
 	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
 	resolv = resolvers_at_boot(v);

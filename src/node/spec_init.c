@@ -53,6 +53,8 @@ enum init_kind vm_init_kind(struct vm *v)
 
 	if (v->brand->init == BRAND_INIT_ZINIT)
 		return INIT_ZINIT;
+	if (brand_hvm(v->brand))
+		return INIT_OTHER;
 	if (v->brand->init == BRAND_INIT_HOST && str_starts(init, "/sbin/"))
 		return brand_init_kind(read_init_link(init, "/", link, sizeof link) == 0 ? link : init);
 	if (str_eq(vm_str(v->rec, "image_sharing"), "private")) {

@@ -72,11 +72,12 @@ static void sparse_mounts(const struct vm *v, struct zspec *z)
 		f |= s->suid ? 0 : ZM_NOSUID;
 		f |= s->optional ? ZM_OPTIONAL : 0;
 		f |= s->file ? ZM_FILE : 0;
+		f |= brand_hvm(b) ? ZM_LIVE : 0; /* machine_close() takes it away */
 		if (s->optional && access(s->path, F_OK) < 0)
 			continue;
 		put_mount(z, ZM_BIND, s->path, s->path, NULL, f);
 	}
-	for (const char *const *m = b->mask; m && *m; m++)
+	for (const char *const *m = b->mask; m && *m; m++) /* of those that stay */
 		if (access(*m, F_OK) == 0 && !own_local(v, z, *m))
 			put_mount(z, ZM_FOLDER, "own", *m, xstrdup("0755"), ZM_RO | ZM_NODEV | ZM_NOSUID | ZM_NOEXEC);
 }
@@ -102,7 +103,10 @@ static int filesystems(const struct vm *v, struct zspec *z, struct err *e)
 
 int spec_mounts(const struct vm *v, struct zspec *z, struct err *e)
 {
-	standard_mounts(v, z);
+	if (brand_hvm(v->brand))
+		z->own = tmpfs_data(4, "0700"); /* nothing of its own is written to any */
+	else
+		standard_mounts(v, z);
 	sparse_mounts(v, z);
 	return filesystems(v, z, e);
 }

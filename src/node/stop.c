@@ -19,6 +19,7 @@
 #include "node/flow.h"
 #include "node/fw.h"
 #include "node/lock.h"
+#include "node/machine.h"
 #include "node/provision.h"
 #include "node/router.h"
 #include "node/stop.h"
@@ -28,6 +29,7 @@
 
 #define STOP_OS_S     60
 #define STOP_DOCKER_S 10
+#define STOP_HVM_S    180
 #define KEEPER_MS     2000
 
 static int refuse_failed(const struct vm *v, struct err *e)
@@ -82,6 +84,24 @@ static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
 	return r;
 }
 
+/* A guest that does not listen to its power button, or a monitor that does not to us, is halted after that time. */
+static int press_and_wait(struct vm *v, int seconds, struct err *e)
+{
+	struct err we = ERR_INIT;
+	int r = machine_power_button(v, &we);
+
+	if (r < 0 && r != -ESRCH)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s: halting it", v->uuid, we.msg);
+	if (r < 0)
+		return 0;
+	r = zone_wait(v->c, &v->run, seconds * 1000, e);
+	if (r == -ETIME) {
+		ctx_log(v->c, LOG_INFO, "VM %s did not end within %d s of its power button: halting it", v->uuid, seconds);
+		return 0;
+	}
+	return r;
+}
+
 /* As steps_run() has it, for what is no list of steps because nothing of it can be undone. Returns the time now. */
 static uint64_t took(const struct vm *v, const char *what, const char *step, uint64_t since)
 {
@@ -101,7 +121,9 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 	uint64_t t = clock_mono_ns();
 	int r = zone_mark_halting(v->c, v->uuid, true, e);
 
-	if (r == 0 && !force && vm_bool(v->rec, "docker", false))
+	if (r == 0 && !force && brand_hvm(v->brand))
+		r = press_and_wait(v, timeout >= 0 ? timeout : STOP_HVM_S, e);
+	else if (r == 0 && !force && vm_bool(v->rec, "docker", false))
 		r = ask_and_wait(v, SIGTERM, timeout >= 0 ? timeout : STOP_DOCKER_S, e);
 	else if (r == 0 && !force && v->brand)
 		r = ask_and_wait(v, v->sig ?: reboot ? brand_reboot_signal(vm_init_kind(v)) : brand_halt_signal(vm_init_kind(v)), STOP_OS_S, e);
@@ -211,7 +233,7 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 
 	if (r < 0)
 		return r;
-	if (timeout >= 0 && !vm_bool(v.rec, "docker", false) && v.brand)
+	if (timeout >= 0 && !vm_bool(v.rec, "docker", false) && v.brand && !brand_hvm(v.brand))
 		return err_set(e, EINVAL, "-t is for docker and hardware VMs: an OS VM's own shutdown has %d s", STOP_OS_S);
 	if (!v.run.running) {
 		/* whatever a keeper or a killed command left of it */
@@ -249,10 +271,14 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 	if (!v.run.running)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
 	r = provision_down(&v, false, e);
-	if (r == 0)
-		r = vm_take_down(&v, force, -1, true, e);
-	if (r == 0)
-		r = vm_boot_zone(&v, 0, e);
+	if (r == 0 && force && brand_hvm(v.brand)) {
+		r = machine_reset(&v, e);
+	} else {
+		if (r == 0)
+			r = vm_take_down(&v, force, -1, true, e);
+		if (r == 0)
+			r = vm_boot_zone(&v, 0, e);
+	}
 	if (r < 0)
 		return err_add(e, "reboot VM %s", v.uuid);
 	done_in(&v, "reboot", begin);

@@ -191,7 +191,7 @@ int vm_need_image(struct vm *v, struct err *e)
 	const char *uuid = vm_str(v->rec, "image_uuid");
 	int r;
 
-	if (v->have_image)
+	if (v->have_image || brand_hvm(v->brand)) /* its disks hold all of it */
 		return 0;
 	if (!uuid) {
 		uuid = IMAGE_PLATFORM;

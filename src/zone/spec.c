@@ -32,7 +32,7 @@ static const struct field fields[] = {
 	FIELD(nics, F_BOOL),	   	 FIELD(cg_v2_zone, F_STR),
 	FIELD(join, F_STRV),	    FIELD(sup_join, F_STRV),  FIELD(caps, F_HEX),      FIELD(seccomp, F_STR),
 	FIELD(memlock, F_U64),	    FIELD(nofile, F_U64),     FIELD(ptys, F_U64),      FIELD(systemd, F_STR),
-	FIELD(slice, F_U64),	    FIELD(own, F_STR),	    FIELD(all, F_STR),	      FIELD(settings, F_STR),
+	FIELD(slice, F_U64),	    FIELD(root_empty, F_BOOL), FIELD(own, F_STR),	    FIELD(all, F_STR),	      FIELD(settings, F_STR),
 };
 
 static const struct field *field_find(const char *key)
@@ -93,6 +93,9 @@ void zspec_done(struct zspec *z)
 		free(z->sysctls[i].name);
 		free(z->sysctls[i].value);
 	}
+	for (unsigned i = 0; i < z->nfds; i++)
+		free(z->fds[i].path);
+	free(z->fds);
 	free(z->mounts);
 	free(z->devs);
 	free(z->files);
@@ -188,6 +191,11 @@ void zspec_write(const struct zspec *z, struct buf *out)
 		buf_puts(out, "sysctl");
 		put(out, z->sysctls[i].name);
 		put(out, z->sysctls[i].value);
+		buf_add(out, "\n", 1);
+	}
+	for (unsigned i = 0; i < z->nfds; i++) {
+		buf_printf(out, "fd\t%u\t%d", z->fds[i].number, (int)z->fds[i].kind);
+		put(out, z->fds[i].path);
 		buf_add(out, "\n", 1);
 	}
 }
@@ -331,12 +339,27 @@ static int parse_sysctl(struct zspec *z, char **v, unsigned n)
 	return 0;
 }
 
+static int parse_fd(struct zspec *z, char **v, unsigned n)
+{
+	uint64_t number, kind;
+
+	if (n != 3 || !v[0] || !v[1] || !v[2] || to_num(v[0], 10, ZFD_MAX, &number) < 0 || number < ZFD_MIN ||
+	    to_num(v[1], 10, ZFD_LISTEN, &kind) < 0 || (kind == ZFD_LISTEN) != !strchr(v[2], '/'))
+		return -EINVAL;
+	for (unsigned i = 0; i < z->nfds; i++)
+		if (z->fds[i].number == number)
+			return -EEXIST;
+	GROW(z->fds, z->nfds);
+	z->fds[z->nfds++] = (struct zfd){.number = (unsigned)number, .kind = (enum zfd_kind)kind, .path = xstrdup(v[2])};
+	return 0;
+}
+
 static int parse_line(struct zspec *z, char *line)
 {
 	static const struct {
 		const char *key;
 		int (*parse)(struct zspec *, char **, unsigned);
-	} records[] = {{"mount", parse_mount}, {"dev", parse_dev}, {"file", parse_file}, {"sysctl", parse_sysctl}};
+	} records[] = {{"mount", parse_mount}, {"dev", parse_dev}, {"file", parse_file}, {"sysctl", parse_sysctl}, {"fd", parse_fd}};
 	char *v[FIELDS_MAX], *key = line;
 	const struct field *f;
 	unsigned n = 0;

@@ -32,6 +32,15 @@ struct zmount {
 };
 struct zdev { char *name; /* below /dev */ char type; uint32_t major, minor; unsigned mode; };
 struct zfile { char *path; unsigned mode; char *text; }; /* written as the zone's root, inside, before init: existing ones replaced */
+/* A descriptor that init is born with, from 4 on: all of the host that a machine monitor has. */
+enum zfd_kind {
+	ZFD_FILE,   /* of the host, to be read and written */
+	ZFD_FILE_RO,
+	ZFD_LISTEN, /* a stream socket that listens below run_dir, for root of the host alone */
+};
+struct zfd { unsigned number; enum zfd_kind kind; char *path; };
+#define ZFD_MIN 4
+#define ZFD_MAX 255
 struct zsysctl { char *name, *value; };                   /* "kernel/shmmax", set in the zone's namespaces, then locked */
 
 struct zspec {
@@ -51,6 +60,7 @@ struct zspec {
 	char **lower;   /* NULL-terminated */
 	char *upper, *work;
 	bool root_ro;
+	bool root_empty;           /* instead of all these: an empty folder with what is mounted on it, read-only once that is done */
 
 	/* options "size=…,nr_inodes=…" of the tmpfs that are seen by folder only: what the zone's root alone writes to (/dev and
 	 * /.zonecontrol are in it, NULL = just large enough for them), and what everybody does (NULL = none) */
@@ -59,6 +69,7 @@ struct zspec {
 	struct zdev *devs;      unsigned ndevs;
 	struct zfile *files;    unsigned nfiles;
 	struct zsysctl *sysctls; unsigned nsysctls;
+	struct zfd *fds;        unsigned nfds;
 
 	char **argv;            /* init; NULL-terminated. argv[0] is a path inside the zone */
 	char **env;

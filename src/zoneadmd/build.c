@@ -226,11 +226,33 @@ static int stage_kernel(struct boot *b, struct err *e)
 	return r < 0 ? r : build_kernel(b, e);
 }
 
+/* Nothing can be made in it afterwards: also not what is mounted once the zone has its copy. */
+static int shut_root(struct boot *b, struct err *e)
+{
+	for (unsigned i = 0; i < b->z.nmounts; i++) {
+		const struct zmount *m = &b->z.mounts[i];
+		_fd_ int at = -1;
+
+		if (!(m->flags & ZM_LIVE))
+			continue;
+		at = zmount_target(b->root, m->target, m->flags & ZM_FILE, b->z.id_base, e);
+		if (at < 0)
+			return at;
+	}
+	return mnt_attr(b->root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0, -1, e);
+}
+
 static int stage_mounts(struct boot *b, struct err *e)
 {
 	int r = build_mounts(b, e);
 
-	return r < 0 ? r : build_control(b, e);
+	if (r == 0)
+		r = build_control(b, e);
+	if (r == 0)
+		r = build_fds(b, e);
+	if (r == 0 && b->z.root_empty)
+		r = shut_root(b, e);
+	return r;
 }
 
 /* The command puts links into the network namespace while we were at the root; what runs in the zone finds them there. */
@@ -271,6 +293,9 @@ static int stage_pivot(struct boot *b, struct err *e)
 		if (r == 0)
 			r = say(b, 'x', e);
 	}
+	for (unsigned i = 0; r == 0 && i < b->z.nfds; i++)
+		if (sock_send_fd(b->sock, 'f', b->fds[i]) < 0)
+			r = err_sys(e, errno, "init of the zone ended while it was being made");
 	if (setns(b->host, CLONE_NEWNS) < 0)
 		return r < 0 ? r : err_sys(e, errno, "back to the host's mounts");
 	return r;

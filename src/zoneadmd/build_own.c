@@ -7,6 +7,7 @@
  *	own   dev        /dev             written by the zone's root
  *	      control    /.zonecontrol    the host's; read-only once it is filled
  *	      empty      masks            the host's; read-only
+ *	      root       /                the host's, where a zone has no root of its own; read-only once it is filled
  *	      0, 1, …    /run, …          by their number in the spec
  *	all   0, 1, …    /dev/shm, …      written by everybody
  *

@@ -143,6 +143,10 @@ int build_root(struct boot *b, struct err *e)
 	const struct zspec *z = &b->z;
 	int r;
 
+	if (z->root_empty) {
+		b->root = own_folder(b->own, "root", 0755, 0, e);
+		return b->root < 0 ? b->root : mnt_attach_at(b->root, AT_FDCWD, z->run_dir, e);
+	}
 	if (z->shared)
 		return shared_root(b, e);
 	b->root = mnt_clone(AT_FDCWD, z->root_path, e);

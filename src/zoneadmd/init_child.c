@@ -271,7 +271,9 @@ static int inside(struct boot *b, struct err *e)
 	}
 	if (b->z.docker)
 		add_home(&b->z, as ? as->home : "/root");
-	r = init_files(&b->z, e);
+	r = init_fds(&b->z, SOCK, e);
+	if (r == 0 && !b->z.root_empty)
+		r = init_files(&b->z, e);
 	if (r == 0)
 		r = stdio(&b->z, e);
 	if (r == 0)

@@ -51,6 +51,7 @@ struct boot {
 	int null, empty;       /* what masks: a null device, an empty folder */
 	bool null_placed, empty_placed;
 	int *live;             /* ZM_LIVE mounts by index of z.mounts, -1 = none */
+	int *fds;              /* what init is born with, by index of z.fds */
 	int master;
 	int build_ns;
 	int notify;            /* what init says when it is up */
@@ -101,6 +102,9 @@ int build_view_files(struct boot *b, struct err *e);
 int build_mounts(struct boot *b, struct err *e);
 int build_live(struct boot *b, struct err *e);
 int build_control(struct boot *b, struct err *e);
+/* build_fds.c: what the spec hands to init, opened while the host's mounts are still there; and by init, taken to its numbers. */
+int build_fds(struct boot *b, struct err *e);
+int init_fds(const struct zspec *z, int sock, struct err *e);
 /* mounts.c: the list of mounts that may be taken away while the zone runs. */
 struct mount_rec {
 	int id;                    /* as mountinfo has it */

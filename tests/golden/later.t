@@ -10,7 +10,7 @@ $ echo '{"brand":"kvm","ram":256,"disks":[{"size":1024}]}' | vmadm create
 vmadm create: disks.0.model is missing (or disk_driver)
 [1]
 $ echo '{"brand":"bhyve","ram":256}' | vmadm create
-vmadm create: brand bhyve is not available yet: it needs hardware virtual machines
+vmadm create: brand bhyve is not available yet: it needs our own machine monitor
 [1]
 $ vmadm list -H
 $ vmadm send 00000000-0000-4000-8000-000000000001

@@ -14,7 +14,7 @@ LAYERS = [
     ['kern'],
     ['model', 'state'],
     ['store', 'image', 'brand', 'net'],
-    ['fw'],
+    ['fw', 'hvm'],
     ['zone', 'stat'],
     ['node'],
     ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack', 'netload', 'netd'],

@@ -61,7 +61,7 @@ refuse 'filesystems|target' "{$ok_json,\"filesystems\":[{\"type\":\"lofs\",\"sou
 refuse 'nics' "{$ok_json,\"nics\":[{\"nic_tag\":\"admin\",\"ip\":\"dhcp\"}]}"
 refuse 'mtu' "{$ok_json,\"nics\":[{\"nic_tag\":\"admin\",\"mtu\":1}]}"
 refuse 'delegate_dataset' "{$ok_json,\"delegate_dataset\":true}"
-refuse 'kvm|brand' '{"brand":"kvm","ram":128}'
+refuse 'bhyve|brand' '{"brand":"bhyve","ram":128}'
 nothing "values"
 
 # ---- validate says it as an object ----

@@ -28,7 +28,7 @@
 {.name = "nics.*.vrrp_vrid", INT, AU(B_ALL), .max = 255, .help = "VRRP router id."},
 {.name = "nics.*.maxbw", INT, AU(B_ALL), .max = 1000000, .flags = PF_CLOISTER, .help = "Ceiling in Mbit/s for each direction; 0 takes it away."},
 {.name = "nics.*.priority", STR, AU(B_ALL), .flags = PF_CLOISTER, .check = check_priority, .rule = "low, medium or high", .help = "Who goes first below a full ceiling: low, medium or high; needs maxbw."},
-{.name = "disks", OBJECTS, CR(B_HVM), .max = 32, .live = 's', .needs = N_HVM, .help = "Virtual disks."},
+{.name = "disks", OBJECTS, CR(B_HVM), .max = 32, .live = 's', .help = "Virtual disks."},
 {.name = "disks.*.path", STR, AU(B_HVM), .check = check_path, .rule = R_PATH, .help = "The disk's device; update and remove find it by this."},
 {.name = "disks.*.boot", BOOL, AU(B_HVM), .help = "Whether the machine boots from it."},
 {.name = "disks.*.model", STR, AU(B_HVM), .check = check_disk_model, .rule = "virtio, ide, scsi, ahci or nvme", .help = "What the guest sees; disk_driver unless given."},

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "hvm/qmp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "kern/sock.h"
+#include "model/vm.h"
+
+static void printable(const char *s, char out[256])
+{
+	size_t n = 0;
+
+	for (; s && *s && n < 255; s++)
+		out[n++] = (unsigned char)*s < 32 || (unsigned char)*s > 126 ? '?' : *s;
+	out[n] = 0;
+}
+
+enum qmp_kind qmp_line(const char *text, size_t n, json_t **value, char why[256])
+{
+	_json_ json_t *m = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	json_t *v;
+
+	*value = NULL;
+	*why = 0;
+	if (!json_is_object(m))
+		return QMP_BAD;
+	if (json_object_get(m, "event"))
+		return QMP_OTHER;
+	if (json_object_get(m, "QMP"))
+		return QMP_GREETING;
+	v = json_object_get(m, "return");
+	if (v) {
+		*value = json_incref(v);
+		return QMP_RETURN;
+	}
+	v = json_object_get(m, "error");
+	if (!v)
+		return QMP_OTHER;
+	printable(json_string_value(json_object_get(v, "desc")) ?: "it says not why", why);
+	return QMP_ERROR;
+}
+
+/* Milliseconds that are left, 0 = none. */
+static int left(uint64_t until)
+{
+	uint64_t now = clock_mono_ns();
+
+	return now >= until ? 0 : (int)((until - now) / 1000000) + 1;
+}
+
+static int ready(const struct qmp *q, short what, uint64_t until, struct err *e)
+{
+	struct pollfd p = {.fd = q->fd, .events = what};
+	int r;
+
+	do
+		r = poll(&p, 1, left(until));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, errno, "QEMU's control socket");
+	return r ? 0 : err_set(e, ETIME, "QEMU does not answer: it hangs, or another command has its control socket");
+}
+
+static int gone(struct err *e)
+{
+	return err_set(e, EPIPE, "QEMU has closed its control socket");
+}
+
+/* The next line, at its place in q->in; len without the newline. drop_line() when it has been read. */
+static int next_line(struct qmp *q, uint64_t until, size_t *len, struct err *e)
+{
+	size_t seen = 0;
+
+	for (;;) {
+		char chunk[4096];
+		const char *end = q->in.len > seen ? memchr(q->in.p + seen, '\n', q->in.len - seen) : NULL;
+		ssize_t n;
+		int r;
+
+		if (end) {
+			*len = (size_t)(end - q->in.p);
+			return ++q->lines > QMP_LINES_MAX ? err_set(e, EPROTO, "QEMU says too much") : 0;
+		}
+		seen = q->in.len;
+		if (seen > QMP_LINE_MAX)
+			return err_set(e, EPROTO, "QEMU says a line of more than %u bytes", QMP_LINE_MAX);
+		r = ready(q, POLLIN, until, e);
+		if (r < 0)
+			return r;
+		n = recv(q->fd, chunk, sizeof chunk, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			return gone(e);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return err_sys(e, errno, "QEMU's control socket");
+		if (n > 0)
+			buf_add(&q->in, chunk, (size_t)n);
+	}
+}
+
+static void drop_line(struct qmp *q, size_t len)
+{
+	q->in.len -= len + 1;
+	memmove(q->in.p, q->in.p + len + 1, q->in.len);
+}
+
+/* The first line of that kind, or an error; what is of no concern goes by. */
+static int await(struct qmp *q, enum qmp_kind kind, const char *command, uint64_t until, json_t **ret, struct err *e)
+{
+	for (;;) {
+		json_t *value;
+		char why[256];
+		size_t len;
+		int r = next_line(q, until, &len, e);
+		enum qmp_kind k;
+
+		if (r < 0)
+			return r;
+		k = qmp_line(q->in.p, len, &value, why);
+		drop_line(q, len);
+		if (k == kind && ret)
+			*ret = value;
+		else
+			json_decref(value);
+		if (k == kind)
+			return 0;
+		if (k == QMP_ERROR)
+			return err_set(e, EREMOTEIO, "QEMU refuses %s: %s", command, why);
+		if (k == QMP_BAD)
+			return err_set(e, EPROTO, "QEMU says what is no JSON");
+	}
+}
+
+int qmp_do(struct qmp *q, const char *command, json_t *args, int ms, json_t **ret, struct err *e)
+{
+	_json_ json_t *m = json_pack("{s:s}", "execute", command);
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	_free_ char *text = NULL;
+	size_t len, at = 0;
+
+	if (args)
+		json_object_set_new(m, "arguments", args);
+	text = json_dumps(m, JSON_COMPACT);
+	len = strlen(text);
+	text[len++] = '\n'; /* in place of the NUL: lengths are given from here on */
+	q->lines = 0;
+	while (at < len) {
+		int r = ready(q, POLLOUT, until, e);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = send(q->fd, text + at, len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return gone(e);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return err_sys(e, errno, "QEMU's control socket");
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return await(q, QMP_RETURN, command, until, ret, e);
+}
+
+int qmp_open(const char *path, int ms, struct qmp *q, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	int r;
+
+	*q = QMP_INIT;
+	q->fd = sock_call(path, e);
+	if (q->fd < 0)
+		return q->fd;
+	r = await(q, QMP_GREETING, "a connection", until, NULL, e);
+	if (r == 0)
+		r = qmp_do(q, "qmp_capabilities", NULL, left(until), NULL, e);
+	if (r < 0)
+		qmp_close(q);
+	return r;
+}
+
+void qmp_close(struct qmp *q)
+{
+	own_fd(&q->fd);
+	buf_done(&q->in);
+	*q = QMP_INIT;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A client of QEMU's machine protocol (QMP): JSON, a line each way. The other side is a program that a guest may have taken
+ * over: what it says is bounded in length, time and number of lines, and its texts are made printable before anybody sees them.
+ */
+#ifndef CLOISTER_HVM_QMP_H
+#define CLOISTER_HVM_QMP_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct qmp {
+	int fd;
+	struct buf in;   /* what has come and is no line yet */
+	unsigned lines;  /* how many have come in all */
+};
+#define QMP_INIT ((struct qmp){.fd = -1, .in = BUF_INIT})
+#define _qmp_    __attribute__((cleanup(qmp_close)))
+
+#define QMP_LINE_MAX (1u << 20)
+#define QMP_LINES_MAX 4096u
+
+/* Connects and gets as far as commands. ms: for all of it. -ETIME: it does not answer, or talks to somebody else. */
+int qmp_open(const char *path, int ms, struct qmp *q, struct err *e);
+void qmp_close(struct qmp *q);
+/*
+ * One command. args: taken over, NULL = none. *ret (may be NULL): new reference. What it refuses is -EREMOTEIO with its own words;
+ * -EPIPE: it has ended meanwhile.
+ */
+int qmp_do(struct qmp *q, const char *command, json_t *args, int ms, json_t **ret, struct err *e);
+
+/*
+ * One line of it, for the client and the fuzzer. QMP_OTHER: an event, or what nobody has asked for.
+ * *value: the returned one, new reference; why: QEMU's words, printable.
+ */
+enum qmp_kind { QMP_BAD, QMP_OTHER, QMP_GREETING, QMP_RETURN, QMP_ERROR };
+enum qmp_kind qmp_line(const char *text, size_t n, json_t **value, char why[256]);
+
+#endif
