@@ -32,6 +32,7 @@
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
 #define N_HVM       "hardware virtual machines"
+#define N_VOLUME    "disks that are volumes of their own"
 #define N_METADATA  "the metadata service"
 #define N_LIMITS    "limits to come"
 #define N_DELEGATED "delegated datasets"

@@ -26,6 +26,8 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 
 	if (!brand_hvm(brand_find(vm_str(rec, "brand"))))
 		return 0;
+	if (vm_str(rec, "image_uuid"))
+		return err_set(e, EINVAL, "image_uuid: a machine has its image in a disk: disks.*.image_uuid");
 	r = qemu_there(e);
 	if (r == 0)
 		r = disks_fill(c, rec, payload, e);
@@ -33,6 +35,13 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 	if (r == 0)
 		r = machine_accelerator(rec, &kvm, e);
 	return r;
+}
+
+int machine_check_update(const json_t *old, const json_t *rec, struct err *e)
+{
+	if (!brand_hvm(brand_find(vm_str(rec, "brand"))) || json_equal(json_object_get(old, "disks"), json_object_get(rec, "disks")))
+		return 0;
+	return err_set(e, ENOTSUP, "disks of a machine can not be added, changed or removed yet");
 }
 
 int machine_accelerator(const json_t *rec, bool *kvm, struct err *e)

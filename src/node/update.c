@@ -18,6 +18,7 @@
 #include "node/nics.h"
 #include "node/router.h"
 #include "node/lock.h"
+#include "node/machine.h"
 #include "node/settings.h"
 #include "node/update.h"
 #include "node/vm.h"
@@ -351,6 +352,8 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 
 	if (r == 0)
 		r = vm_available(out, e);
+	if (r == 0)
+		r = machine_check_update(v->rec, out, e);
 	if (r == 0)
 		r = vm_grants_check(out, e);
 	if (r == 0)

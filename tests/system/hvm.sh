@@ -53,6 +53,10 @@ no 'installed|image' '"disks":[{"model":"virtio","image_uuid":"11111111-2222-433
 no 'cpu_type' '"cpu_type":"z80"'
 no 'vga' '"vga":"xenfb"'
 no 'taps on the switch' '"nics":[{"nic_tag":"external","ip":"dhcp","model":"virtio"}]'
+no 'refreservation is not available' '"disks":[{"model":"virtio","size":4,"refreservation":4}]'
+no 'compression is not available' '"disks":[{"model":"virtio","size":4,"compression":"lz4"}]'
+no 'zpool is not available' '"disks":[{"model":"virtio","size":4,"zpool":"tank"}]'
+no 'disks.\*.image_uuid' "\"image_uuid\":\"$IMG\",\"disks\":[{\"model\":\"virtio\",\"size\":4}]"
 fails 1 'suits kvm' vmadm create <<<"{\"brand\":\"lx\",\"image_uuid\":\"$IMG\"}"
 eq "and nothing of these is left" "$(vmadm list -H; ls "/zones-$CLOISTER_NODE" | grep -c -- -)" 0
 
@@ -111,6 +115,12 @@ check "its disk is as it was" eval "[ \"\$(dd if=/zones-$CLOISTER_NODE/$M/root/d
 check "it runs" await 30 eval '[ "$(count "$M" "GUEST UP")" -ge 4 ]'
 key "$M" q x
 check "switched off from inside it is stopped, for good" await 20 eval '[ "$(vmstate "$M") $(field "$M" .autoboot)" = "stopped false" ]'
+
+# ---- changes ----
+fails 1 'can not be added, changed or removed yet' vmadm update "$M" <<<'{"add_disks":[{"model":"virtio","size":4}]}'
+fails 1 'can not be added, changed or removed yet' vmadm update "$M" <<<"{\"remove_disks\":[\"/zones-$CLOISTER_NODE/$M/root/disk0\"]}"
+check "what it has of memory and processors is changed for its next start" vmadm update "$M" ram=96 vcpus=1
+eq "both" "$(field "$M" '[.ram, .vcpus] | tostring')" "[96,1]"
 
 # ---- snapshots ----
 check "snapshot of a stopped one" vmadm create-snapshot "$M" s1
