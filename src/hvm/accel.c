@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/own.h"
 #include "kern/pidfd.h"
 
 #define PORT     0x80
 #define PROBE_MS 500
+#define ENTRIES  256 /* of CPUID */
 
 /*
  * In real mode, ring 0. After each instruction a letter to PORT, so that it can be said which one it was; 'Z' is the end.
@@ -109,15 +109,17 @@ static int prepare(struct machine *m, struct err *e)
 	return r < 0 ? r : call(m->cpu, KVM_SET_REGS, &g, "its registers", e);
 }
 
-/* The processor that the guest sees has what the host's has, or popcnt would be refused by rights. */
+/*
+ * The processor that the guest sees has what the host's has, or popcnt would be refused by rights. Not allocated: another thread of
+ * the command may have held malloc's lock when this process was made.
+ */
 static int features(struct machine *m, struct err *e)
 {
-	_free_ struct kvm_cpuid2 *c = NULL;
-	unsigned n = 256;
+	_Alignas(struct kvm_cpuid2) char space[sizeof(struct kvm_cpuid2) + ENTRIES * sizeof(struct kvm_cpuid_entry2)] = {0};
+	struct kvm_cpuid2 *c = (struct kvm_cpuid2 *)space;
 	int r;
 
-	c = xalloc(sizeof *c + n * sizeof c->entries[0]);
-	c->nent = n;
+	c->nent = ENTRIES;
 	r = call(m->kvm, KVM_GET_SUPPORTED_CPUID, c, "what its processors can do", e);
 	return r < 0 ? r : call(m->cpu, KVM_SET_CPUID2, c, "what its processor can do", e);
 }

@@ -58,10 +58,11 @@ static int left(uint64_t until)
 static int ready(const struct qmp *q, short what, uint64_t until, struct err *e)
 {
 	struct pollfd p = {.fd = q->fd, .events = what};
-	int r;
+	int r, ms;
 
+	/* no time left is no time left, also for who never stops talking */
 	do
-		r = poll(&p, 1, left(until));
+		r = (ms = left(until)) ? poll(&p, 1, ms) : 0;
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return err_sys(e, errno, "QEMU's control socket");
