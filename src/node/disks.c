@@ -25,6 +25,13 @@ static bool foreign(const json_t *rec, const json_t *disk, size_t i)
 	return str_eq(vm_str(disk, "media"), "cdrom") || (path && !str_ends(path, ours));
 }
 
+char *disk_path(const struct ctx *c, const json_t *rec, size_t i)
+{
+	const json_t *d = json_array_get(json_object_get(rec, "disks"), i);
+
+	return foreign(rec, d, i) ? xstrdup(vm_str(d, "path") ?: "") : xprintf("%s/%s/root/disk%zu", c->node.pool, vm_str(rec, "uuid"), i);
+}
+
 static int of_image(struct ctx *c, struct state *st, json_t *disk, size_t i, struct err *e)
 {
 	const char *uuid = vm_str(disk, "image_uuid");
@@ -57,6 +64,13 @@ static int of_host(const json_t *disk, size_t i, struct err *e)
 	return 0;
 }
 
+static void put_path(const struct ctx *c, const json_t *rec, json_t *disk, size_t i)
+{
+	_free_ char *path = disk_path(c, rec, i);
+
+	json_object_set_new(disk, "path", json_string(path));
+}
+
 int disks_fill(struct ctx *c, json_t *rec, const json_t *payload, struct err *e)
 {
 	json_t *disks = json_object_get(rec, "disks"), *d;
@@ -73,6 +87,8 @@ int disks_fill(struct ctx *c, json_t *rec, const json_t *payload, struct err *e)
 
 		if (nocreate || str_eq(vm_str(d, "media"), "cdrom")) {
 			r = of_host(d, i, e);
+			if (r == 0 && vm_str(d, "image_uuid"))
+				r = err_set(e, EINVAL, "disks.%zu.image_uuid: nothing is written to a file that is used as it is", i);
 			if (r == 0 && !foreign(rec, d, i))
 				r = err_set(e, EINVAL, "disks.%zu.path: %s is the name of a disk of its own", i, vm_str(d, "path"));
 		} else if (vm_str(d, "path")) {
@@ -88,7 +104,7 @@ int disks_fill(struct ctx *c, json_t *rec, const json_t *payload, struct err *e)
 		if (r < 0)
 			break;
 		if (!vm_str(d, "path"))
-			json_object_set_new(d, "path", json_sprintf("%s/%s/root/disk%zu", c->node.pool, vm_str(rec, "uuid"), i));
+			put_path(c, rec, d, i);
 	}
 	state_close(&st);
 	return r;

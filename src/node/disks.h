@@ -12,6 +12,8 @@
 
 /* Of a record that is new, made of payload: path and size of each; what can't be is refused. Images are looked up. */
 int disks_fill(struct ctx *c, json_t *rec, const json_t *payload, struct err *e);
+/* Where disk i is: ours on this node's pool, wherever the pool was when its record was written. The caller's. */
+char *disk_path(const struct ctx *c, const json_t *rec, size_t i);
 /* In dataset name, which is there and empty. */
 int disks_make(struct vm *v, const char *name, struct err *e);
 /* What they may grow to together, bytes: it comes on top of the VM's quota. */

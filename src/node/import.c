@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "image/image.h"
 #include "model/vm.h"
+#include "node/disks.h"
 #include "node/lock.h"
 #include "node/subid.h"
 #include "node/vmops.h"
@@ -207,15 +208,18 @@ static int regroup(struct import *m, const struct vm_ids *v, struct err *e)
 {
 	struct joins j = {m->s, v->uuid, store_quota_id(m->s, v->id_base), &m->recount, e};
 	_free_ char *root = xprintf("%s/root", v->uuid), *snap = xprintf("%s/snap", v->uuid);
+	_json_ json_t *rec = NULL;
 	int r;
 
 	if (!store_exists(m->s, root))
 		return 0;
-	r = join(&j, root);
+	r = v->quota ? state_vm_get(m->st, v->uuid, &rec, NULL, NULL, e) : 0;
+	if (r == 0)
+		r = join(&j, root);
 	if (r == 0)
 		r = store_each(m->s, snap, join_snap, &j, e);
 	if (r == 0)
-		r = store_quota_set(m->s, j.group, v->quota, e);
+		r = store_quota_set(m->s, j.group, v->quota ? v->quota + disks_bytes(rec) : 0, e);
 	if (r == 0)
 		r = leave_others(&j);
 	return r < 0 ? err_add(e, "quota of VM %s", v->uuid) : 0;

@@ -78,7 +78,11 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 	z->restart_init = false;
 	hand(z, QEMU_FD_QMP, ZFD_LISTEN, QEMU_SOCK);
 	json_array_foreach(json_object_get(v->rec, "disks"), i, d)
-		hand(z, QEMU_FD_DISK + (unsigned)i, str_eq(vm_str(d, "media"), "cdrom") ? ZFD_FILE_RO : ZFD_FILE, vm_str(d, "path"));
+	{
+		_free_ char *path = disk_path(v->c, v->rec, i);
+
+		hand(z, QEMU_FD_DISK + (unsigned)i, str_eq(vm_str(d, "media"), "cdrom") ? ZFD_FILE_RO : ZFD_FILE, path);
+	}
 	return 0;
 }
 
