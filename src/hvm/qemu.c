@@ -132,12 +132,14 @@ static int disks(struct args *a, const json_t *rec, struct err *e)
 
 int qemu_args(const json_t *rec, bool kvm, char ***argv, struct err *e)
 {
-	const char *uuid = vm_str(rec, "uuid"), *vga = vm_str(rec, "vga");
+	const char *uuid = vm_str(rec, "uuid"), *vga = vm_str(rec, "vga"), *boot = vm_str(rec, "boot");
 	struct args a = {0};
 	int r;
 
 	if (vm_str(rec, "cpu_type") && !str_eq(vm_str(rec, "cpu_type"), "host") && !str_eq(vm_str(rec, "cpu_type"), "qemu64"))
 		return err_set(e, EINVAL, "cpu_type: qemu64 or host, not %s", vm_str(rec, "cpu_type"));
+	if (boot && strstr(boot, "once="))
+		return err_set(e, ENOTSUP, "boot: once= is not available yet");
 	if (vga && !str_eq(vga, "std") && !str_eq(vga, "cirrus") && !str_eq(vga, "vmware"))
 		return err_set(e, ENOTSUP, "vga: std, cirrus or vmware, not %s", vga);
 	put(&a, xstrdup(QEMU_PROGRAM));

@@ -19,6 +19,16 @@
 #define ANSWER_MS 5000
 #define WORDS_MAX 400   /* bytes of a monitor's last words */
 
+/* What the boot would refuse is refused before anything is stored. */
+static int args_check(const json_t *rec, struct err *e)
+{
+	char **argv = NULL;
+	int r = qemu_args(rec, false, &argv, e);
+
+	qemu_args_free(argv);
+	return r;
+}
+
 int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err *e)
 {
 	bool kvm;
@@ -31,6 +41,8 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 	r = qemu_there(e);
 	if (r == 0)
 		r = disks_fill(c, rec, payload, e);
+	if (r == 0)
+		r = args_check(rec, e);
 	/* the boot asks again: the VM may be started on another kernel */
 	if (r == 0)
 		r = machine_accelerator(rec, &kvm, e);
@@ -39,9 +51,17 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 
 int machine_check_update(const json_t *old, const json_t *rec, struct err *e)
 {
-	if (!brand_hvm(brand_find(vm_str(rec, "brand"))) || json_equal(json_object_get(old, "disks"), json_object_get(rec, "disks")))
+	bool kvm;
+	int r;
+
+	if (!brand_hvm(brand_find(vm_str(rec, "brand"))))
 		return 0;
-	return err_set(e, ENOTSUP, "disks of a machine can not be added, changed or removed yet");
+	if (!json_equal(json_object_get(old, "disks"), json_object_get(rec, "disks")))
+		return err_set(e, ENOTSUP, "disks of a machine can not be added, changed or removed yet");
+	r = args_check(rec, e);
+	if (r == 0 && !json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")))
+		r = machine_accelerator(rec, &kvm, e);
+	return r;
 }
 
 int machine_accelerator(const json_t *rec, bool *kvm, struct err *e)

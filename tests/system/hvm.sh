@@ -52,6 +52,7 @@ no 'neither a file nor' '"disks":[{"model":"ide","media":"cdrom","path":"/dev/nu
 no 'installed|image' '"disks":[{"model":"virtio","image_uuid":"11111111-2222-4333-8444-555555555555"}]'
 no 'cpu_type' '"cpu_type":"z80"'
 no 'vga' '"vga":"xenfb"'
+no 'once= is not available' '"boot":"order=cd,once=d"'
 no 'taps on the switch' '"nics":[{"nic_tag":"external","ip":"dhcp","model":"virtio"}]'
 no 'refreservation is not available' '"disks":[{"model":"virtio","size":4,"refreservation":4}]'
 no 'compression is not available' '"disks":[{"model":"virtio","size":4,"compression":"lz4"}]'
@@ -119,6 +120,7 @@ check "switched off from inside it is stopped, for good" await 20 eval '[ "$(vms
 # ---- changes ----
 fails 1 'can not be added, changed or removed yet' vmadm update "$M" <<<'{"add_disks":[{"model":"virtio","size":4}]}'
 fails 1 'can not be added, changed or removed yet' vmadm update "$M" <<<"{\"remove_disks\":[\"/zones-$CLOISTER_NODE/$M/root/disk0\"]}"
+fails 1 'vga: std' vmadm update "$M" vga=qxl
 check "what it has of memory and processors is changed for its next start" vmadm update "$M" ram=96 vcpus=1
 eq "both" "$(field "$M" '[.ram, .vcpus] | tostring')" "[96,1]"
 
