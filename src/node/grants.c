@@ -179,7 +179,7 @@ int vm_devices(const json_t *rec, struct cg_dev **cg, size_t *ncg, struct zdev *
 		else
 			k++;
 	}
-	if (r == 0 && brand_hvm(brand_find(vm_str(rec, "brand"))) && access(KVM, F_OK) == 0) {
+	if (r == 0 && brand_hvm(brand_find(vm_str(rec, "brand"))) && !str_eq(vm_str(rec, "accelerator"), "tcg") && access(KVM, F_OK) == 0) {
 		r = device(KVM, "0666", &more[k], &z[k], e);
 		k += r == 0;
 	}

@@ -301,6 +301,7 @@ int build_control(struct boot *b, struct err *e)
 	if (r < 0)
 		return r;
 	own_fd(&file); /* an open writer would keep the mount from becoming read-only */
-	r = mnt_attach_at(native, m, "native", e);
+	/* a machine monitor has no use for programs */
+	r = b->z.root_empty ? 0 : mnt_attach_at(native, m, "native", e);
 	return r < 0 ? r : mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);
 }
