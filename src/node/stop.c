@@ -87,14 +87,24 @@ static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
 /* A guest that does not listen to its power button, or a monitor that does not to us, is halted after that time. */
 static int press_and_wait(struct vm *v, int seconds, struct err *e)
 {
-	struct err we = ERR_INIT;
-	int r = machine_power_button(v, &we);
+	uint64_t until = clock_mono_ns() + (uint64_t)seconds * 1000000000, now;
+	struct err we;
+	int r, rc;
 
+	/* a busy host, a slow disk, somebody else at its control socket: not yet a reason */
+	do {
+		we = ERR_INIT;
+		r = machine_power_button(v, &we);
+		rc = ctx_check(v->c, e);
+		now = clock_mono_ns();
+	} while (r == -ETIME && rc == 0 && now < until);
+	if (rc < 0)
+		return rc;
 	if (r < 0 && r != -ESRCH)
 		ctx_log(v->c, LOG_WARN, "VM %s: %s: halting it", v->uuid, we.msg);
 	if (r < 0)
 		return 0;
-	r = zone_wait(v->c, &v->run, seconds * 1000, e);
+	r = zone_wait(v->c, &v->run, now < until ? (int)((until - now) / 1000000) : 0, e);
 	if (r == -ETIME) {
 		ctx_log(v->c, LOG_INFO, "VM %s did not end within %d s of its power button: halting it", v->uuid, seconds);
 		return 0;
