@@ -147,6 +147,7 @@ int qemu_args(const json_t *rec, bool kvm, char ***argv, struct err *e)
 	option(&a, "-uuid", xstrdup(uuid));
 	put(&a, xstrdup("-nodefaults"));
 	put(&a, xstrdup("-no-user-config"));
+	put(&a, xstrdup("-S")); /* "cont" lets the guest run, when the zone has been emptied */
 	option(&a, "-machine", xprintf("q35,accel=%s,dump-guest-core=off", kvm ? "kvm" : "tcg"));
 	processor(&a, rec, kvm);
 	option(&a, "-display", xstrdup("none"));

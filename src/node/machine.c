@@ -141,7 +141,33 @@ static void last_words(const struct vm *v, char out[WORDS_MAX])
 	out[n] = 0;
 }
 
-int machine_await(struct vm *v, struct err *e)
+/* Takes from the zone what the monitor needed to start: from then on its root is empty. */
+static int close_zone(struct vm *v, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = v->brand->nshare; i-- > 0 && r == 0;) {
+		r = zone_mount_remove(v->c, &v->run, v->brand->share[i].path, e);
+		if (r == -ENOENT) /* the host has no such share, or who was killed here has taken it away */
+			r = 0;
+	}
+	return r < 0 ? err_add(e, "empty the zone of VM %s", v->uuid) : 0;
+}
+
+/* No instruction of the guest's runs (-S) before the zone is empty. 1 = it was let go before. */
+static int release(struct vm *v, struct qmp *q, struct err *e)
+{
+	_json_ json_t *status = NULL;
+	int r = qmp_do(q, "query-status", NULL, ANSWER_MS, &status, e);
+
+	if (r == 0 && !str_eq(json_string_value(json_object_get(status, "status")), "prelaunch"))
+		return 1;
+	if (r == 0)
+		r = close_zone(v, e);
+	return r < 0 ? r : qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e);
+}
+
+int machine_release(struct vm *v, struct err *e)
 {
 	_json_ json_t *status = NULL;
 	_qmp_ struct qmp q = QMP_INIT;
@@ -149,6 +175,8 @@ int machine_await(struct vm *v, struct err *e)
 	int r = call(v, AWAIT_MS, &q, e);
 
 	if (r == 0)
+		r = release(v, &q, e);
+	if (r >= 0)
 		r = qmp_do(&q, "query-status", NULL, ANSWER_MS, &status, e);
 	if (r == -ESRCH || r == -EPIPE) {
 		last_words(v, words);
@@ -159,16 +187,12 @@ int machine_await(struct vm *v, struct err *e)
 	return r;
 }
 
-int machine_close(struct vm *v, struct err *e)
+int machine_go_on(struct vm *v, struct err *e)
 {
-	int r = 0;
+	_qmp_ struct qmp q = QMP_INIT;
+	int r = call(v, ANSWER_MS, &q, e);
 
-	for (size_t i = v->brand->nshare; i-- > 0 && r == 0;) {
-		r = zone_mount_remove(v->c, &v->run, v->brand->share[i].path, e);
-		if (r == -ENOENT && v->brand->share[i].optional)
-			r = 0;
-	}
-	return r < 0 ? err_add(e, "empty the zone of VM %s", v->uuid) : 0;
+	return r < 0 ? r : release(v, &q, e);
 }
 
 static int tell(const struct vm *v, const char *command, struct err *e)

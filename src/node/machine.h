@@ -17,10 +17,13 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e);
 /* "kvm" or "tcg" for a boot now: as the record says, else what the host can do. -ENOTSUP: kvm is asked for and can't be had. */
 int machine_accelerator(const json_t *rec, bool *kvm, struct err *e);
 
-/* Waits until the monitor answers and the guest runs. Where it has ended instead, its last words are the error. */
-int machine_await(struct vm *v, struct err *e);
-/* Takes from the zone what the monitor needed to start: from then on its root is empty. */
-int machine_close(struct vm *v, struct err *e);
+/*
+ * Waits until the monitor answers, takes from the zone what it needed to start, and only then lets the guest run. Where it has
+ * ended instead, its last words are the error.
+ */
+int machine_release(struct vm *v, struct err *e);
+/* The same of one whose command was killed on the way there. 1 = nothing to do: its guest has been let go. */
+int machine_go_on(struct vm *v, struct err *e);
 /* The power button; reset as by its button. -ESRCH: it has ended meanwhile. */
 int machine_power_button(const struct vm *v, struct err *e);
 int machine_reset(const struct vm *v, struct err *e);

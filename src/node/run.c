@@ -141,9 +141,7 @@ static int do_machine(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
 
-	int r = brand_hvm(v->brand) ? machine_await(v, e) : 0;
-
-	return r == 0 && brand_hvm(v->brand) ? machine_close(v, e) : r;
+	return brand_hvm(v->brand) ? machine_release(v, e) : 0;
 }
 
 static const struct step zone_steps[] = {

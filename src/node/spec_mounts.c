@@ -72,7 +72,7 @@ static void sparse_mounts(const struct vm *v, struct zspec *z)
 		f |= s->suid ? 0 : ZM_NOSUID;
 		f |= s->optional ? ZM_OPTIONAL : 0;
 		f |= s->file ? ZM_FILE : 0;
-		f |= brand_hvm(b) ? ZM_LIVE : 0; /* machine_close() takes it away */
+		f |= brand_hvm(b) ? ZM_LIVE : 0; /* machine_release() takes it away */
 		if (s->optional && access(s->path, F_OK) < 0)
 			continue;
 		put_mount(z, ZM_BIND, s->path, s->path, NULL, f);

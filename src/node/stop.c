@@ -50,11 +50,16 @@ int vm_start(struct ctx *c, const char *word, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (v.run.running)
-		return 1;
-	r = refuse_failed(&v, e);
-	if (r == 0)
-		r = vm_boot_zone(&v, 0, e);
+	if (v.run.running) {
+		/* one whose command was killed may still wait for it; one that is too busy to say so has been let go */
+		r = brand_hvm(v.brand) ? machine_go_on(&v, e) : 1;
+		if (r == 1 || r == -ETIME)
+			return 1;
+	} else {
+		r = refuse_failed(&v, e);
+		if (r == 0)
+			r = vm_boot_zone(&v, 0, e);
+	}
 	if (r < 0)
 		return err_add(e, "start VM %s", v.uuid);
 	r = state_vm_set_autoboot(v.st, v.uuid, 1, e);
@@ -282,7 +287,9 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
 	r = provision_down(&v, false, e);
 	if (r == 0 && force && brand_hvm(v.brand)) {
-		r = machine_reset(&v, e);
+		r = machine_go_on(&v, e);
+		if (r >= 0)
+			r = machine_reset(&v, e);
 	} else {
 		if (r == 0)
 			r = vm_take_down(&v, force, -1, true, e);

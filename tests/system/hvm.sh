@@ -88,7 +88,7 @@ eq "two filters of system calls: the zone's and its own" "$(awk '/Seccomp_filter
 UID_=$(awk '/^Uid/ {print $2}' "/proc/$PID/status")
 eq "its user is neither the host's nor the zone's root" "$((UID_ - $(jq .zone.id_base <<<"$INFO")))" 1000
 eq "nothing of the host is mounted" "$(grep -cE ' /(usr|lib|lib64|etc)[ /]' "/proc/$PID/mountinfo")" 0
-eq "its root is empty" "$(cd "/proc/$PID/root" && find etc lib lib64 usr -type f -size +0 | wc -l)" 0
+eq "its root is empty" "$(cd "/proc/$PID/root" && find . -xdev -type f -size +0 | wc -l) $(ls "/proc/$PID/root/.zonecontrol/native" | wc -l)" "0 0"
 eq "and can't be written to" "$(awk '$5 == "/" {print substr($6, 1, 2)}' "/proc/$PID/mountinfo")" ro
 eq "its network has a loopback and no more" "$(nsenter -t "$PID" -n ip -o link | wc -l)" 1
 eq "of files it has its disk, its console and /dev/urandom" \
@@ -135,6 +135,12 @@ eq "of which its monitor sees nothing" "$(grep -c checkpoints "/proc/$(field "$M
 check "delete-snapshot" vmadm delete-snapshot "$M" s1
 
 # ---- accidents ----
+check "halt" vmadm stop "$M" -F
+(CLOISTER_FAIL=boot-machine:kill vmadm start "$M") >/dev/null 2>&1
+status() { vmadm info "$1" | jq -r .machine.status.status; }
+check "a start that is killed leaves a guest that has not run" await 30 eval '[ "$(status "$M")" = prelaunch ]'
+check "start lets it go" vmadm start "$M"
+eq "it runs, in an empty zone" "$(status "$M") $(grep -cE ' /(usr|lib|lib64|etc)[ /]' "/proc/$(field "$M" .pid)/mountinfo")" "running 0"
 kill -KILL "$(field "$M" .pid)"
 check "a monitor that is killed leaves a VM that is stopped" await 20 eval '[ "$(vmstate "$M")" = stopped ]'
 eq "and would come up with the host" "$(field "$M" .autoboot)" true

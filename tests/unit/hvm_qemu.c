@@ -50,6 +50,7 @@ static void arguments(void **s)
 	has("\"vga\":\"std\"", true, "-vga std");
 	has("\"vga\":\"xenfb\"", true, "!vga");
 	has("\"boot\":\"order=cd,once=d\"", true, "!boot");
+	has("\"ram\":64", true, "-S ");
 	has("\"ram\":64", true, "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	has("\"ram\":64", true, "socket,id=qmp,fd=20,");
 }
