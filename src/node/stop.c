@@ -287,9 +287,10 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
 	r = provision_down(&v, false, e);
 	if (r == 0 && force && brand_hvm(v.brand)) {
-		r = machine_go_on(&v, e);
-		if (r >= 0)
-			r = machine_reset(&v, e);
+		r = machine_reset(&v, e);
+		/* one that had stopped (its disk was full, its command was killed) stands before its first instruction now */
+		if (r == 0)
+			r = machine_go_on(&v, e);
 	} else {
 		if (r == 0)
 			r = vm_take_down(&v, force, -1, true, e);
