@@ -88,7 +88,7 @@ eq "two filters of system calls: the zone's and its own" "$(awk '/Seccomp_filter
 UID_=$(awk '/^Uid/ {print $2}' "/proc/$PID/status")
 eq "its user is neither the host's nor the zone's root" "$((UID_ - $(jq .zone.id_base <<<"$INFO")))" 1000
 eq "nothing of the host is mounted" "$(grep -cE ' /(usr|lib|lib64|etc)[ /]' "/proc/$PID/mountinfo")" 0
-eq "its root is empty" "$(cd "/proc/$PID/root" && find . -xdev -type f -size +0 | wc -l) $(ls "/proc/$PID/root/.zonecontrol/native" | wc -l)" "0 0"
+eq "its root is empty" "$(cd "/proc/$PID/root" && find . -xdev -path ./.zonecontrol -prune -o -type f -size +0 -print | wc -l) $(ls "/proc/$PID/root/.zonecontrol/native" | wc -l)" "0 0"
 eq "and can't be written to" "$(awk '$5 == "/" {print substr($6, 1, 2)}' "/proc/$PID/mountinfo")" ro
 eq "its network has a loopback and no more" "$(nsenter -t "$PID" -n ip -o link | wc -l)" 1
 eq "of files it has its disk, its console and /dev/urandom" \
