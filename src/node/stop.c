@@ -30,6 +30,7 @@
 #define STOP_OS_S     60
 #define STOP_DOCKER_S 10
 #define STOP_HVM_S    180
+#define PRESS_MS      10000
 #define KEEPER_MS     2000
 
 static int refuse_failed(const struct vm *v, struct err *e)
@@ -89,32 +90,40 @@ static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
 	return r;
 }
 
-/* A guest that does not listen to its power button, or a monitor that does not to us, is halted after that time. */
+/* Milliseconds of them that are left, PRESS_MS at most. */
+static int press_ms(uint64_t until)
+{
+	uint64_t now = clock_mono_ns(), left = now < until ? (until - now) / 1000000 : 0;
+
+	return left < PRESS_MS ? (int)left : PRESS_MS;
+}
+
+/*
+ * A guest that does not listen to its power button, or a monitor that does not to us, is halted after that time. It is pressed
+ * again and again: a guest that is booting does not hear it, and one that is going down does not mind.
+ */
 static int press_and_wait(struct vm *v, int seconds, struct err *e)
 {
-	uint64_t until = clock_mono_ns() + (uint64_t)seconds * 1000000000, now;
+	uint64_t until = clock_mono_ns() + (uint64_t)seconds * 1000000000;
 	struct err we;
-	int r, rc;
+	int r;
 
-	/* a busy host, a slow disk, somebody else at its control socket: not yet a reason */
 	do {
 		we = ERR_INIT;
 		r = machine_power_button(v, &we);
-		rc = ctx_check(v->c, e);
-		now = clock_mono_ns();
-	} while (r == -ETIME && rc == 0 && now < until);
-	if (rc < 0)
-		return rc;
-	if (r < 0 && r != -ESRCH)
-		ctx_log(v->c, LOG_WARN, "VM %s: %s: halting it", v->uuid, we.msg);
-	if (r < 0)
-		return 0;
-	r = zone_wait(v->c, &v->run, now < until ? (int)((until - now) / 1000000) : 0, e);
-	if (r == -ETIME) {
-		ctx_log(v->c, LOG_INFO, "VM %s did not end within %d s of its power button: halting it", v->uuid, seconds);
-		return 0;
-	}
-	return r;
+		if (r == -ESRCH)
+			return 0;
+		/* a busy host, a slow disk, somebody else at its control socket: not yet a reason */
+		if (r < 0 && r != -ETIME) {
+			ctx_log(v->c, LOG_WARN, "VM %s: %s: halting it", v->uuid, we.msg);
+			return 0;
+		}
+		r = r == 0 ? zone_wait(v->c, &v->run, press_ms(until), e) : ctx_check(v->c, e) < 0 ? -e->code : -ETIME;
+	} while (r == -ETIME && press_ms(until) > 0);
+	if (r != -ETIME)
+		return r;
+	ctx_log(v->c, LOG_INFO, "VM %s did not end within %d s of its power button: halting it", v->uuid, seconds);
+	return 0;
 }
 
 /* As steps_run() has it, for what is no list of steps because nothing of it can be undone. Returns the time now. */

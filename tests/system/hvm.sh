@@ -107,6 +107,7 @@ check "reboot -F resets it" vmadm reboot "$M" -F
 check "it comes up again" await 30 eval '[ "$(count "$M" "GUEST UP")" = 2 ]'
 eq "in the same monitor, booted when it was" "$(field "$M" '[.pid, .boot_timestamp] | tostring')" "[$PID,\"$T\"]"
 key "$M" r 'GUEST UP'
+check "reset from inside" await 30 eval '[ "$(count "$M" "GUEST UP")" = 3 ]'
 eq "a reset from inside is one too" "$(field "$M" .pid)" "$PID"
 check "stop presses its power button" timeout 60 vmadm stop "$M"
 check "of which the guest knows" says "$M" BUTTON
