@@ -49,7 +49,7 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 	return r;
 }
 
-int machine_check_update(const json_t *old, const json_t *rec, struct err *e)
+int machine_check_update(const json_t *old, const json_t *rec, bool running, struct err *e)
 {
 	bool kvm;
 	int r;
@@ -58,6 +58,11 @@ int machine_check_update(const json_t *old, const json_t *rec, struct err *e)
 		return 0;
 	if (!json_equal(json_object_get(old, "disks"), json_object_get(rec, "disks")))
 		return err_set(e, ENOTSUP, "disks of a machine can not be added, changed or removed yet");
+	/* the guest has what it was started with until it ends: with less under it, it would be killed some time later */
+	if (running && vm_int(rec, "max_physical_memory", 0) < vm_int(old, "max_physical_memory", 0)) {
+		err_set(e, EBUSY, "the memory of a machine that runs can not become less");
+		return err_hint(e, "vmadm stop %s", vm_str(rec, "uuid"));
+	}
 	r = args_check(rec, e);
 	if (r == 0 && !json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")))
 		r = machine_accelerator(rec, &kvm, e);

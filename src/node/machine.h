@@ -11,7 +11,7 @@
 /* Of a record that is new, and of no concern to other brands: disks are filled in, what can't be had here is refused by name. */
 int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err *e);
 /* The same of a record that takes the place of another. */
-int machine_check_update(const json_t *old, const json_t *rec, struct err *e);
+int machine_check_update(const json_t *old, const json_t *rec, bool running, struct err *e);
 /* The rest of the spec: nothing but the program, what it is linked with, and its descriptors. */
 int machine_spec(struct vm *v, struct zspec *z, struct err *e);
 /* "kvm" or "tcg" for a boot now: as the record says, else what the host can do. -ENOTSUP: kvm is asked for and can't be had. */

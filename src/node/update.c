@@ -353,7 +353,7 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 	if (r == 0)
 		r = vm_available(out, e);
 	if (r == 0)
-		r = machine_check_update(v->rec, out, e);
+		r = machine_check_update(v->rec, out, v->run.running, e);
 	if (r == 0)
 		r = vm_grants_check(out, e);
 	if (r == 0)

@@ -135,6 +135,8 @@ check "snapshot of a running one" vmadm create-snapshot "$M" s2
 eq "of which its monitor sees nothing" "$(grep -c checkpoints "/proc/$(field "$M" .pid)/mountinfo")" 0
 check "delete-snapshot" vmadm delete-snapshot "$M" s1
 
+fails 1 'can not become less' vmadm update "$M" ram=64
+
 # ---- accidents ----
 check "halt" vmadm stop "$M" -F
 (CLOISTER_FAIL=boot-machine:kill vmadm start "$M") >/dev/null 2>&1
