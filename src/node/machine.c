@@ -17,6 +17,7 @@
 
 #define AWAIT_MS  30000 /* an emulated host is slow */
 #define ANSWER_MS 5000
+#define WORDS_TRIES 10
 #define WORDS_MAX 400   /* bytes of a monitor's last words */
 
 /* What the boot would refuse is refused before anything is stored. */
@@ -130,7 +131,15 @@ static void last_words(const struct vm *v, char out[WORDS_MAX])
 	size_t n = 0;
 	bool its = false;
 
-	if (file_read(AT_FDCWD, path, 1 << 22, &b, NULL) < 0 || !b.len)
+	/* the zone's worker writes it down, after QEMU's end too */
+	for (int i = 0; i < WORDS_TRIES; i++) {
+		if (i)
+			usleep(100000);
+		buf_done(&b);
+		if (file_read(AT_FDCWD, path, 1 << 22, &b, NULL) == 0 && b.len && memmem(b.p, b.len, name, strlen(name)))
+			break;
+	}
+	if (!b.len)
 		words = "it did not say why";
 	for (char *line = b.len ? strtok_r(b.p, "\r\n", &save) : NULL; line; line = strtok_r(NULL, "\r\n", &save)) {
 		bool mine = str_starts(line, name);
