@@ -490,6 +490,13 @@ static void client_ids(void **state)
 	PASSES(DISCOVER("\x0c\x03" "web" "\x00\x00\x3d\x03\x01\x02\x03\x37\x01\x03\xff\x00\x00\x00"));
 	PASSES(DISCOVER("\x3d\x02\xff\x00\xff"));
 	PASSES(DISCOVER("\xff")); /* none: it is its link address's */
+	/* which has six bytes, and is Ethernet's */
+	f = DISCOVER("\xff");
+	f.b[14 + 28 + 2] = 16;
+	DROPPED(f, DROP_DHCP);
+	f.b[14 + 28 + 2] = 6;
+	f.b[14 + 28 + 1] = 7;
+	DROPPED(f, DROP_DHCP);
 	/* another's; the beginning of its own; with more behind */
 	DROPPED(DISCOVER("\x3d\x03\x01\x02\x04\xff"), DROP_DHCP);
 	DROPPED(DISCOVER("\x3d\x02\x01\x02\xff"), DROP_DHCP);
