@@ -54,11 +54,17 @@ int net_log_on(struct net_switch *s, const uint32_t *zone, size_t n, struct err 
 int net_log_note(struct net_switch *s, uint32_t zone, const char *path, struct err *e)
 {
 	_free_ char *text = NULL;
+	struct err miss = ERR_INIT;
 	uint32_t ring, ports;
-	int r;
+	int r = bpf_get(s->map[SWM_LOG_RINGS], &zone, &ring, &miss);
 
-	if (bpf_get(s->map[SWM_LOG_RINGS], &zone, &ring, NULL) == -ENOENT)
+	if (r == -ENOENT)
 		return 0;
+	if (r < 0) {
+		if (e)
+			*e = miss;
+		return r;
+	}
 	r = bpf_id(s->map[SWM_PORTS], &ports, e);
 	if (r < 0)
 		return r;
