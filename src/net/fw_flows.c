@@ -69,11 +69,14 @@ static int forget_flows(struct net_switch *s, uint32_t owner, struct err *e)
 	struct sw_flow_key k;
 	struct sw_flow c;
 	struct sw_use u;
+	uint32_t n;
 	int r = read_use(s, owner, &u, e);
 
 	if (r <= 0)
 		return r;
-	for (r = 0; r == 0 && at.slot < u.window; at.slot++) {
+	/* where others have taken from its end (bpf/share.h), it may have filled a slot there meanwhile that is not in its window any more */
+	n = u.window < SW_SHARE ? u.window : u.limit;
+	for (r = 0; r == 0 && at.slot < n; at.slot++) {
 		if (slot_flow(s, &at, &k, &c))
 			r = bpf_del(s->map[SWM_FLOWS], &k, e);
 		if (r == 0)
