@@ -163,6 +163,8 @@ static int read_page(const char *uuid, const char *text, void *arg)
 	struct page *p;
 	int r;
 
+	if (!json_is_object(o) && strchr(text, '\\'))
+		return err_set(l->e, EUCLEAN, "rule %s is not a JSON object", uuid);
 	if (o) {
 		on = vm_bool(o, "enabled", false) ? "true" : "false";
 		owner = fwobj_scope(o);
