@@ -46,6 +46,9 @@ int live_save(struct live *l, struct err *e)
 
 	for (size_t i = 0; i < l->n; i++)
 		buf_printf(&b, "%s %u%s\n", l->port[i].name, l->port[i].ifindex, l->port[i].counted ? " -" : "");
+	/* without one its number is nowhere else: by it the end of the zone finds its flows, its list and its log */
+	if (l->n == 0)
+		buf_printf(&b, "z%un0 0\n", (unsigned)l->v->run.zoneid);
 	if (l->gone[0] || l->gone[1])
 		buf_printf(&b, "#gone %" PRIu64 " %" PRIu64 "\n", l->gone[0], l->gone[1]);
 	return file_replace(path, buf_str(&b), b.len, 0600, 0, e);
