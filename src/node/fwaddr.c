@@ -20,11 +20,13 @@ static int known_of(struct state *st, const json_t *nic, json_t *list, struct er
 {
 	struct netset *set = xalloc(sizeof *set);
 	char text[INET6_ADDRSTRLEN];
-	uint8_t ip[4];
-	int r = addr_leased(st, nic, ip, e);
+	char vm[37];
+	uint32_t ip;
+	/* of whatever switch: one that is to move has it until it boots there */
+	int r = addr_asks(nic, "dhcp") ? state_lease_get(st, vm_str(nic, "mac") ?: "", NULL, 0, vm, &ip, e) : 0;
 
 	if (r > 0)
-		json_array_append_new(list, json_string(inet_ntop(AF_INET, ip, text, sizeof text)));
+		json_array_append_new(list, json_string(inet_ntop(AF_INET, &(struct in_addr){htonl(ip)}, text, sizeof text)));
 	if (r >= 0 && addr_asks(nic, "addrconf")) {
 		r = addr_settings(st, nic, set, e);
 		/* also where the router that advertises it is not ours */

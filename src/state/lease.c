@@ -44,7 +44,7 @@ int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned 
 			*e = miss;
 		return r;
 	}
-	r = is_for(v, tag, vlan) && inet_pton(AF_INET, text_of(v, "ip") ?: "", &a) == 1;
+	r = (!tag || is_for(v, tag, vlan)) && inet_pton(AF_INET, text_of(v, "ip") ?: "", &a) == 1;
 	if (r) {
 		*ip = ntohl(a.s_addr);
 		snprintf(vm, 37, "%s", text_of(v, "vm") ?: "");
@@ -117,7 +117,11 @@ static int kept(struct state *s, const struct lease_ask *q, uint32_t *ip, struct
 	char vm[37];
 	int r = state_lease_get(s, q->mac, q->tag, q->vlan, vm, ip, e);
 
-	if (r <= 0)
+	if (r == 0) { /* of a switch that it has left */
+		r = state_lease_get(s, q->mac, NULL, 0, vm, ip, e);
+		return r > 0 ? -ESTALE : r;
+	}
+	if (r < 0)
 		return r;
 	return str_eq(vm, q->vm) && (*ip & mask) == q->net && *ip != q->gateway && *ip != q->net && *ip != (q->net | ~mask) ? 1 : -ESTALE;
 }

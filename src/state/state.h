@@ -140,7 +140,7 @@ int state_lease_take(struct state *s, const struct lease_ask *q, uint32_t *ip, s
 int state_lease_stale(struct state *s, const struct lease_ask *q, struct err *e);
 /* A change of the record that was taken back: leases that NICs of from took and those of to don't ask for. */
 int state_lease_back(struct state *s, const char *uuid, const json_t *from, const json_t *to, struct err *e);
-/* 1 with its VM and address, 0: it has none on that switch. */
+/* 1 with its VM and address, 0: it has none on that switch; tag NULL: on none. */
 int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned vlan, char vm[37], uint32_t *ip, struct err *e);
 
 /* ---- events ---- */

@@ -424,6 +424,14 @@ static void addresses(void **p)
 	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
 	assert_false(has(&vm, text, 0));
 	fw_vm_done(&vm);
+	/* a NIC that is to move has it until the VM boots there */
+	snprintf(text, sizeof text, "10.23.0.%u", ip & 255);
+	json_object_set_new(json_array_get(json_object_get(rec, "nics"), 0), "vlan_id", json_integer(7));
+	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
+	assert_true(has(&vm, text, 0));
+	fw_vm_done(&vm);
+	q.vlan = 7;
+	assert_int_equal(state_lease_stale(f->st, &q, NULL), 1);
 }
 
 int main(void)
