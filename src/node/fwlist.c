@@ -156,16 +156,17 @@ static void file_page(struct fwlists *l, struct page *p)
 static int read_page(const char *uuid, const char *text, void *arg)
 {
 	struct fwlists *l = arg;
-	_json_ json_t *o = strchr(text, '\\') ? json_loads(text, 0, NULL) : NULL;
+	const char *on = "", *owner, *words = "", *log;
+	size_t non = 0, nowner, nwords = 0, nlog;
+	bool plain = !strchr(text, '\\') && flat(text, "enabled", &on, &non) && flat(text, "rule", &words, &nwords);
+	_json_ json_t *o = plain ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	char rule[FW_TEXT_MAX + 1];
-	const char *on, *owner, *words, *log;
-	size_t non, nowner, nwords, nlog;
 	struct page *p;
 	int r;
 
-	if (!json_is_object(o) && strchr(text, '\\'))
-		return err_set(l->e, EUCLEAN, "rule %s is not a JSON object", uuid);
-	if (o) {
+	if (!plain) {
+		if (!json_is_object(o)) /* not taken for one that is not in force */
+			return err_set(l->e, EUCLEAN, "rule %s is not a JSON object", uuid);
 		on = vm_bool(o, "enabled", false) ? "true" : "false";
 		owner = fwobj_scope(o);
 		words = vm_str(o, "rule") ?: "";
@@ -173,12 +174,8 @@ static int read_page(const char *uuid, const char *text, void *arg)
 		nlog = strlen(log);
 		non = strlen(on), nowner = strlen(owner), nwords = strlen(words);
 	} else {
-		if (!flat(text, "enabled", &on, &non))
-			non = 0;
 		if (!flat(text, "owner_uuid", &owner, &nowner))
 			owner = FW_GLOBAL, nowner = strlen(owner);
-		if (!flat(text, "rule", &words, &nwords))
-			nwords = 0;
 		if (!flat(text, "log", &log, &nlog))
 			nlog = 0;
 	}
