@@ -282,7 +282,7 @@ int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch,
 	if (r < 0 && r != -ENOENT) {
 		if (e)
 			*e = miss;
-		return r;
+		return r == -ESTALE ? -EIO : r; /* for ESTALE the caller begins again */
 	}
 	deed_init(&d, st, e);
 	r = have ? fwsync(c, st, &s, e) : 0;
