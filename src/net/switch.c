@@ -210,6 +210,7 @@ static int renew(const struct ctx *c, struct net_switch *s, bool anew, struct er
 {
 	_free_ char *bpf = xprintf("%s/bpf", s->dir);
 	_free_ char *note = xprintf("%s/object", s->dir);
+	_free_ char *doubt = xprintf("%s/firewall-changing", bpf);
 	uint64_t sum = object_sum(c), was = running_sum(s->dir);
 	int r;
 
@@ -220,6 +221,9 @@ static int renew(const struct ctx *c, struct net_switch *s, bool anew, struct er
 			note_sum(s->dir, was, NULL); /* it goes on as it is */
 		return r;
 	}
+	/* its sets hold what the last version put there: brought into force anew (node/fwsync.c) */
+	if (!anew && mkdir(doubt, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", doubt);
 	close_opened(s);
 	r = open_parts(s, e);
 	if (r == 0)
