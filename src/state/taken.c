@@ -15,7 +15,7 @@
 #include "state/taken.h"
 
 #define KIND         TAKEN_KIND
-#define INDEXED      "nics-indexed" /* of a node whose VMs were made before there was this index */
+#define INDEXED      "nics-indexed-2" /* of a node whose VMs were made before there was this index, or before one address was one key */
 #define PROVISION_NS (300 * 1000000000LL)
 
 static const char *text_of(const json_t *o, const char *key)

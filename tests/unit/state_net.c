@@ -184,7 +184,7 @@ static void nics_vrid_and_older(void **p)
 	assert_int_equal(with(f, 1, true, "[{\"nic_tag\":\"a\",\"mac\":\"02:00:00:00:00:01\",\"vrrp_vrid\":9}]", &e), 0);
 	assert_int_equal(with(f, 2, true, "[{\"nic_tag\":\"a\",\"mac\":\"02:00:00:00:00:02\",\"vrrp_vrid\":9}]", &e), -EEXIST);
 	assert_int_equal(with(f, 2, true, "[{\"nic_tag\":\"a\",\"vlan_id\":4,\"mac\":\"02:00:00:00:00:02\",\"vrrp_vrid\":9}]", &e), 0);
-	assert_int_equal(db_exec(f->s, "DELETE FROM netobj; DELETE FROM kv WHERE key='nics-indexed'", &e), 0);
+	assert_int_equal(db_exec(f->s, "DELETE FROM netobj; DELETE FROM kv WHERE key LIKE 'nics-indexed%'", &e), 0);
 	assert_int_equal(with(f, 3, true, "[{\"nic_tag\":\"c\",\"mac\":\"02:00:00:00:00:02\"}]", &e), -EEXIST);
 }
 
