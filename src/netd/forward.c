@@ -108,10 +108,11 @@ static void forward(struct netd *d, int via, const struct peer *from, const uint
 {
 	uint64_t who = client_of(d, &from->a);
 	struct slot *place = slot_for(&queries[0].slot, sizeof *queries, QUERIES, QUERIES_OF, who);
-	struct query *q = (void *)((char *)place - offsetof(struct query, slot));
+	struct query *q;
 
 	if (!place)
 		return; /* it will ask again */
+	q = (void *)((char *)place - offsetof(struct query, slot));
 	if (place->used)
 		finish(d, q);
 	*q = (struct query){.s = {.fd = -1, .ready = answered}, .slot = {true, who, now_ns()}, .n = n, .room = asked->room, .client = *from, .via = via};
