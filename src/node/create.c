@@ -175,7 +175,7 @@ static int prepare(struct ctx *c, const json_t *payload, bool dry, json_t **rec,
 	if (r == 0)
 		r = vm_grants_check(r0, e);
 	if (r == 0)
-		r = nics_check(c, NULL, r0, e);
+		r = nics_check(c, NULL, NULL, r0, e);
 	/* of one that boots now its boot says it, at no cost */
 	if (r == 0 && (dry || !vm_bool(r0, "autoboot", true)))
 		r = hold_check(c, r0, e);

@@ -24,7 +24,18 @@
 #include "node/router.h"
 #include "zone/usage_net.h"
 
-int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e)
+static bool as_it_was(const json_t *old, const json_t *nic)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(old, "nics"), i, o)
+		if (json_equal((json_t *)o, (json_t *)nic))
+			return true;
+	return false;
+}
+
+int nics_check(struct ctx *c, struct state *st, const json_t *old, const json_t *rec, struct err *e)
 {
 	_clean_(state_close) struct state *mine = NULL;
 	struct nic *n;
@@ -47,7 +58,7 @@ int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e
 	json_array_foreach(json_object_get(rec, "nics"), i, o)
 	{
 		r = nic_from_record(st ?: mine, o, n, e);
-		if (r == 0)
+		if (r == 0 && !as_it_was(old, o))
 			r = nic_check(n, e);
 		if (r < 0)
 			break;

@@ -7,8 +7,11 @@
 
 #include "node/vm.h"
 
-/* Whether the tags of its nics are there, and this node can do what they ask for: before anything is stored or made. st NULL: opened for it. */
-int nics_check(struct ctx *c, struct state *st, const json_t *rec, struct err *e);
+/*
+ * Whether the tags of its nics are there, and this node can do what they ask for: before anything is stored or made. st NULL: opened for it.
+ * The addresses of NICs that old has as they are stay: whoever changes something else is not in their way. old NULL: there was none.
+ */
+int nics_check(struct ctx *c, struct state *st, const json_t *old, const json_t *rec, struct err *e);
 /*
  * Makes them, in the network namespace of init, which is not running yet. What it has made stands in <run>/net/<uuid>. On
  * failure nothing is left.

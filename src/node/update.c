@@ -357,7 +357,7 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 	if (r == 0)
 		r = vm_grants_check(out, e);
 	if (r == 0)
-		r = nics_check(v->c, v->st, out, e);
+		r = nics_check(v->c, v->st, v->rec, out, e);
 	if (r == 0)
 		r = live_check(v, v->rec, out, e);
 	if (r == 0)
