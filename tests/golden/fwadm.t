@@ -72,17 +72,17 @@ fwadm add: a rule is global or has an owner_uuid, not both
 $ fwadm add -g
 fwadm add: no rule
 usage:
-  fwadm add [-f <file>] | [-e] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]
+  fwadm add [-f <file>] | [-e] [--log] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]
 [2]
 $ fwadm add -x
 fwadm add: invalid option -- 'x'
 usage:
-  fwadm add [-f <file>] | [-e] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]
+  fwadm add [-f <file>] | [-e] [--log] [-g | -O <owner>] [-d <description>] <rule> [--dry-run] [-j]
 [2]
 $ fwadm update nobody -g
 fwadm update: "nobody" is not a uuid
 usage:
-  fwadm update [-f <file>] | <rule uuid> [-f <file>] | <rule uuid> [-e] [-g | -O <owner>] [-d <description>] [<rule>] [--dry-run] [-j]
+  fwadm update [-f <file>] | <rule uuid> [-f <file>] | <rule uuid> [-e] [--log | --no-log] [-g | -O <owner>] [-d <description>] [<rule>] [--dry-run] [-j]
 [2]
 $ echo '{"rules":[{"rule":"FROM any TO all vms ALLOW ah","global":true},{"rule":"FROM any TO all vms PASS ah","global":true}]}' | fwadm add
 fwadm add: rules.1: rule: column 21: ALLOW or BLOCK is expected here, not "PASS"
@@ -143,7 +143,7 @@ usage:
   fwadm start <uuid|alias>
 [2]
 $ fwadm list -o colour
-fwadm list: no field "colour": uuid enabled rule owner_uuid global description created_by version
+fwadm list: no field "colour": uuid enabled log rule owner_uuid global description created_by version
 usage:
   fwadm list [-j] [-p [-d <delimiter>]] [-o <field>,…]
 [2]

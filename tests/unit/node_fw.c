@@ -316,10 +316,10 @@ static void refused(void **p)
 static void not_lost(void **p)
 {
 	struct fix *f = *p;
-	_json_ json_t *a = a_rule("FROM any TO tag role = db ALLOW tcp PORT 1", true, OWN), *none = json_object();
+	_json_ json_t *a = a_rule("FROM any TO tag role = db ALLOW tcp PORT 1", true, OWN);
 	_json_ json_t *one = json_pack("{s:s}", "description", "mine"), *other = json_pack("{s:s}", "rule", "FROM any TO tag role = db ALLOW tcp PORT 2");
 	const char *uuid = vm_str(a, "uuid");
-	_json_ json_t *seen = json_pack("{s:O}", uuid, a), *first = NULL, *second = NULL, *again = NULL, *now = NULL, *which = json_pack("[s]", uuid);
+	_json_ json_t *seen = json_pack("{s:O}", uuid, a), *first = NULL, *second = NULL, *again = NULL, *now = NULL;
 	struct fw_change ch = {.expect = FW_PRESENT, .seen = seen};
 	struct err e = ERR_INIT;
 
