@@ -194,14 +194,27 @@ static int leased(struct vm *v, struct net_switch *s, struct err *e)
 	return r < 0 ? r : addr_take(v->st, v->uuid, v->rec, e);
 }
 
+/*
+ * Of a start that was killed: its zone has gone, but the kernel takes its interfaces away in its own time, and until then
+ * they are ports with the addresses that are wanted now.
+ */
+static int former_gone(struct vm *v, struct err *e)
+{
+	_free_ char *path = nics_list(v->c, v->uuid);
+
+	return access(path, F_OK) < 0 ? 0 : nics_down(v->c, v->uuid, e);
+}
+
 int nics_up(struct vm *v, pid_t init, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_fd_ int ns = ns_open(init, "net", e);
 	size_t i;
 	json_t *o;
-	int r = ns < 0 ? ns : leased(v, &s, e);
+	int r = ns < 0 ? ns : former_gone(v, e);
 
+	if (r == 0)
+		r = leased(v, &s, e);
 	if (r == 0)
 		r = keep_ns(v, init, e);
 	if (r < 0)
