@@ -101,6 +101,8 @@ for s in $start $inner; do
 done
 for s in stop-killed halt-end nic-flood nic-forget; do
 	CLOISTER_FAIL="$s:kill" vmadm stop "$u" -F >/dev/null 2>&1
+	# it runs until its last process has ended, and a start would say so
+	await 10 eval '[ "$(vmstate "$u")" != running ]'
 	check "stop killed at $s: the next start works" vmadm start "$u"
 	whole "stop killed at $s"
 done
