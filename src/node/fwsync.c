@@ -305,7 +305,7 @@ struct asking {
 	struct state *st;
 	const char *self, *set;
 	const struct fw_addr *a;
-	char *text;
+	char *text, mac[18]; /* mac: "" or what of every record that may have it is a part */
 	struct err *e;
 };
 
@@ -337,6 +337,8 @@ static int same_row(const struct vm_row *row, void *arg)
 
 	if (!row->record || str_eq(row->state, "failed") || !strcmp(row->uuid, q->self))
 		return 0;
+	if (q->mac[0] && !strstr(row->record, q->mac) && !strcasestr(row->record, "\"fe"))
+		return 0;
 	/* an IPv6 address may be written in more than one way or formed; one of IPv4 stands there, or is a lease, or is part of a prefix */
 	if (q->a->family == 4 && !q->a->part && !strstr(row->record, q->text) && !strstr(row->record, "\"dhcp\""))
 		return 0;
@@ -349,6 +351,16 @@ static int same_rvm(const char *uuid, const json_t *value, void *arg)
 	return same_json(value, arg);
 }
 
+/* Every VM has one in fe80::/10 of its link address: whose record has neither that nor an address that begins so is not parsed for it. */
+static void formed_of(const struct fw_addr *a, char mac[18])
+{
+	const uint8_t *p = a->ip;
+
+	*mac = 0;
+	if (a->family == 6 && !a->part && p[0] == 0xfe && (p[1] & 0xc0) == 0x80 && p[11] == 0xff && p[12] == 0xfe)
+		snprintf(mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", p[8] ^ 2, p[9], p[10], p[13], p[14], p[15]);
+}
+
 /* Two VMs of one tag may have one address, on different switches. 1: somebody else has it. */
 static int others(struct state *st, const char *self, const char *set, const struct fw_addr *a, struct err *e)
 {
@@ -358,6 +370,7 @@ static int others(struct state *st, const char *self, const char *set, const str
 
 	fw_addr_print(a, &b);
 	q.text = (char *)buf_str(&b);
+	formed_of(a, q.mac);
 	r = state_vm_each(st, STATE_RECORD, same_row, &q, e);
 	if (r == 0)
 		r = state_net_each(st, "rvm", same_rvm, &q, e);
