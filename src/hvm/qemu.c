@@ -148,7 +148,9 @@ int qemu_args(const json_t *rec, bool kvm, char ***argv, struct err *e)
 	put(&a, xstrdup("-nodefaults"));
 	put(&a, xstrdup("-no-user-config"));
 	put(&a, xstrdup("-S")); /* "cont" lets the guest run, when the zone has been emptied */
-	option(&a, "-machine", xprintf("q35,accel=%s,dump-guest-core=off", kvm ? "kvm" : "tcg"));
+	option(&a, "-machine", xstrdup("q35,dump-guest-core=off"));
+	/* what is translated is kept within the room that max_physical_memory leaves beside the guest, 256 MiB at least */
+	option(&a, "-accel", xstrdup(kvm ? "kvm" : "tcg,tb-size=128"));
 	processor(&a, rec, kvm);
 	option(&a, "-display", xstrdup("none"));
 	option(&a, "-vga", xstrdup(vga ?: "none"));

@@ -42,7 +42,8 @@ static void has(const char *members, bool kvm, const char *want)
 static void arguments(void **s)
 {
 	has("\"vcpus\":3", true, "-cpu host -smp 3 -m 64M");
-	has("\"vcpus\":3", true, "q35,accel=kvm");
+	has("\"vcpus\":3", true, "-accel kvm ");
+	has("\"vcpus\":1", false, "-accel tcg,tb-size=128 ");
 	has("\"vcpus\":1", false, "-cpu max -smp 1");
 	has("\"cpu_type\":\"host\"", false, "-cpu max");
 	has("\"cpu_type\":\"qemu64\"", true, "-cpu qemu64");
