@@ -2,6 +2,7 @@
 /* Writes cloister-seccomp(7): system calls and capabilities of a zone, and what limit_priv's words do, from their tables. */
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "kern/caps.h"
@@ -12,12 +13,16 @@ static const struct {
 	uint64_t bit;
 	const char *word;
 } words[] = {{SECCOMP_IO_URING, "io_uring"}, {SECCOMP_SOCKETCALL, "i386_socketcall"}, {SECCOMP_NO_LOCK_MEMORY, "!proc_lock_memory"}, {SECCOMP_AIO, "aio"}};
+/* for no word, but a brand's */
+#define MONITOR "in the zone of a machine of brand kvm"
 
 static void with(const char *before, uint64_t bits)
 {
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (bits & words[i].bit)
 			printf("%s\n.Cm %s .\n", before, words[i].word);
+	if (bits & SECCOMP_MONITOR)
+		printf("%.*s " MONITOR ".\n", (int)strcspn(before, " "), before);
 }
 
 static void rows(enum seccomp_act act)
@@ -50,7 +55,7 @@ static void arguments(void)
 		mdoc_sentence(a[i].reason);
 		for (size_t k = 0; k < a[i].n; k++) {
 			static const char *const say[] = {[SECCOMP_EQ_OK] = "allowed:", [SECCOMP_EQ_DENY] = "denied:",
-				[SECCOMP_SET_DENY] = "denied where set:", [SECCOMP_TYPE] = "denied but for the next:",
+				[SECCOMP_SET_DENY] = "denied where set:", [SECCOMP_UNSET_DENY] = "denied where not set:", [SECCOMP_TYPE] = "denied but for the next:",
 				[SECCOMP_CMD] = "allowed:", [SECCOMP_ELSE_DENY] = "denied:"};
 
 			printf(".br\n%s\n", say[a[i].tests[k].test]);
@@ -61,6 +66,8 @@ static void arguments(void)
 			printf(" ,\nby type\n.Er %s", err_name(a[i].type_error));
 		printf(" .\n");
 		with("Switched off by", a[i].off_with);
+		if (a[i].only_with)
+			printf("Only " MONITOR ".\n");
 	}
 	printf(".El\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "base/ctx.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,6 +31,8 @@
 #define ID_NAMED_BASE    0x80000000u
 #define ID_SLOT_COUNT    0x800u
 #define ID_SLOTS         15u
+
+#define BALLOON_BELOW 15 /* % */
 
 static int name_ok(const char *s)
 {
@@ -63,6 +66,20 @@ static int conf_line(struct node *n, char *line, struct err *e)
 		if (str_to_u64(v, &num) < 0 || num == 0 || num > max)
 			return err_set(e, EINVAL, "%s/node.conf: %s: \"%s\" is not 1 to %u seconds", n->etc, line, v, (unsigned)max);
 		*(usage ? &n->usage_s : &n->throttled_s) = (uint32_t)num;
+		return 0;
+	}
+	if (!strcmp(line, "vnc_host")) {
+		unsigned char a[16];
+
+		if (strlen(v) >= sizeof n->vnc_host || (inet_pton(AF_INET, v, a) != 1 && inet_pton(AF_INET6, v, a) != 1))
+			return err_set(e, EINVAL, "%s/node.conf: vnc_host: \"%s\" is no IP address", n->etc, v);
+		strcpy(n->vnc_host, v);
+		return 0;
+	}
+	if (!strcmp(line, "balloon_below")) {
+		if (str_to_u64(v, &num) < 0 || num > 100)
+			return err_set(e, EINVAL, "%s/node.conf: balloon_below: \"%s\" is not 0 to 100 percent", n->etc, v);
+		n->balloon_below = (uint32_t)num;
 		return 0;
 	}
 	if (!strcmp(line, "net_attach")) {
@@ -125,6 +142,8 @@ int ctx_init(struct ctx *c, const char *name, struct err *e)
 	c->node.id_count = ID_DEFAULT_COUNT;
 	c->node.usage_s = 60;
 	c->node.throttled_s = 300;
+	strcpy(c->node.vnc_host, "127.0.0.1");
+	c->node.balloon_below = BALLOON_BELOW;
 	dash = tail = "";
 	if (strcmp(name, "default")) {
 		dash = "-";

@@ -28,6 +28,8 @@ struct node {
 	uint32_t id_count;        /* how many ranges of 65536 */
 	uint32_t usage_s;         /* seconds from one sample of a zone's use to the next */
 	uint32_t throttled_s;     /* how long a cap holds a zone back until that is an event */
+	char vnc_host[48];        /* address of this host at which vnc_port is, 127.0.0.1 unless told */
+	uint32_t balloon_below;   /* % of the host's memory that is available below which machines' idle memory is taken; 0 = never */
 	char net_attach[8];       /* "clsact", "tcx", or empty: what the kernel has (net/attach.h) */
 };
 
@@ -50,7 +52,7 @@ struct ctx {
 /*
  * Fills the paths for the node called name (NULL: $CLOISTER_NODE, else "default"), then applies <etc>/node.conf
  * (lines "id_base=N", "id_count=N", "pool=/path",
- * "usage_interval=S", "throttled_after=S", "net_attach=WAY"). -EINVAL for a bad name or line.
+ * "usage_interval=S", "throttled_after=S", "vnc_host=ADDRESS", "balloon_below=PERCENT", "net_attach=WAY"). -EINVAL for a bad name or line.
  */
 int ctx_init(struct ctx *c, const char *name, struct err *e);
 void ctx_done(struct ctx *c);

@@ -106,7 +106,7 @@ INLINE int dhcp_whole(struct __sk_buff *skb, __u32 udp, int *v6)
 	__be16 frag;
 	__u8 b;
 
-	if (skb->gso_segs || bpf_skb_load_bytes(skb, 14, &b, 1) < 0)
+	if (skb->gso_segs || skb->gso_size || bpf_skb_load_bytes(skb, 14, &b, 1) < 0)
 		return 0;
 	*v6 = b >> 4 == 6;
 	if (*v6)
@@ -136,9 +136,6 @@ SUBPROG int dhcp_id_allowed(struct __sk_buff *skb, __u32 udp, __u32 end)
 			return 0;
 		return dhcp_id_listed(skb, p->lists, at + 4, bpf_ntohs(len));
 	}
-	/* a longer link address, or one of another kind, is another client to a server, and six bytes of it are all that has been checked */
-	if (bpf_skb_load_bytes(skb, udp + 8, b, 3) < 0 || b[1] != 1 || b[2] != 6)
-		return 0;
 	if (bpf_skb_load_bytes(skb, udp + 8 + 236, b, 4) < 0 || b[0] != 99 || b[1] != 130 || b[2] != 83 || b[3] != 99)
 		return 0;
 	at = dhcp4_id(skb, udp + 8 + 240, end);

@@ -4,7 +4,8 @@
  * is reached but by a frame that is dropped at a port with PORT_LOG, or by a rule that says so: where nobody logs, nobody pays.
  *
  * Each zone has a ring of its own, and in it each port that frames come from has a bucket of its own: a flood fills neither another zone's
- * log, nor hides from this one what others do. What is left out is counted, and told with the next record.
+ * log, nor hides from this one what others do. Buckets get smaller as the ring fills, and its second half has one record for each sender: a hundred of
+ * them are told of until it is read, however much each sends. What is left out is counted, and told with the next record.
  */
 #ifndef CLOISTER_BPF_LOG_H
 #define CLOISTER_BPF_LOG_H
@@ -16,24 +17,40 @@
 
 #define LOGGED 0x100 /* with a DROP_*: there is a record of it */
 
+/* How far ahead of what is paid for a sender may be, who has been silent since was. Negative: it may log nothing now. */
+INLINE __s64 log_ahead(__u64 used, __u64 was, __u64 now)
+{
+	__u64 half = SW_LOG_RING / 2, n;
+
+	if (used >= half)
+		return was + LOG_AHEAD > now ? -1 : (__s64)LOG_EVERY;
+	n = 1 + 2 * SW_LOG_BURST * (half - used) / half;
+	return (__s64)((n < SW_LOG_BURST ? n : SW_LOG_BURST) * LOG_EVERY);
+}
+
 /* 0: not now; else how many records of this sender were left out since the last one, and 1. */
 SUBPROG __u32 log_may(__u32 zone, __u32 from)
 {
 	struct sw_log_key k = {.zone = zone, .from = from & SW_LOG_FROM};
+	void *ring = bpf_map_lookup_elem(&log_rings, &k.zone);
 	struct sw_log_use fresh = {}, *u;
 	__u64 now, was, next;
+	__s64 ahead;
 
-	u = bpf_map_lookup_elem(&log_use, &k);
+	if (!ring)
+		return 0;
+	u = bpf_map_lookup_elem(&log_buckets, &k);
 	if (!u) {
-		bpf_map_update_elem(&log_use, &k, &fresh, BPF_NOEXIST);
-		u = bpf_map_lookup_elem(&log_use, &k);
+		bpf_map_update_elem(&log_buckets, &k, &fresh, BPF_NOEXIST);
+		u = bpf_map_lookup_elem(&log_buckets, &k);
 		if (!u)
 			return 0;
 	}
 	now = bpf_ktime_get_coarse_ns();
 	was = *(volatile __u64 *)&u->paid;
 	next = (was > now ? was : now) + LOG_EVERY;
-	if (next > now + LOG_AHEAD || __sync_val_compare_and_swap(&u->paid, was, next) != was) {
+	ahead = log_ahead(bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), was, now);
+	if (ahead < 0 || next > now + ahead || __sync_val_compare_and_swap(&u->paid, was, next) != was) {
 		__sync_fetch_and_add(&u->missed, 1);
 		return 0;
 	}

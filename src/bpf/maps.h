@@ -22,6 +22,15 @@ struct {
 	__type(value, struct sw_dest);
 } fdb SEC(".maps");
 
+/* Of virtual routers (vrrp.h): the interface index of the port that has it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_VRRP);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sw_mac_key);
+	__type(value, __u32);
+} vrrp_macs SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SW_ADDRS);
@@ -70,6 +79,21 @@ struct {
 	__type(value, struct sw_count);
 } counters SEC(".maps");
 
+/* What ports with a place have sent and received (their drops are in counters). traffic_ports is user space's alone: whose place it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SW_TRAFFIC);
+	__type(key, __u32);
+	__type(value, struct sw_traffic);
+} traffic SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SW_TRAFFIC);
+	__type(key, __u32);
+	__type(value, __u32);
+} traffic_ports SEC(".maps");
+
 /* By port: when it will have paid for the broadcasts that were copied for it (storm.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -78,6 +102,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } storm SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct sw_lease);
+} leases SEC(".maps");
 
 /* What lies outside (uplink.h). */
 struct {
@@ -112,7 +144,21 @@ struct {
 	__type(value, __u32);
 } peers SEC(".maps");
 
-/* The firewall. A list is an array of its own, so that a change of a zone's rules is one write. */
+/*
+ * Nobody's: what lies in inner maps and rings, whose types the kernel does not keep. By this one they are compared before another program is put over them
+ * (netload/layout.c).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_inner);
+} inner_layout SEC(".maps");
+
+/*
+ * The firewall. A list is an array of its own, so that a change of a zone's rules is one write. That is one of fw_zones, and not of the map of
+ * lists, where user space waits for all programs that run (a grace period, 10 ms and more): lists are made ready there ahead.
+ */
 struct fw_list {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_INNER_MAP);
@@ -128,6 +174,22 @@ struct {
 	__type(key, __u32);
 	__array(values, struct fw_list);
 } fw_lists SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SW_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u64);
+} fw_zones SEC(".maps");
+
+/* User space alone: lists that are ready. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SW_SPARE_LIST + SW_SPARES);
+	__type(key, __u32);
+	__type(value, __u32);
+} fw_spare SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -183,13 +245,13 @@ struct {
 	__array(values, struct log_ring);
 } log_rings SEC(".maps");
 
+/* Who has been silent for longest makes room. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SW_PORTS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SW_LOG_SENDERS);
 	__type(key, struct sw_log_key);
 	__type(value, struct sw_log_use);
-} log_use SEC(".maps");
+} log_buckets SEC(".maps");
 
 /* Bandwidth (shape.h): by port. */
 struct {

@@ -53,27 +53,35 @@ INLINE int may_ip6(const struct frame *f, const __u8 *ip)
 	return in_trie(f, 6, a);
 }
 
-/* Its own, or that of the virtual router that it is (RFC 9568, 7.3): who sends with it also answers with it. */
+/* Of a virtual router (RFC 9568, 7.3). */
+INLINE int vrrp_mac(const __u8 *m)
+{
+	return m[0] == 0 && m[1] == 0 && m[2] == 0x5e && m[3] == 0 && (m[4] == 1 || m[4] == 2) && m[5];
+}
+
+/* Its own, or that of the virtual router that it is: who sends with it also answers with it. */
 INLINE int may_mac(const struct frame *f, const __u8 *m)
 {
 	if (mac_eq(m, f->port->mac))
 		return 1;
-	return f->port->vrrp && m[0] == 0 && m[1] == 0 && m[2] == 0x5e && m[3] == 0 && (m[4] == 1 || m[4] == 2) && m[5] == f->port->vrrp;
+	return f->port->vrrp && vrrp_mac(m) && m[5] == f->port->vrrp;
 }
 
-/* A client may ask in its own name alone. What lies behind the packet's own end is not what a receiver reads there. */
+/*
+ * A client may ask in its own name alone. What lies behind the packet's own end is not what a receiver reads there. To a server a link address of
+ * another kind or length is another client, and each gets a lease.
+ */
 INLINE int check_dhcp_client(const struct frame *f, __u32 off, __u32 end)
 {
-	const __u8 *b = AT(f, off + 28, __u8);
-	const __u8 *chaddr = f->data + off + 28;
+	const __u8 *b = AT(f, off, __u8);
 
-	if (!b || (void *)(chaddr + 6) > f->end || off + 34 > end)
+	if (!b || (void *)(b + 34) > f->end || off + 34 > end)
 		return DROP_SHORT;
-	return mac_eq(chaddr, f->port->mac) ? DROP_NONE : DROP_DHCP;
+	return b[0] == 1 && b[1] == 1 && b[2] == 6 && mac_eq(b + 28, f->port->mac) ? DROP_NONE : DROP_DHCP;
 }
 
-/* end: of the packet, as its own header says; the frame may be longer. */
-INLINE int check_l4(const struct frame *f, __u32 off, __u32 end, __u32 proto, int v6)
+/* end: of the packet, as its own header says; the frame may be longer. part: the first of several. */
+INLINE int check_l4(const struct frame *f, __u32 off, __u32 end, __u32 proto, int v6, int part)
 {
 	struct l4ports *p;
 	struct sw_port_key k = {.list = f->port->lists};
@@ -89,7 +97,8 @@ INLINE int check_l4(const struct frame *f, __u32 off, __u32 end, __u32 proto, in
 		if (v6 ? server == 547 || client == 546 : server == 67 || client == 68)
 			return DROP_DHCP;
 		if (!v6 && client == 67) {
-			int r = check_dhcp_client(f, off + 8, end);
+			/* what follows could be laid over what is read here, or be questions of their own: UDP's large segments are a packet for each piece */
+			int r = part || f->skb->gso_size ? DROP_DHCP : check_dhcp_client(f, off + 8, end);
 
 			if (r)
 				return r;
@@ -123,7 +132,7 @@ INLINE int check_ip4(const struct frame *f)
 			struct l4ports *p = AT(f, off, struct l4ports);
 
 			/* who has no lease yet */
-			if (!(f->port->flags & PORT_DHCP_CLIENT) || h->proto != IPP_UDP || (frag & 0x3fff) || h->dst != 0xffffffff || !p ||
+			if (!(f->port->flags & (PORT_DHCP_CLIENT | PORT_LEASE)) || h->proto != IPP_UDP || (frag & 0x3fff) || h->dst != 0xffffffff || !p ||
 			    p->src != bpf_htons(68) || p->dst != bpf_htons(67))
 				return DROP_IP4;
 		} else if (!may_ip4(f, h->src)) {
@@ -134,7 +143,7 @@ INLINE int check_ip4(const struct frame *f)
 		return (frag & 0x1fff) == 1 && h->proto == IPP_TCP ? DROP_FRAGMENT : DROP_NONE;
 	if ((frag & 0x2000) && len < hl + (h->proto == IPP_TCP ? 16 : 8))
 		return DROP_FRAGMENT;
-	return check_l4(f, off, f->skb->gso_segs ? f->skb->len : 14 + len, h->proto, 0);
+	return check_l4(f, off, f->skb->gso_segs ? f->skb->len : 14 + len, h->proto, 0, frag & 0x2000);
 }
 
 INLINE int check_arp(const struct frame *f)
@@ -280,7 +289,7 @@ INLINE int check_ip6(const struct frame *f)
 		}
 		return check_icmp6(f, h, off);
 	}
-	return check_l4(f, off, end, proto, 1);
+	return check_l4(f, off, end, proto, 1, frag);
 }
 
 /* 0, or why the frame is dropped. */

@@ -3,6 +3,7 @@
  * The switch: what happens to a frame that a VNIC sends. It is attached where the frame arrives at the host's end.
  *
  *	frame → port → link protection → who is it for?
+ *	          │            │             ├─ a machine's question for DHCP: answered here
  *	          │            │             ├─ one VNIC: firewalls → into its peer's namespace at once
  *	          no: drop     no: drop,     ├─ who-has of somebody known: answered here
  *	                       counted       ├─ all: sender's firewall → to the ports of this switch, by the firewall of each
@@ -11,17 +12,21 @@
  * Nothing reaches the switch namespace's own network stack: every way ends in a redirect or a drop.
  */
 #include "fw.h"
+#include "lease.h"
 #include "shape.h"
 #include "storm.h"
 #include "uplink.h"
+#include "vrrp.h"
 
 #define TC_SHOT     2
 #define TC_REDIRECT 7
 
 char sw_license[] SEC("license") = "Dual BSD/GPL";
 
-INLINE int drop(struct sw_count *n, int why)
+/* Counted at that port. */
+INLINE int drop(__u32 ifindex, int why)
 {
+	struct sw_count *n = bpf_map_lookup_elem(&counters, &ifindex);
 	__u64 i = (__u32)why;
 
 	asm volatile("" : "+r"(i)); /* so that what is compared is what is used as the index */
@@ -30,20 +35,46 @@ INLINE int drop(struct sw_count *n, int why)
 	return TC_SHOT;
 }
 
-INLINE void received(__u32 ifindex, __u32 len)
+INLINE void received(__u32 ifindex, __u32 flags, __u32 len)
 {
-	struct sw_count *n = bpf_map_lookup_elem(&counters, &ifindex);
+	__u32 place = SW_PLACE(flags);
+	struct sw_traffic *t = place ? bpf_map_lookup_elem(&traffic, &place) : 0;
+	struct sw_count *n;
 
+	if (t) {
+		t->rpackets++;
+		t->rbytes += len;
+		return;
+	}
+	n = bpf_map_lookup_elem(&counters, &ifindex);
 	if (n) {
 		n->rpackets++;
 		n->rbytes += len;
 	}
 }
 
+INLINE void sent(__u32 ifindex, __u32 flags, __u32 len)
+{
+	__u32 place = SW_PLACE(flags);
+	struct sw_traffic *t = place ? bpf_map_lookup_elem(&traffic, &place) : 0;
+	struct sw_count *n;
+
+	if (t) {
+		t->opackets++;
+		t->obytes += len;
+		return;
+	}
+	n = bpf_map_lookup_elem(&counters, &ifindex);
+	if (n) {
+		n->opackets++;
+		n->obytes += len;
+	}
+}
+
 /* To one port. A veth's peer gets it without a second way through a stack. */
 INLINE int send_now(struct __sk_buff *skb, const struct sw_dest *d)
 {
-	received(d->ifindex, skb->len);
+	received(d->ifindex, d->flags, skb->len);
 	return d->flags & PORT_L2 ? bpf_redirect(d->ifindex, 0) : bpf_redirect_peer(d->ifindex, 0);
 }
 
@@ -62,25 +93,23 @@ INLINE int send_to(struct __sk_buff *skb, const struct sw_dest *d)
 }
 
 /* Of what f's port sent. */
-INLINE int refuse(const struct frame *f, struct sw_count *n, int why)
+INLINE int refuse(const struct frame *f, int why)
 {
 	if ((f->port->flags & PORT_LOG) && !(why & LOGGED))
 		log_frame(f->skb, ZONE_OF(f->port->vnic), f->ifindex, f->ifindex, why);
-	return drop(n, why & 0xff);
+	return drop(f->ifindex, why & 0xff);
 }
 
 /* What the receiver's firewall refuses is counted where it was to arrive. */
-INLINE int refuse_at(const struct frame *f, struct sw_count *n, const struct sw_dest *d, int why)
+INLINE int refuse_at(const struct frame *f, const struct sw_dest *d, int why)
 {
-	__u32 to = d->ifindex;
-
 	if ((why & 0xff) == DROP_FW_FULL)
 		share_room(ZONE_OF(f->port->vnic) ?: ZONE_OF(d->vnic) | SW_OUTSIDE);
 	if ((why & 0xff) != DROP_FW_IN)
-		return refuse(f, n, why);
+		return refuse(f, why);
 	if ((d->flags & PORT_LOG) && !(why & LOGGED))
-		log_frame(f->skb, ZONE_OF(d->vnic), f->ifindex, to, why);
-	return drop(bpf_map_lookup_elem(&counters, &to), DROP_FW_IN);
+		log_frame(f->skb, ZONE_OF(d->vnic), f->ifindex, d->ifindex, why);
+	return drop(d->ifindex, DROP_FW_IN);
 }
 
 struct all {
@@ -88,15 +117,17 @@ struct all {
 	__u32 sw, from;
 };
 
-INLINE int refuses(struct __sk_buff *skb, __u32 ifindex, __u32 from)
+/* flags: of the port that it would go to. */
+INLINE int refuses(struct __sk_buff *skb, __u32 ifindex, __u32 from, __u32 *flags)
 {
 	struct sw_port *to = bpf_map_lookup_elem(&ports, &ifindex);
 	int r = to && (to->flags & PORT_FIREWALL) ? fw_member(skb, ZONE_OF(to->vnic), to->flags, from) : 0;
 
+	*flags = to ? to->flags : 0;
 	if (r && (to->flags & PORT_LOG) && !(r & LOGGED))
 		log_frame(skb, ZONE_OF(to->vnic), from, ifindex, r);
 	if (r)
-		drop(bpf_map_lookup_elem(&counters, &ifindex), r & 0xff);
+		drop(ifindex, r & 0xff);
 	return r;
 }
 
@@ -105,15 +136,16 @@ static long send_each(__u32 i, struct all *a)
 	struct sw_flood_key k = {.sw = a->sw, .i = i + 1};
 	__u32 *ifindex = bpf_map_lookup_elem(&flood, &k);
 	struct sw_shape *s;
+	__u32 flags;
 	int wire = 0;
 
-	if (!ifindex || *ifindex == a->from || refuses(a->skb, *ifindex, a->from))
+	if (!ifindex || *ifindex == a->from || refuses(a->skb, *ifindex, a->from, &flags))
 		return 0;
 	s = bpf_map_lookup_elem(&shapes, ifindex);
 	if (s)
 		wire = shape(a->skb, *ifindex, s, 1);
 	if (!wire)
-		received(*ifindex, a->skb->len);
+		received(*ifindex, flags, a->skb->len);
 	bpf_clone_redirect(a->skb, wire ?: *ifindex, 0);
 	if (wire) {
 		a->skb->mark = 0;
@@ -122,7 +154,7 @@ static long send_each(__u32 i, struct all *a)
 	return 0;
 }
 
-static __attribute__((noinline)) int send_all(const struct frame *f, struct sw_count *count)
+static __attribute__((noinline)) int send_all(const struct frame *f)
 {
 	struct sw_flood_key k = {.sw = f->sw};
 	struct all a = {.skb = f->skb, .sw = f->sw, .from = f->ifindex};
@@ -139,7 +171,7 @@ static __attribute__((noinline)) int send_all(const struct frame *f, struct sw_c
 	if (r == 0)
 		r = firewall_group(f);
 	if (r)
-		return refuse(f, count, r);
+		return refuse(f, r);
 	if (n)
 		bpf_loop(*n < SW_FLOOD ? *n : SW_FLOOD, send_each, &a, 0);
 	return w ? all_outside(f->skb, w, k.sw) : TC_SHOT; /* the copies are on their way */
@@ -188,6 +220,16 @@ static __attribute__((noinline)) int answer_arp(const struct frame *f, int *verd
 	return 1;
 }
 
+/* As answer_arp(). */
+static __attribute__((noinline)) int answer_dhcp(const struct frame *f, int *verdict)
+{
+	struct sw_dest back = {.ifindex = f->ifindex, .flags = (f->port->flags & PORT_SHAPED) | PORT_L2};
+	int r = lease_answer(f->skb, f->ifindex);
+
+	*verdict = r > 0 ? send_to(f->skb, &back) : -1;
+	return r;
+}
+
 /*
  * A TCP segment without options of IP has all that is read of it in its first piece, as kernels make them. To pull more would copy the head,
  * which the sender keeps for the case that it has to send again.
@@ -218,7 +260,7 @@ INLINE void pull(struct frame *f)
 }
 
 /* Who is it for? Of a frame that may be sent. */
-INLINE int deliver(const struct frame *f, struct sw_count *n)
+INLINE int deliver(struct frame *f)
 {
 	struct sw_mac_key k = {.sw = f->sw};
 	struct sw_dest *d, out = {.flags = PORT_L2};
@@ -227,51 +269,79 @@ INLINE int deliver(const struct frame *f, struct sw_count *n)
 	int r;
 
 	if ((void *)(e + 1) > f->end)
-		return refuse(f, n, DROP_SHORT);
-	if (n) {
-		n->opackets++;
-		n->obytes += f->skb->len;
+		return refuse(f, DROP_SHORT);
+	sent(f->ifindex, f->port->flags, f->skb->len);
+	if ((f->port->flags & PORT_LEASE) && lease_maybe(f)) {
+		if (answer_dhcp(f, &r))
+			return r < 0 ? refuse(f, DROP_DHCP) : r;
+		pull(f); /* after a function that may write to it the kernel knows no more where it lies */
+		e = f->data;
+		if ((void *)(e + 1) > f->end)
+			return refuse(f, DROP_SHORT);
 	}
 	if (e->dst[0] & 1) {
 		if (e->proto == bpf_htons(P_ARP) && !(f->port->flags & PORT_OUTSIDE) && answer_arp(f, &r))
 			return r;
-		return send_all(f, n);
+		return send_all(f);
 	}
 	__builtin_memcpy(k.mac, e->dst, 6);
 	d = bpf_map_lookup_elem(&fdb, &k);
+	if (!d && vrrp_mac(e->dst) && vrrp_port(f->sw, k.mac[4], k.mac[5], &out))
+		d = &out;
 	w = d ? 0 : wire_of(f);
 	if (w) {
 		out.ifindex = w->ifindex;
 		d = &out;
 	}
 	if (!d || d->ifindex == f->ifindex)
-		return refuse(f, n, DROP_UNKNOWN);
+		return refuse(f, DROP_UNKNOWN);
 	r = firewall(f, d);
 	if (r)
-		return refuse_at(f, n, d, r);
+		return refuse_at(f, d, r);
 	if (w) {
 		r = outside(f, w, &k);
-		return r < 0 ? refuse(f, n, -r) : r;
+		return r < 0 ? refuse(f, -r) : r;
 	}
 	return send_to(f->skb, d);
+}
+
+/* From the MAC of a virtual router; vrid: of that one. */
+INLINE int from_vrrp(const struct frame *f, __u8 vrid)
+{
+	const struct eth *e = f->data;
+
+	return (void *)(e + 1) <= f->end && vrrp_mac(e->src) && (!vrid || e->src[5] == vrid);
+}
+
+/*
+ * A veth's other end can send no frame that is too long for this one; a tap's can, and of large segments both: whoever may write frames says of one
+ * how long its pieces are to be, and drivers of cards need not stand what their MTU has not. From a tap the pieces are not counted yet (gso_segs).
+ */
+INLINE int too_long(struct __sk_buff *skb)
+{
+	__u32 none = 0;
+
+	return bpf_check_mtu(skb, 0, &none, 0, BPF_MTU_CHK_SEGS) != 0;
 }
 
 SEC("tc")
 int from_vnic(struct __sk_buff *skb)
 {
 	struct frame f = {.skb = skb, .ifindex = skb->ifindex};
-	struct sw_count *n;
 	int r;
 
 	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
 	if (!f.port)
 		return TC_SHOT;
 	f.sw = f.port->sw;
-	n = bpf_map_lookup_elem(&counters, &f.ifindex);
 	pull(&f);
 	r = protect(&f);
+	if (r == 0 && ((f.port->flags & PORT_L2) || skb->gso_size) && too_long(skb))
+		r = DROP_LONG;
 	if (r)
-		return refuse(&f, n, r);
+		return refuse(&f, r);
+	if (f.port->vrrp && from_vrrp(&f, f.port->vrrp))
+		vrrp_moves(skb, f.sw, f.ifindex);
 	if (f.port->flags & PORT_SHAPED) {
 		struct sw_shape *s = bpf_map_lookup_elem(&shapes, &f.ifindex);
 
@@ -279,7 +349,7 @@ int from_vnic(struct __sk_buff *skb)
 		if (r)
 			return r > 0 ? bpf_redirect(r, 0) : TC_SHOT;
 	}
-	return deliver(&f, n);
+	return deliver(&f);
 }
 
 /* The far end of the senders' wire. */
@@ -295,7 +365,7 @@ int from_wire_out(struct __sk_buff *skb)
 		return TC_SHOT;
 	f.sw = f.port->sw;
 	pull(&f);
-	return deliver(&f, bpf_map_lookup_elem(&counters, &f.ifindex));
+	return deliver(&f);
 }
 
 /* The far end of the receivers' wire. */
@@ -314,7 +384,7 @@ int from_wire_in(struct __sk_buff *skb)
 }
 
 /* What came from a wire, and is on that switch of its nic tag. */
-INLINE int from_outside(struct frame *f, __u32 sw, struct sw_count *n)
+INLINE int from_outside(struct frame *f, __u32 sw)
 {
 	struct sw_dest *d;
 	int r;
@@ -323,41 +393,39 @@ INLINE int from_outside(struct frame *f, __u32 sw, struct sw_count *n)
 	pull(f);
 	r = check_outside(f);
 	if (r)
-		return drop(n, r);
+		return drop(f->ifindex, r);
+	if (from_vrrp(f, 0))
+		vrrp_moves(f->skb, sw, 0);
 	d = asked_for(f);
-	return d ? send_to(f->skb, d) : deliver(f, n);
+	return d ? send_to(f->skb, d) : deliver(f);
 }
 
 SEC("tc")
 int from_uplink(struct __sk_buff *skb)
 {
 	struct frame f = {.skb = skb, .ifindex = skb->ifindex};
-	struct sw_count *n;
 	int vlan;
 
 	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
 	if (!f.port || !(f.port->flags & PORT_OUTSIDE))
 		return TC_SHOT;
-	n = bpf_map_lookup_elem(&counters, &f.ifindex);
 	vlan = untag(skb);
-	return vlan < 0 ? drop(n, DROP_VLAN) : from_outside(&f, f.port->sw | vlan, n);
+	return vlan < 0 ? drop(f.ifindex, DROP_VLAN) : from_outside(&f, f.port->sw | vlan);
 }
 
 SEC("tc")
 int from_tunnel(struct __sk_buff *skb)
 {
 	struct frame f = {.skb = skb, .ifindex = skb->ifindex};
-	struct sw_count *n;
 	__u32 sw;
 
 	f.port = bpf_map_lookup_elem(&ports, &f.ifindex);
 	if (!f.port || !(f.port->flags & PORT_OUTSIDE))
 		return TC_SHOT;
-	n = bpf_map_lookup_elem(&counters, &f.ifindex);
 	sw = untunnel(skb);
 	if (!sw)
-		return drop(n, DROP_PEER);
+		return drop(f.ifindex, DROP_PEER);
 	if (skb->vlan_present)
-		return drop(n, DROP_VLAN);
-	return from_outside(&f, sw, n);
+		return drop(f.ifindex, DROP_VLAN);
+	return from_outside(&f, sw);
 }

@@ -15,13 +15,16 @@
 #define SW_FLOWS   (1 << 20) /* that the firewalls of all zones together remember */
 #define SW_FLOWS_ZONE 16384  /* of these at most for one zone, … */
 #define SW_SHARE   256       /* … and so many for each, whatever others have (share.h) */
-#define SW_SHARED  (SW_FLOWS / 4 * 3) /* what all have beyond that */
+#define SW_SHARED  (SW_FLOWS / 2) /* what all have beyond that: the other half holds the shares of SW_FLOWS / 2 / SW_SHARE owners, and a zone is two */
 #define SW_LISTS_ODD (1u << 31)
+#define SW_TRAFFIC 4096 /* ports whose traffic has a place in an array */
+#define SW_VRRP    16384 /* link addresses of virtual routers, of all switches */
 #define SW_FLOOD   4096 /* ports of one switch that a broadcast reaches */
 /* A zone's log of drops: its ring, in bytes; and of one port that frames come from so many records a second, and so many at once. */
 #define SW_LOG_RING  32768
 #define SW_LOG_RATE  10
 #define SW_LOG_BURST 20
+#define SW_LOG_SENDERS 16384 /* and zones that log them, that buckets are kept of */
 #define SW_LOG_FROM  0xffffff /* of a sender's index what has room where it is handed on */
 #define SW_LOG_HEAD  96 /* bytes of a frame that go into a record */
 #define SW_CIDS    65536 /* pieces of DHCP client ids, of all ports together */
@@ -49,6 +52,7 @@ enum { /* port.flags */
 	PORT_FIREWALL = 1 << 10,    /* asks its zone's list; without one it is closed */
 	PORT_LOG = 1 << 13,         /* what is dropped there goes into its zone's log */
 	PORT_DHCP_CIDS = 1 << 11,   /* of DHCP client ids it may send those in cids alone */
+	PORT_LEASE = 1 << 14,       /* its questions for DHCP are answered there: leases has what by (lease.h) */
 	PORT_OUTSIDE = 1 << 15,     /* an uplink or a tunnel: no VNIC */
 	PORT_SHAPED = 1 << 12,      /* shapes has an entry: of a port, for what it sends; of a destination, for what it receives */
 };
@@ -76,9 +80,18 @@ enum sw_drop {
 	DROP_STORM,      /* more broadcasts than it may have copied */
 	DROP_OURS,       /* from outside, with the MAC or address of somebody here */
 	DROP_PEER,       /* by a tunnel, from nobody who is an end of that fabric */
+	DROP_LONG,       /* longer than the port's MTU, or its pieces are */
 	DROP_REASONS
 };
 #define DROP_ROOM 48 /* of the counters: a new reason is no new layout, and the program can be replaced under them */
+
+/* The upper half of flags, of a port and of a destination alike: the place of its traffic. 0: it is counted in counters. */
+#define SW_PLACE_SHIFT 16
+#define SW_PLACE(flags) ((flags) >> SW_PLACE_SHIFT)
+
+struct sw_traffic { /* as in sw_count */
+	__u64 opackets, obytes, rpackets, rbytes;
+};
 
 struct sw_port {
 	__u32 sw;
@@ -146,6 +159,16 @@ struct sw_cid_key {
 	__u8 part[SW_CID_PART]; /* zeros behind its end */
 };
 
+/* ---- DHCP at a port (lease.h), by its interface index ---- */
+
+#define SW_LEASE_FRAME 590 /* no client has to take a longer packet than 576 bytes */
+
+struct sw_lease {
+	__u32 ip, server; /* as on the wire */
+	__be16 sum;       /* of addresses, protocol and length: where UDP's goes, if the last device is to finish it */
+	__u8 frame[SW_LEASE_FRAME]; /* an OFFER without what is of the question */
+};
+
 /* ---- what lies outside (uplink.h): by nic tag (sw >> 12) its wire; of fabrics the ends, who is behind which, and whom they know ---- */
 
 #define SW_ENDS 1024 /* of one fabric */
@@ -196,6 +219,20 @@ struct sw_fw_head { /* as large as sw_rule */
 	__u64 since;      /* nanoseconds of CLOCK_MONOTONIC: when the firewall went on */
 	__u64 in_packets, in_bytes, out_packets, out_bytes; /* that no rule decided */
 	__u8 pad[64];
+};
+
+/*
+ * Which list is a zone's: an element of fw_zones, list << 32 | zone. The zone is there once more because an element's memory is used again at
+ * once when it has gone, under who reads it. Lists have numbers that no zone has and that are not used again on this switch.
+ */
+#define SW_LIST_FIRST (1u << 31)
+#define SW_LIST_ROOM  32 /* elements of a list that is ready for whichever zone comes next: with its map's own head a page */
+#define SW_SPARES     32 /* so many of them */
+enum { /* of fw_spare */
+	SW_SPARE_NUMBER, /* the next one, less SW_LIST_FIRST */
+	SW_SPARE_LEFT,   /* how many lists have been left */
+	SW_SPARE_ASKED,  /* when somebody was asked to see to it, in seconds */
+	SW_SPARE_LIST,   /* from here on: a list that is ready, or 0 */
 };
 
 struct sw_set_key {
@@ -297,6 +334,12 @@ struct sw_shape_flow {
 
 struct sw_shape_flows {
 	struct sw_shape_flow f[SHAPE_FLOWS]; /* the first that fits is it */
+};
+
+struct sw_inner { /* map inner_layout */
+	struct sw_rule rule;
+	struct sw_fw_head head;
+	struct sw_log log;
 };
 
 struct sw_count { /* one per port and processor: what the VNIC sent (o) and received (r) */

@@ -25,7 +25,6 @@ static const struct brand_share monitor[] = {
 	{"/lib", true, false, false},
 	{"/lib64", true, false, false},
 	{"/etc/alternatives", true, false, false},
-	{"/etc/ld.so.cache", true, true, false},
 };
 
 static const struct brand brands[] = {

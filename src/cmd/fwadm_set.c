@@ -43,7 +43,10 @@ static int gone(struct ctx *c, int argc, char **argv, const char *kind, const ch
 	for (; optind < argc; optind++) {
 		_json_ json_t *o = NULL;
 
-		if (fwadm_get(st, kind, argv[optind], &o, &e) < 0)
+		int got = fwadm_get(st, kind, argv[optind], &o, &e);
+
+		/* a rule that can't be read goes like any other */
+		if (got < 0 && (rvm || got != -EUCLEAN))
 			return cmd_fail(c, &e);
 		json_array_append_new(list, json_string(argv[optind]));
 	}

@@ -12,7 +12,10 @@
 #include "cmd/imgadm.h"
 #include "image/import.h"
 #include "image/manifest.h"
+#include "hvm/qdisk.h"
 #include "model/vm.h"
+#include "node/disks.h"
+#include "node/saved.h"
 #include "node/vm.h"
 
 /* name=1 and version=7 are texts, whatever they look like; tags={"a":1} is JSON. */
@@ -63,6 +66,38 @@ static int overrides(const char *file, int argc, char **argv, json_t *out, struc
 	return 0;
 }
 
+static const json_t *boot_disk(const json_t *rec)
+{
+	const json_t *d, *found = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "disks"), i, d)
+		if (qdisk_number(rec, d) >= 0 && (!found || vm_bool(d, "boot", false)))
+			found = d;
+	return found;
+}
+
+/* The disk that it boots from, and with which drivers that did. */
+static int of_machine(struct vm *v, const json_t *given, struct capture_from *f, const struct import_opts *o, char uuid[37], struct err *e)
+{
+	const json_t *disk = boot_disk(v->rec);
+	_free_ char *path = disk ? disk_path(v->c, v->rec, disk) : NULL;
+	_json_ json_t *over = json_deep_copy(given);
+
+	if (!disk)
+		return err_set(e, EINVAL, "VM %s has no disk of its own", v->uuid);
+	if (!json_object_get(over, "disk_driver"))
+		json_object_set_new(over, "disk_driver", json_string(qdisk_model(v->rec, disk)));
+	if (!json_object_get(over, "nic_driver") && vm_str(v->rec, "nic_driver"))
+		json_object_set(over, "nic_driver", json_object_get(v->rec, "nic_driver"));
+	if (!json_object_get(over, "cpu_type") && vm_str(v->rec, "cpu_type"))
+		json_object_set(over, "cpu_type", json_object_get(v->rec, "cpu_type"));
+	f->disk = path;
+	f->disk_mib = (uint64_t)vm_int(disk, "size", 0);
+	f->type = "zvol";
+	return image_capture(v->c, v->st, v->store, f, over, o, uuid, e);
+}
+
 static int capture(struct ctx *c, const char *word, const json_t *over, char uuid[37], struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -78,13 +113,16 @@ static int capture(struct ctx *c, const char *word, const json_t *over, char uui
 		err_set(e, EBUSY, "VM %s is running: its files would change under the copy", v.uuid);
 		return err_hint(e, "vmadm stop %s", v.uuid);
 	}
-	if (brand_hvm(v.brand)) {
-		err_set(e, ENOTSUP, "VM %s: an image of a machine's disk can not be made by this yet", v.uuid);
-		return err_hint(e, "imgadm import --type zvol %s/%s/root/disk0", c->node.pool, v.uuid);
+	if (brand_hvm(v.brand) && saved_there(c, v.uuid)) {
+		err_set(e, EBUSY, "VM %s is suspended: what its memory has is not on its disks", v.uuid);
+		return err_hint(e, "vmadm resume %s, and stop it", v.uuid);
 	}
 	if (!str_eq(v.vmstate, "installed"))
 		return err_set(e, EINVAL, "VM %s is %s", v.uuid, v.vmstate);
 	r = vm_need_store(&v, e);
+	f.name = vm_str(v.rec, "alias") ?: v.uuid;
+	if (r == 0 && brand_hvm(v.brand))
+		return of_machine(&v, over, &f, &o, uuid, e);
 	if (r == 0)
 		r = vm_need_image(&v, e);
 	if (r < 0)
@@ -93,7 +131,6 @@ static int capture(struct ctx *c, const char *word, const json_t *over, char uui
 	type = manifest_str(v.image.manifest, "type");
 	f.dataset = dataset;
 	f.image = str_eq(vm_str(v.rec, "image_sharing"), "private") ? NULL : v.image.dataset;
-	f.name = vm_str(v.rec, "alias") ?: v.uuid;
 	f.type = type;
 	f.oci = json_object_get(v.image.manifest, "oci");
 	if (vm_str(v.rec, "image_uuid"))

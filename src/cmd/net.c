@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/own.h"
 #include "bpf/switch.h"
 #include "cmd/cmd.h"
@@ -18,6 +19,7 @@
 #include "net/vnic.h"
 #include "node/router.h"
 #include "node/fabric.h"
+#include "node/fw.h"
 #include "node/uplink.h"
 #include "zone/zone.h"
 
@@ -84,6 +86,7 @@ static int show_port(uint32_t ifindex, const struct sw_port *p, const struct sw_
 
 static int upgrade(struct ctx *c, int argc)
 {
+	_clean_(state_close) struct state *st = NULL;
 	struct err e = ERR_INIT;
 	int r;
 
@@ -94,9 +97,16 @@ static int upgrade(struct ctx *c, int argc)
 		printf("no switch: the first NIC that boots makes it, with the installed program\n");
 	else if (r < 0)
 		return cmd_fail(c, &e);
-	if (r > 0)
-		cmd_audit(c, "net upgrade", NULL, NULL, NULL, 0);
-	return 0;
+	if (r <= 0)
+		return 0;
+	cmd_audit(c, "net upgrade", NULL, NULL, NULL, 0);
+	r = state_open(c, STATE_WRITE, &st, &e);
+	if (r == 0)
+		r = fwaddr_moved(c, st, &e);
+	if (r == 0 || r == -ENOENT) /* a node without a database has no rules */
+		return 0;
+	err_add(&e, "the program is replaced, but the firewall was not filled anew");
+	return cmd_fail(c, &e);
 }
 
 /* Of NAT: by which interface of the host, and what is in its way. Also when there is no switch yet. */
@@ -117,6 +127,27 @@ static void show_nat(struct ctx *c)
 		printf("nat: by %s%s\n", host_if, b.len ? "" : "; nothing of this host is known to be in its way");
 	for (char *line = r > 0 && b.p ? strtok_r(b.p, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
 		printf("nat: %s\n", line);
+}
+
+static int show_lease(const char *mac, const json_t *v, void *arg)
+{
+	const json_t *said = json_object_get(v, "outside");
+	char when[CLOCK_TEXT];
+
+	if (said && json_is_true(json_object_get(v, "bound")))
+		printf("dhcp: %s %s has %s/%lld from %s until %s\n", json_string_value(json_object_get(v, "vm")) ?: "?", mac, json_string_value(json_object_get(v, "ip")) ?: "?",
+		       (long long)json_integer_value(json_object_get(said, "bits")), json_string_value(json_object_get(said, "server")) ?: "?",
+		       clock_iso((uint64_t)json_integer_value(json_object_get(said, "until")) * 1000000000, when));
+	return 0;
+}
+
+/* What servers outside have given. */
+static void show_leases(struct ctx *c)
+{
+	_clean_(state_close) struct state *st = NULL;
+
+	if (state_open(c, STATE_READ, &st, NULL) == 0)
+		state_net_each(st, "lease", show_lease, NULL, NULL);
 }
 
 static int up(struct ctx *c, int argc)
@@ -161,8 +192,10 @@ static int status(struct ctx *c, int argc, char **argv)
 		r = vnic_each(&s, show_port, &l, &e);
 	if (l.out.len)
 		fputs(buf_str(&l.out), stdout);
-	if (r >= 0 && !l.parse)
+	if (r >= 0 && !l.parse) {
 		show_nat(c);
+		show_leases(c);
+	}
 	buf_done(&l.out);
 	free(l.zone);
 	return r < 0 ? cmd_fail(c, &e) : 0;

@@ -51,7 +51,8 @@ static int lease_seen(const char *mac, const json_t *v, void *arg)
 {
 	struct leased *l = arg;
 
-	if (str_eq(json_string_value(json_object_get(v, "tag")), l->n->tag.name) &&
+	/* what a server outside gave it stays so */
+	if (!json_object_get(v, "outside") && str_eq(json_string_value(json_object_get(v, "tag")), l->n->tag.name) &&
 	    json_integer_value(json_object_get(v, "vlan")) == (json_int_t)l->n->vlan)
 		snprintf(l->vm, sizeof l->vm, "%s", json_string_value(json_object_get(v, "vm")) ?: mac);
 	return 0;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "cmd/show.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/own.h"
 
 unsigned show_add(struct buf *out, const char *s)
 {
@@ -42,6 +45,25 @@ void show_trim(struct buf *out)
 {
 	while (out->len && out->p[out->len - 1] == ' ')
 		out->p[--out->len] = 0;
+}
+
+/* They stand in strings alone, so what they are replaced by is JSON where they were. */
+void show_dump(const json_t *v, size_t flags)
+{
+	_free_ char *text = json_dumps(v, flags);
+	const unsigned char *p = (const unsigned char *)(text ?: ""), *from = p;
+
+	for (; *p; p++) {
+		bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		if (*p != 0x7f && !c1)
+			continue;
+		fwrite(from, 1, (size_t)(p - from), stdout);
+		p += c1;
+		printf("\\u%04x", *p);
+		from = p + 1;
+	}
+	fwrite(from, 1, (size_t)(p - from), stdout);
 }
 
 void show_quoted(struct buf *out, const char *s)

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "bpf/switch.h"
 #include "cmd/cmd.h"
 #include "cmd/dladm.h"
 #include "cmd/zone_arg.h"
@@ -112,6 +113,7 @@ static int open_sockets(struct ctx *c, struct snoop *o, const struct link_view *
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_fd_ int ns = -1, rtnl = -1;
 	struct zone_run run;
+	struct sw_port p;
 	int r = switch_look(c, &s, e), inside;
 
 	if (r == 0 && v->zoneid) {
@@ -127,10 +129,13 @@ static int open_sockets(struct ctx *c, struct snoop *o, const struct link_view *
 		r = err_set(e, ESRCH, "the zone has ended");
 	if (r >= 0)
 		r = rtnl = rtnl_open_in(ns, e);
-	if (r >= 0)
+	if (r >= 0 && vnic_port(&s, v->ifindex, &p) == 1 && (p.flags & PORT_L2)) {
+		r = o->receives = capture_open_out(s.ns, (int)v->ifindex, e);
+	} else if (r >= 0) {
 		r = inside = vnic_inside(&s, v->ifindex, rtnl, e);
-	if (r >= 0)
-		r = o->receives = capture_open(ns, inside, e);
+		if (r >= 0)
+			r = o->receives = capture_open(ns, inside, e);
+	}
 	if (r >= 0)
 		r = o->sends = capture_open(s.ns, (int)v->ifindex, e);
 	return r < 0 ? r : 0;

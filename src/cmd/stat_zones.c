@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "hvm/qemu.h"
 #include "net/router.h"
 #include "net/vnic.h"
 #include "state/state.h"
@@ -20,6 +22,8 @@
 #include "zone/zone.h"
 
 #define SPARE_FDS 64
+#define GUEST_MS  500  /* for a machine to tell of itself … */
+#define GUESTS_MS 3000 /* … and for all of them: later ones are left out */
 
 int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s, struct err *e)
 {
@@ -48,7 +52,22 @@ struct round {
 	struct stat_sample *s;
 	struct err *e;
 	bool nameless;
+	uint64_t until; /* for asking machines, however many hang */
 };
+
+/* Its monitor, if it has one. */
+static void guest(const struct round *r, struct stat_zone *z)
+{
+	_free_ char *path = xprintf("%s/%s/" QEMU_SOCK, r->c->node.run, z->uuid);
+	struct stat_guest g;
+
+	free(z->guest);
+	z->guest = NULL;
+	if (access(path, F_OK) < 0 || clock_mono_ns() >= r->until || stat_guest_ask(path, GUEST_MS, &g) <= 0)
+		return;
+	z->guest = xalloc(sizeof g);
+	*z->guest = g;
+}
 
 static void ioburst(const struct ctx *c, const char *uuid, struct stat_ioburst *out)
 {
@@ -83,6 +102,8 @@ static int each_zone(const char *uuid, const struct zone_run *run, void *arg)
 	if (r->s->groups & STAT_BURST)
 		ioburst(r->c, uuid, &z->ioburst);
 	z->boot_ns = run->boot_ns;
+	if (r->s->groups & STAT_GUEST)
+		guest(r, z);
 	r->nameless |= !z->name;
 	return 0;
 }
@@ -134,7 +155,7 @@ static int links(const struct ctx *c, struct stat_sample *s, struct err *e)
 int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
-	struct round round = {.c = c, .s = s, .e = e};
+	struct round round = {.c = c, .s = s, .e = e, .until = clock_mono_ns() + GUESTS_MS * 1000000ULL};
 	int r = stat_begin(s, limits_generation(c), e);
 
 	if (r == 0)

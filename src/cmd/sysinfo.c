@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What this node is, under the names that SmartOS's sysinfo has. Everything is looked up at each call (some ms), so
+ * What this node is, under the names that SmartOS's sysinfo has. Everything is looked up at each call (some ms; where KVM is sick, half a second of a processor), so
  * there is no stored copy that could be old: -f has nothing to force, and -u nothing to write.
  */
 #include <arpa/inet.h>
@@ -22,6 +22,8 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "hvm/accel.h"
+#include "hvm/qemu.h"
 #include "kern/cgroup.h"
 #include "model/vm.h"
 #include "state/state.h"
@@ -210,6 +212,16 @@ static void kernel(struct ctx *c, json_t *o)
 	json_object_set_new(o, "Swap Accounting", json_boolean(h.swap));
 }
 
+/* What would run a machine's guest here, and why that is not KVM. */
+static void accelerator(json_t *o)
+{
+	struct err why = ERR_INIT;
+	bool qemu = qemu_there(&why) == 0, kvm = qemu && accel_kvm_probe(&why) == 0;
+
+	put(o, "VM Accelerator", kvm ? "kvm" : qemu ? "tcg" : "none");
+	put(o, "VM Accelerator Reason", kvm ? "" : why.msg);
+}
+
 static json_t *collect(struct ctx *c)
 {
 	json_t *o = json_object();
@@ -229,6 +241,7 @@ static json_t *collect(struct ctx *c)
 	put_file(o, "HW Version", "/sys/class/dmi/id/product_version");
 	put_file(o, "HW Family", "/sys/class/dmi/id/product_family");
 	json_object_set_new(o, "VM Capable", json_boolean(access("/dev/kvm", R_OK | W_OK) == 0));
+	accelerator(o);
 	cpus(o);
 	identity(c, o);
 	put(o, "Hostname", u.nodename);

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "cmd/show.h"
 #include "cmd/vmadm.h"
 #include "model/vm.h"
 #include "node/vmops.h"
@@ -27,7 +28,7 @@ static int run(struct ctx *c, int argc, char **argv)
 	}
 	if (r < 0)
 		return cmd_fail(c, &e);
-	json_dumpf(o, stdout, JSON_INDENT(2));
+	show_dump(o, JSON_INDENT(2));
 	putchar('\n');
 	return 0;
 }

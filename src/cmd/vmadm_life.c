@@ -57,7 +57,39 @@ static int begin(struct ctx *c, int argc, char **argv, const char *spec, struct 
 	return 0;
 }
 
+/* What stands behind the VM, cdrom=/iso/x.iso,ide and the like, is taken from the operands. */
+static json_t *start_options(int *argc, char **argv)
+{
+	json_t *opts = json_array();
+	int left = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		char *eq = strchr(argv[i], '=');
+
+		if (*argv[i] == '-' || !eq)
+			argv[left++] = argv[i];
+		else
+			json_array_append_new(opts, json_pack("{s:s%, s:s}", "key", argv[i], (size_t)(eq - argv[i]), "value", eq + 1));
+	}
+	argv[left] = NULL;
+	*argc = left;
+	return opts;
+}
+
 static int start(struct ctx *c, int argc, char **argv)
+{
+	_json_ json_t *opts = start_options(&argc, argv);
+	struct err e = ERR_INIT;
+	struct opts o;
+	int r = begin(c, argc, argv, "", &o);
+
+	if (r)
+		return r;
+	r = vm_start(c, o.word, opts, &e);
+	return vmadm_done(c, "vmadm start", o.uuid, NULL, r, &e, r ? "VM %s is already running" : "Successfully started VM %s");
+}
+
+static int suspend(struct ctx *c, int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct opts o;
@@ -65,8 +97,20 @@ static int start(struct ctx *c, int argc, char **argv)
 
 	if (r)
 		return r;
-	r = vm_start(c, o.word, &e);
-	return vmadm_done(c, "vmadm start", o.uuid, NULL, r, &e, r ? "VM %s is already running" : "Successfully started VM %s");
+	r = vm_suspend(c, o.word, &e);
+	return vmadm_done(c, "vmadm suspend", o.uuid, NULL, r, &e, r ? "VM %s is already suspended" : "Successfully suspended VM %s");
+}
+
+static int resume(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct opts o;
+	int r = begin(c, argc, argv, "", &o);
+
+	if (r)
+		return r;
+	r = vm_resume(c, o.word, &e);
+	return vmadm_done(c, "vmadm resume", o.uuid, NULL, r, &e, r ? "VM %s is already running" : "Successfully resumed VM %s");
 }
 
 static int stop(struct ctx *c, int argc, char **argv)
@@ -122,8 +166,10 @@ static int delete(struct ctx *c, int argc, char **argv)
 	return vmadm_done(c, "vmadm delete", o.uuid, before, r, &e, "Successfully deleted VM %s");
 }
 
-CMD(vmadm_start, "vmadm", "start", "<uuid|alias>", "boot a VM and set autoboot", CMD_VM, start);
+CMD(vmadm_start, "vmadm", "start", "<uuid|alias> [order=cdn] [once=d] [cdrom=<path>[,<model>]] [disk=<path>[,<model>]]", "boot a VM and set autoboot", CMD_VM, start);
 CMD_ALIAS(vmadm_boot, "vmadm", "boot", "start", start);
+CMD(vmadm_suspend, "vmadm", "suspend", "<uuid|alias>", "a machine's memory to disk, and end it: start or resume lets it go on", CMD_VM, suspend);
+CMD(vmadm_resume, "vmadm", "resume", "<uuid|alias>", "let a suspended machine go on where it was", CMD_VM, resume);
 CMD(vmadm_stop, "vmadm", "stop", "<uuid|alias> [-F] [-t <seconds>]", "shut a VM down (-F: halt it) and clear autoboot", CMD_VM, stop);
 CMD_ALIAS(vmadm_halt, "vmadm", "halt", "stop", stop);
 CMD(vmadm_reboot, "vmadm", "reboot", "<uuid|alias> [-F]", "shut a VM down and boot it again", CMD_VM, reboot);

@@ -106,7 +106,7 @@ static void print_json(const struct vm_query *q, bool whole)
 			if (v)
 				json_object_set_new(o, name, v);
 		}
-		json_dumpf(o, stdout, JSON_INDENT(2));
+		show_dump(o, JSON_INDENT(2));
 		fputs(i + 1 < n ? ",\n" : "\n]\n", stdout);
 		json_decref(o);
 	}

@@ -29,12 +29,45 @@ static int snap(struct ctx *c, int argc, char **argv, snap_fn *fn, const char *s
 	if (r < 0)
 		return cmd_fail(c, &e);
 	cmd_say("%s snapshot %s for VM %s", said, argv[optind + 1], uuid);
+	if (r == 1)
+		cmd_say("It has the machine's memory, too: VM %s is suspended, vmadm start lets it go on from there", uuid);
 	return 0;
+}
+
+static int create_alone(struct ctx *c, const char *word, const char *name, struct err *e)
+{
+	return vm_snapshot_create(c, word, name, NULL, e);
+}
+
+static int create_memory(struct ctx *c, const char *word, const char *name, struct err *e)
+{
+	unsigned ms = 0;
+	int r = vm_snapshot_create(c, word, name, &ms, e);
+
+	if (r == 0)
+		cmd_say("The machine stood for %u ms", ms);
+	return r;
+}
+
+/* Where the option stands does not matter. */
+static bool memory_option(int *argc, char **argv)
+{
+	bool found = false;
+	int left = 1;
+
+	for (int i = 1; i < *argc; i++)
+		if (!strcmp(argv[i], "-m"))
+			found = true;
+		else
+			argv[left++] = argv[i];
+	argv[left] = NULL;
+	*argc = left;
+	return found;
 }
 
 static int create(struct ctx *c, int argc, char **argv)
 {
-	return snap(c, argc, argv, vm_snapshot_create, "Created");
+	return snap(c, argc, argv, memory_option(&argc, argv) ? create_memory : create_alone, "Created");
 }
 
 static int rollback(struct ctx *c, int argc, char **argv)
@@ -68,7 +101,7 @@ static int reprovision(struct ctx *c, int argc, char **argv)
 	return vmadm_done(c, "vmadm reprovision", uuid, before, r, &e, "Successfully reprovisioned VM %s");
 }
 
-CMD(vmadm_create_snapshot, "vmadm", "create-snapshot", "<uuid|alias> <name>", "keep a VM's root as it is now", CMD_VM, create);
+CMD(vmadm_create_snapshot, "vmadm", "create-snapshot", "<uuid|alias> <name> [-m]", "keep a VM's root as it is now (-m: and a machine's memory)", CMD_VM, create);
 CMD(vmadm_rollback_snapshot, "vmadm", "rollback-snapshot", "<uuid|alias> <name>",
     "put a snapshot in the root's place; a running VM is halted and started again", CMD_VM, rollback);
 CMD(vmadm_delete_snapshot, "vmadm", "delete-snapshot", "<uuid|alias> <name>", "take a snapshot away", CMD_VM, delete);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "cmd/show.h"
 #include "cmd/vmadm.h"
 #include "model/vm.h"
 #include "node/vmops.h"
@@ -51,7 +52,7 @@ static int run(struct ctx *c, int argc, char **argv)
 
 		if (vm_update_dry(c, word, payload, &rec, &report, &e) < 0)
 			return cmd_fail(c, &e);
-		json_dumpf(rec, stdout, JSON_INDENT(2));
+		show_dump(rec, JSON_INDENT(2));
 		putchar('\n');
 		return 0;
 	}

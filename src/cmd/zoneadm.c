@@ -235,7 +235,7 @@ static int life(struct ctx *c, const char *verb, const char *uuid, struct err *e
 	int was = autoboot_of(c, uuid), r;
 
 	if (!strcmp(verb, "boot"))
-		r = vm_start(c, uuid, e);
+		r = vm_start(c, uuid, NULL, e);
 	else if (!strcmp(verb, "reboot"))
 		return vm_reboot(c, uuid, true, e); /* as there: at once; shutdown -r is the orderly one */
 	else

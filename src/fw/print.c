@@ -54,7 +54,8 @@ void fw_print_target(const struct fw_target *t, struct buf *out)
 		}
 		return;
 	case FW_VM:
-		buf_printf(out, "vm %s", t->uuid);
+		buf_puts(out, "vm ");
+		buf_puts(out, t->uuid);
 		return;
 	}
 }

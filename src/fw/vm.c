@@ -36,7 +36,8 @@ char *fw_set_name(const char *scope, const struct fw_target *t)
 {
 	_buf_ struct buf b = BUF_INIT;
 
-	buf_printf(&b, "%s ", scope);
+	buf_puts(&b, scope);
+	buf_puts(&b, " ");
 	fw_print_target(t, &b);
 	return buf_take(&b);
 }

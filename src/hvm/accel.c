@@ -11,14 +11,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/own.h"
 #include "kern/pidfd.h"
 
 #define PORT     0x80
-#define PROBE_MS 500
+#define PROBE_MS   500   /* of processor time: a guest that spins has had its chance, … */
+#define STARVED_MS 10000 /* … and on a host that is too busy to give it that it is waited for */
 #define ENTRIES  256 /* of CPUID */
 
 /*
@@ -166,39 +169,87 @@ static int try_guest(struct err *e)
 	return r < 0 ? r : run(&m, &last, e);
 }
 
-/* In a process of its own: one that spins in the guest can be killed, and with it goes all that was made. */
-int accel_kvm_probe(struct err *e)
+/* 1 = it has said something; 0: it has had its time and said nothing; -ETIME: it has not had its time. */
+static int hear(int fd, clockid_t used, struct err *said)
 {
-	struct err said = ERR_INIT;
-	int p[2], pidfd = -1, r;
-	struct pollfd w;
-	pid_t pid;
+	struct pollfd w = {.fd = fd, .events = POLLIN};
 
+	for (int ms = 0; ms < STARVED_MS; ms += PROBE_MS) {
+		struct timespec t = {0};
+
+		if (poll(&w, 1, PROBE_MS) == 1)
+			return read(fd, said, sizeof *said) == (ssize_t)sizeof *said;
+		if (clock_gettime(used, &t) < 0 || t.tv_sec > 0 || t.tv_nsec >= PROBE_MS * 1000000L / 2)
+			return 0;
+	}
+	return -ETIME;
+}
+
+/* In a process of its own: one that spins in the guest can be killed, and with it goes all that was made. */
+int accel_probe_start(struct accel_probe *a, struct err *e)
+{
+	int p[2];
+	pid_t parent = getpid();
+
+	*a = ACCEL_PROBE_INIT;
 	if (access("/dev/kvm", R_OK | W_OK) < 0)
 		return err_sys(e, errno, "/dev/kvm");
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "pipe");
-	pid = pidfd_clone(0, -1, &pidfd);
-	if (pid == 0) {
-		r = try_guest(&said);
+	a->pid = pidfd_clone(0, -1, &a->pidfd);
+	if (a->pid == 0) {
+		struct err said = ERR_INIT;
+
+		/* a command that is killed leaves none that spins */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		try_guest(&said);
 		_exit(write(p[1], &said, sizeof said) == (ssize_t)sizeof said ? 0 : 1);
 	}
 	close(p[1]);
-	w = (struct pollfd){.fd = p[0], .events = POLLIN};
-	if (pid < 0) {
-		r = err_sys(e, -pid, "a process for a probe of KVM");
-	} else if (poll(&w, 1, PROBE_MS) == 1 && read(p[0], &said, sizeof said) == (ssize_t)sizeof said) {
-		said.msg[sizeof said.msg - 1] = 0;
-		r = said.code ? err_set(e, said.code, "%s", said.msg) : 0;
-	} else {
-		r = err_set(e, ENOTSUP, "this host's KVM does not bring a guest of some instructions to its end");
+	if (a->pid < 0) {
+		int code = -a->pid;
+
+		close(p[0]);
+		*a = ACCEL_PROBE_INIT; /* nobody is heard who never was */
+		return err_sys(e, code, "a process for a probe of KVM");
 	}
-	if (pid > 0) {
-		pidfd_kill(pidfd, SIGKILL);
-		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+	a->said = p[0];
+	return 0;
+}
+
+int accel_probe_end(struct accel_probe *a, struct err *e)
+{
+	struct err said = ERR_INIT;
+	clockid_t used;
+	int heard = clock_getcpuclockid(a->pid, &used) ? 0 : hear(a->said, used, &said);
+
+	accel_probe_done(a);
+	if (heard < 0)
+		return err_set(e, ETIME, "this host is too busy to find out whether KVM runs a guest");
+	if (!heard)
+		return err_set(e, ENOTSUP, "this host's KVM does not bring a guest of some instructions to its end");
+	said.msg[sizeof said.msg - 1] = 0;
+	return said.code ? err_set(e, said.code, "%s", said.msg) : 0;
+}
+
+void accel_probe_done(struct accel_probe *a)
+{
+	if (a->pid > 0) {
+		pidfd_kill(a->pidfd, SIGKILL);
+		while (waitpid(a->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}
-	own_fd(&pidfd);
-	close(p[0]);
-	return r;
+	own_fd(&a->pidfd);
+	own_fd(&a->said);
+	a->pid = 0;
+}
+
+int accel_kvm_probe(struct err *e)
+{
+	struct accel_probe a;
+	int r = accel_probe_start(&a, e);
+
+	return r < 0 ? r : accel_probe_end(&a, e);
 }

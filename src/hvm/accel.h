@@ -7,13 +7,24 @@
 #define CLOISTER_HVM_ACCEL_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
 /*
  * A guest of our own, of some instructions in ring 0 that kernels use from their first moment on, run to its end: 0. Else a
- * negative errno with the reason: no /dev/kvm, no right to it, an instruction that it can't do. At most half a second.
+ * negative errno with the reason: no /dev/kvm, no right to it, an instruction that it can't do. At most half a second of
+ * processor time; -ETIME: the host has not got round to it in ten.
  */
 int accel_kvm_probe(struct err *e);
+/* Its two halves, for who has something else to do while it runs; done() for who does not want to know it any more. One that was not started has pid 0. */
+struct accel_probe {
+	pid_t pid;
+	int pidfd, said;
+};
+#define ACCEL_PROBE_INIT ((struct accel_probe){.pidfd = -1, .said = -1})
+int accel_probe_start(struct accel_probe *a, struct err *e);
+int accel_probe_end(struct accel_probe *a, struct err *e);
+void accel_probe_done(struct accel_probe *a);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "kern/sock.h"
 #include "model/vm.h"
 
@@ -29,10 +30,16 @@ enum qmp_kind qmp_line(const char *text, size_t n, json_t **value, char why[256]
 
 	*value = NULL;
 	*why = 0;
+	/* a number of 64 bits without a sign ("not known") is more than an integer of this library's holds */
+	if (!m)
+		m = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
 	if (!json_is_object(m))
 		return QMP_BAD;
-	if (json_object_get(m, "event"))
-		return QMP_OTHER;
+	v = json_object_get(m, "event");
+	if (v) {
+		*value = json_incref(v);
+		return QMP_EVENT;
+	}
 	if (json_object_get(m, "QMP"))
 		return QMP_GREETING;
 	v = json_object_get(m, "return");
@@ -55,6 +62,11 @@ static int left(uint64_t until)
 	return now >= until ? 0 : (int)((until - now) / 1000000) + 1;
 }
 
+static int silent(struct err *e)
+{
+	return err_set(e, ETIME, "QEMU does not answer: it hangs, or another command has its control socket");
+}
+
 static int ready(const struct qmp *q, short what, uint64_t until, struct err *e)
 {
 	struct pollfd p = {.fd = q->fd, .events = what};
@@ -66,7 +78,7 @@ static int ready(const struct qmp *q, short what, uint64_t until, struct err *e)
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return err_sys(e, errno, "QEMU's control socket");
-	return r ? 0 : err_set(e, ETIME, "QEMU does not answer: it hangs, or another command has its control socket");
+	return r ? 0 : silent(e);
 }
 
 static int gone(struct err *e)
@@ -111,6 +123,17 @@ static void drop_line(struct qmp *q, size_t len)
 	memmove(q->in.p, q->in.p + len + 1, q->in.len);
 }
 
+/* An event's own time is of the host's clock: how long ago that was, ten seconds at most. */
+static uint64_t when(const char *text, size_t n)
+{
+	_json_ json_t *m = json_loadb(text, n, 0, NULL);
+	const json_t *t = json_object_get(m, "timestamp");
+	uint64_t now = clock_mono_ns(), wall = clock_wall_ns();
+	uint64_t at = (uint64_t)vm_int(t, "seconds", 0) * 1000000000 + (uint64_t)vm_int(t, "microseconds", 0) * 1000;
+
+	return at <= wall && wall - at < 10000000000ULL ? now - (wall - at) : now;
+}
+
 /* The first line of that kind, or an error; what is of no concern goes by. */
 static int await(struct qmp *q, enum qmp_kind kind, const char *command, uint64_t until, json_t **ret, struct err *e)
 {
@@ -124,6 +147,8 @@ static int await(struct qmp *q, enum qmp_kind kind, const char *command, uint64_
 		if (r < 0)
 			return r;
 		k = qmp_line(q->in.p, len, &value, why);
+		if (k == QMP_EVENT && str_eq(json_string_value(value), "STOP"))
+			q->stopped_ns = when(q->in.p, len);
 		drop_line(q, len);
 		if (k == kind && ret)
 			*ret = value;
@@ -138,10 +163,37 @@ static int await(struct qmp *q, enum qmp_kind kind, const char *command, uint64_
 	}
 }
 
+int qmp_event(struct qmp *q, const char *name, int ms, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+
+	q->lines = 0;
+	for (;;) {
+		json_t *value = NULL;
+		bool found;
+		int r = await(q, QMP_EVENT, name, until, &value, e);
+
+		found = r == 0 && str_eq(json_string_value(value), name);
+		json_decref(value);
+		if (r < 0 || found)
+			return r;
+	}
+}
+
+/* A descriptor goes with the first byte. */
+static ssize_t send_some(const struct qmp *q, const char *p, size_t n, int fd)
+{
+	return fd >= 0 ? sock_send_with(q->fd, p, n, MSG_DONTWAIT, fd) : send(q->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int qmp_do(struct qmp *q, const char *command, json_t *args, int ms, json_t **ret, struct err *e)
 {
+	return qmp_do_fd(q, command, args, -1, ms, ret, e);
+}
+
+static int say(struct qmp *q, const char *command, json_t *args, int fd, uint64_t until, struct err *e)
+{
 	_json_ json_t *m = json_pack("{s:s}", "execute", command);
-	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
 	_free_ char *text = NULL;
 	size_t len, at = 0;
 
@@ -157,14 +209,76 @@ int qmp_do(struct qmp *q, const char *command, json_t *args, int ms, json_t **re
 
 		if (r < 0)
 			return r;
-		n = send(q->fd, text + at, len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_some(q, text + at, len - at, at ? -1 : fd);
 		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return gone(e);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return err_sys(e, errno, "QEMU's control socket");
 		at += n > 0 ? (size_t)n : 0;
 	}
-	return await(q, QMP_RETURN, command, until, ret, e);
+	return 0;
+}
+
+int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, json_t **ret, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	int r = say(q, command, args, fd, until, e);
+
+	return r < 0 ? r : await(q, QMP_RETURN, command, until, ret, e);
+}
+
+bool qmp_sync(const char *text, size_t n, json_int_t *id)
+{
+	const char *at = memrchr(text, 0xff, n);
+	json_t *value = NULL;
+	char why[256];
+	bool is;
+
+	if (!at || qmp_line(at + 1, n - (size_t)(at + 1 - text), &value, why) != QMP_RETURN) {
+		json_decref(value);
+		return false;
+	}
+	is = json_is_integer(value);
+	*id = json_integer_value(value);
+	json_decref(value);
+	return is;
+}
+
+static int synced(struct qmp *q, uint64_t until, struct err *e)
+{
+	json_int_t id = (json_int_t)(clock_wall_ns() & 0x7fffffff), got = 0;
+	int r = send(q->fd, "\xff", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : err_sys(e, errno, "the guest's agent");
+
+	if (r == 0)
+		r = say(q, "guest-sync-delimited", json_pack("{s:I}", "id", id), -1, until, e);
+	while (r == 0) {
+		size_t len;
+		bool is;
+
+		r = next_line(q, until, &len, e);
+		if (r < 0)
+			return r;
+		is = qmp_sync(q->in.p, len, &got) && got == id;
+		drop_line(q, len);
+		if (is)
+			return 0;
+	}
+	return r;
+}
+
+int qmp_agent(const char *path, int ms, struct qmp *q, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	int r;
+
+	*q = QMP_INIT;
+	q->fd = sock_call(path, ms, e);
+	if (q->fd < 0)
+		return q->fd;
+	r = synced(q, until, e);
+	if (r < 0)
+		qmp_close(q);
+	return r;
 }
 
 int qmp_open(const char *path, int ms, struct qmp *q, struct err *e)
@@ -173,9 +287,9 @@ int qmp_open(const char *path, int ms, struct qmp *q, struct err *e)
 	int r;
 
 	*q = QMP_INIT;
-	q->fd = sock_call(path, e);
+	q->fd = sock_call(path, ms, e);
 	if (q->fd < 0)
-		return q->fd;
+		return q->fd == -ETIME ? silent(e) : q->fd;
 	r = await(q, QMP_GREETING, "a connection", until, NULL, e);
 	if (r == 0)
 		r = qmp_do(q, "qmp_capabilities", NULL, left(until), NULL, e);

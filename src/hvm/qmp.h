@@ -7,6 +7,8 @@
 #define CLOISTER_HVM_QMP_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -15,6 +17,7 @@ struct qmp {
 	int fd;
 	struct buf in;   /* what has come and is no line yet */
 	unsigned lines;  /* how many have come in all */
+	uint64_t stopped_ns; /* CLOCK_MONOTONIC: when its guest stopped last, as it says; 0 = it has not since we listen */
 };
 #define QMP_INIT ((struct qmp){.fd = -1, .in = BUF_INIT})
 #define _qmp_    __attribute__((cleanup(qmp_close)))
@@ -30,12 +33,24 @@ void qmp_close(struct qmp *q);
  * -EPIPE: it has ended meanwhile.
  */
 int qmp_do(struct qmp *q, const char *command, json_t *args, int ms, json_t **ret, struct err *e);
+/* The same with a descriptor beside it, for add-fd. */
+int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, json_t **ret, struct err *e);
+/* Waits for the next event of that name; what comes during a command is not kept. -ETIME. */
+int qmp_event(struct qmp *q, const char *name, int ms, struct err *e);
 
 /*
- * One line of it, for the client and the fuzzer. QMP_OTHER: an event, or what nobody has asked for.
- * *value: the returned one, new reference; why: QEMU's words, printable.
+ * The guest's own agent (qemu-ga), at a socket of its port: the same lines without a greeting and events. Connects, and has it say that it
+ * is there and listens to us: what it still says to somebody else goes by. qmp_do() from then on.
  */
-enum qmp_kind { QMP_BAD, QMP_OTHER, QMP_GREETING, QMP_RETURN, QMP_ERROR };
+int qmp_agent(const char *path, int ms, struct qmp *q, struct err *e);
+/* Whether a line of it is the answer to that, and the number in it. For the client and the fuzzer. */
+bool qmp_sync(const char *text, size_t n, json_int_t *id);
+
+/*
+ * One line of it, for the client and the fuzzer. QMP_OTHER: what nobody has asked for.
+ * *value: the returned one, or the event's name; new reference; why: QEMU's words, printable.
+ */
+enum qmp_kind { QMP_BAD, QMP_OTHER, QMP_GREETING, QMP_RETURN, QMP_ERROR, QMP_EVENT };
 enum qmp_kind qmp_line(const char *text, size_t n, json_t **value, char why[256]);
 
 #endif

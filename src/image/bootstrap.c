@@ -20,6 +20,7 @@
 #include "image/child.h"
 #include "image/import.h"
 #include "image/manifest.h"
+#include "image/unsynced.h"
 #include "kern/path.h"
 
 #define BASE "systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,netbase,procps,ca-certificates,less"
@@ -123,7 +124,7 @@ static int open_up(const void *arg)
 		umount2(a->other[i], MNT_DETACH);
 	if (mount(a->root, a->root, NULL, MS_BIND, NULL) < 0 || mount(NULL, a->root, NULL, MS_REMOUNT | MS_BIND, NULL) < 0)
 		return -errno;
-	return 0;
+	return unsynced();
 }
 
 struct output {
@@ -159,7 +160,8 @@ static int run(struct ctx *c, const struct boot *b, const char *root, struct err
 	_clean_(apart_done) struct apart apart = {.root = root};
 	_clean_(child_end) struct child k = CHILD_INIT;
 	_free_ char *prog = child_find("debootstrap"),
-		    *include = xprintf("--include=%s%s%s", BASE, b->include ? "," : "", b->include ?: "");
+		    *include = xprintf("--include=%s%s%s%s", BASE, str_eq(b->o->type, "zvol") ? "," BOOTSTRAP_DISK : "", b->include ? "," : "",
+				       b->include ?: "");
 	const char *argv[] = {prog, "--variant=minbase", include, b->suite, root, b->mirror, NULL};
 	struct output o = {.c = c};
 	_fd_ int rd = -1, log = open(b->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -291,18 +293,23 @@ static int generalize(int root, const struct boot *b, struct err *e)
 static int fill(struct ctx *c, struct build *b, int ds, struct err *e)
 {
 	struct boot *bt = b->arg;
-	_free_ char *path = xprintf("%s/%s/root", c->node.pool, b->tmp);
-	_fd_ int root = openat(ds, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool disk = str_eq(bt->o->type, "zvol");
+	const char *name = disk ? "tree" : "root";
+	_free_ char *dir = xprintf("%s/%s", c->node.pool, b->tmp), *path = xprintf("%s/%s", dir, name);
+	_fd_ int root = -1;
 	int r;
 
+	if (disk && mkdirat(ds, name, 0755) < 0)
+		return err_sys(e, errno, "mkdir %s", name);
+	root = openat(ds, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (root < 0)
-		return err_sys(e, errno, "open root");
+		return err_sys(e, errno, "open %s", name);
 	r = run(c, bt, path, e);
 	if (r == 0)
 		r = generalize(root, bt, e);
 	if (r == 0)
 		import_describe(root, bt->o, b->manifest);
-	return r;
+	return r == 0 && disk ? bootstrap_disk(c, dir, ds, b->manifest, e) : r;
 }
 
 int image_bootstrap(struct ctx *c, struct state *st, struct store *s, const char *suite, const char *mirror, const char *include,
@@ -329,6 +336,8 @@ int image_bootstrap(struct ctx *c, struct state *st, struct store *s, const char
 	if (mirror)
 		strcpy(bt.mirror, mirror);
 	r = mirror ? 0 : host_mirror(bt.suite, bt.mirror, e);
+	if (r == 0 && str_eq(o->type, "zvol"))
+		r = bootstrap_disk_tools(e);
 	if (r == 0)
 		r = dir_make(c->node.log, 0700, e);
 	if (r < 0)

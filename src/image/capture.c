@@ -20,6 +20,7 @@
 #include "base/own.h"
 #include "image/build.h"
 #include "image/child.h"
+#include "image/disk.h"
 #include "image/import.h"
 #include "image/manifest.h"
 #include "kern/path.h"
@@ -168,12 +169,20 @@ static int fill_snapshot(struct ctx *c, struct build *b, int ds, struct err *e)
 	return 0;
 }
 
+static int fill_disk(struct ctx *c, struct build *b, int ds, struct err *e)
+{
+	const struct capture *cp = b->arg;
+	_fd_ int disk = open(cp->from->disk, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return disk < 0 ? err_sys(e, errno, "%s", cp->from->disk) : disk_capture(disk, cp->from->disk_mib, ds, b->manifest, e);
+}
+
 int image_capture(struct ctx *c, struct state *st, struct store *s, const struct capture_from *from, const json_t *overrides,
 		  const struct import_opts *o, char uuid[37], struct err *e)
 {
 	struct capture cp = {from, o};
-	struct build b = {.st = st, .s = s, .arg = &cp, .fill = from->image ? fill_merged : fill_snapshot,
-			  .snapshot_of = from->image ? NULL : from->dataset};
+	struct build b = {.st = st, .s = s, .arg = &cp, .fill = from->disk ? fill_disk : from->image ? fill_merged : fill_snapshot,
+			  .snapshot_of = from->image || from->disk ? NULL : from->dataset};
 	_free_ char *text = NULL;
 	json_t *m = NULL, *whole;
 	int r = import_manifest(o, from->name, from->type, &m, e);
@@ -187,6 +196,8 @@ int image_capture(struct ctx *c, struct state *st, struct store *s, const struct
 	if (from->oci)
 		json_object_set(whole, "oci", (json_t *)(uintptr_t)from->oci);
 	json_object_del(whole, "files"); /* it has none */
+	if (from->disk)
+		json_object_del(whole, "image_size"); /* that is the disk's to say */
 	text = json_dumps(whole, JSON_COMPACT);
 	json_decref(whole);
 	r = manifest_parse(text, strlen(text), &b.manifest, e);

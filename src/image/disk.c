@@ -1,111 +1,89 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "image/disk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "base/own.h"
-#include "base/str.h"
+#include "image/import.h"
+#include "base/buf.h"
 
-#define MIB   1048576ULL
-#define CHUNK 65536
+#define MIB 1048576ULL
 
-/* A guest's own bytes never look like these at the start of a disk: it would not boot from them. */
-static const char *other_format(const unsigned char *p, size_t n)
+static int new_disk(int ds, struct err *e)
 {
-	static const struct {
-		const char *magic;
-		size_t len;
-		const char *name;
-	} known[] = {{"QFI\xfb", 4, "qcow2"}, {"KDMV", 4, "VMDK"}, {"conectix", 8, "VHD"}, {"vhdxfile", 8, "VHDX"},
-		     {"\x1f\x8b", 2, "gzip"}, {"\xfd""7zXZ", 5, "xz"}, {"\x28\xb5\x2f\xfd", 4, "zstd"}, {"BZh", 3, "bzip2"}};
+	int fd = openat(ds, "root/" DISK_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (n >= known[i].len && !memcmp(p, known[i].magic, known[i].len))
-			return known[i].name;
-	return NULL;
+	return fd < 0 ? err_sys(e, errno, "the image's disk") : fd;
 }
 
-static bool all_zero(const unsigned char *p, size_t n)
+/* Of a packed disk nobody knows how large it gets; what lies there unpacked is at least no more than it is. */
+static uint64_t bound(int in)
 {
-	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+	off_t size = lseek(in, 0, SEEK_END);
+
+	if (size < 0 || lseek(in, 0, SEEK_SET) < 0 || (uint64_t)size < IMAGE_BYTES_MAX)
+		return IMAGE_BYTES_MAX;
+	return (uint64_t)size;
 }
 
-/* As much of a chunk as there is. */
-static ssize_t read_full(int fd, unsigned char *p, size_t n)
+int disk_fill(struct ctx *c, const struct unpack_job *job, int ds, json_t *manifest, struct err *e)
 {
-	size_t at = 0;
-
-	while (at < n) {
-		ssize_t k = read(fd, p + at, n - at);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return -errno;
-		if (k == 0)
-			break;
-		at += (size_t)k;
-	}
-	return (ssize_t)at;
-}
-
-static int copy(struct ctx *c, int in, const char *what, int out, uint64_t max, uint64_t *bytes, struct err *e)
-{
-	_free_ unsigned char *chunk = xalloc(CHUNK);
-
-	for (*bytes = 0;;) {
-		ssize_t n = read_full(in, chunk, CHUNK);
-		const char *format;
-		int r = ctx_check(c, e);
-
-		if (r < 0)
-			return r;
-		if (n < 0)
-			return err_sys(e, (int)-n, "read %s", what);
-		if (n == 0)
-			return 0;
-		format = *bytes == 0 ? other_format(chunk, (size_t)n) : NULL;
-		if (format) {
-			err_set(e, ENOTSUP, "%s: it is %s, not a raw disk", what, format);
-			return err_hint(e, "Unpack or convert it first: `qemu-img convert -O raw`, or the program that packed it.");
-		}
-		if (max && *bytes + (uint64_t)n > max)
-			return err_set(e, EFBIG, "%s: more than the %llu MiB it may have", what, (unsigned long long)(max / MIB));
-		if (!all_zero(chunk, (size_t)n) && pwrite(out, chunk, (size_t)n, (off_t)*bytes) != n)
-			return err_sys(e, errno ? errno : ENOSPC, "write the image's disk");
-		*bytes += (uint64_t)n;
-	}
-}
-
-int disk_fill(struct ctx *c, int in, const char *what, int ds, uint64_t max_bytes, json_t *manifest, struct err *e)
-{
-	_fd_ int out = openat(ds, "root/" DISK_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	uint64_t bytes, mib;
+	uint64_t says = (uint64_t)json_integer_value(json_object_get(manifest, "image_size")), mib;
+	_fd_ int out = new_disk(ds, e);
+	struct unpack_job j = *job;
+	struct unpack_done d;
 	int r;
 
 	if (out < 0)
-		return err_sys(e, errno, "the image's disk");
-	r = copy(c, in, what, out, max_bytes, &bytes, e);
+		return out;
+	j.disk = true;
+	j.root = out;
+	if (!j.max_bytes)
+		j.max_bytes = bound(j.in);
+	r = unpack_run(c, &j, &d, e);
 	if (r < 0)
 		return r;
-	if (bytes == 0)
-		return err_set(e, EINVAL, "%s is empty", what);
-	mib = (bytes + MIB - 1) / MIB;
+	if (d.bytes == 0)
+		return err_set(e, EINVAL, "it is empty");
+	mib = (d.bytes + MIB - 1) / MIB;
+	if (says && mib > says)
+		return err_set(e, EBADMSG, "the disk has %llu MiB, more than the image_size of its manifest, %llu", (unsigned long long)mib,
+			       (unsigned long long)says);
+	mib = says ? says : mib;
 	if (ftruncate(out, (off_t)(mib * MIB)) < 0)
 		return err_sys(e, errno, "the image's disk");
+	disk_describe(manifest, mib);
+	return 0;
+}
+
+int disk_capture(int file, uint64_t mib, int ds, json_t *manifest, struct err *e)
+{
+	_fd_ int out = new_disk(ds, e);
+
+	if (out < 0)
+		return out;
+	if (ioctl(out, FICLONE, file) < 0 || ftruncate(out, (off_t)(mib * MIB)) < 0)
+		return err_sys(e, errno, "clone the VM's disk");
+	disk_describe(manifest, mib);
+	return 0;
+}
+
+void disk_describe(json_t *manifest, uint64_t mib)
+{
 	json_object_set_new(manifest, "image_size", json_integer((json_int_t)mib));
 	if (!json_object_get(manifest, "disk_driver"))
 		json_object_set_new(manifest, "disk_driver", json_string("virtio"));
 	if (!json_object_get(manifest, "nic_driver"))
 		json_object_set_new(manifest, "nic_driver", json_string("virtio"));
-	return 0;
 }
 
 int disk_clone(struct store *s, const char *image, int to, struct err *e)
@@ -116,4 +94,38 @@ int disk_clone(struct store *s, const char *image, int to, struct err *e)
 	if (from < 0)
 		return err_sys(e, errno, "disk of image %s", image);
 	return ioctl(to, FICLONE, from) < 0 ? err_sys(e, errno, "clone the disk of image %s", image) : 0;
+}
+
+/* Nothing but the disk, under its new name. */
+static int strip(int dir, const char *as, struct err *e)
+{
+	_dir_ DIR *d = NULL;
+	int r = 0;
+
+	if (renameat(dir, "root/" DISK_NAME, dir, as) < 0)
+		return err_sys(e, errno, "the image's disk");
+	if (fchown(dir, 0, 0) < 0 || fchmod(dir, 0755) < 0)
+		return err_sys(e, errno, "the clone of an image");
+	d = dir_of(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (!d)
+		return err_sys(e, errno, "the clone of an image");
+	for (struct dirent *de; r == 0 && (de = readdir(d));)
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") && strcmp(de->d_name, as))
+			r = dir_remove(dir, de->d_name, e);
+	return r;
+}
+
+int disk_dataset(struct store *s, const char *image, const char *name, const char *as, uint64_t quota_id, struct err *e)
+{
+	_free_ char *from = xprintf("images/%s", image);
+	_fd_ int dir = -1;
+	int r = store_snapshot(s, from, name, false, quota_id, e);
+
+	if (r < 0)
+		return err_add(e, "disk of image %s", image);
+	dir = openat(store_fd(s), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = dir < 0 ? err_sys(e, errno, "%s", name) : strip(dir, as, e);
+	if (r < 0)
+		store_destroy(s, name, NULL);
+	return r;
 }

@@ -4,15 +4,23 @@
 #define CLOISTER_IMAGE_DISK_H
 
 #include "image/build.h"
+#include "image/unpack.h"
 
 #define DISK_NAME "disk"
 
 /*
- * From in, a file, block device or pipe, to root/disk of the image's dataset (descriptor ds); the manifest gets image_size
- * (MiB) and, where they are missing, disk_driver and nic_driver. A format that is not raw is refused by name. max_bytes: 0 = any.
+ * From what job reads (a file, block device or pipe: raw, packed or qcow2; cloister-unpack) to root/disk of the image's dataset (descriptor
+ * ds). The manifest gets image_size (MiB), which it may say already and which then is the disk's, and where they are missing disk_driver
+ * and nic_driver.
  */
-int disk_fill(struct ctx *c, int in, const char *what, int ds, uint64_t max_bytes, json_t *manifest, struct err *e);
+int disk_fill(struct ctx *c, const struct unpack_job *job, int ds, json_t *manifest, struct err *e);
+/* The same members for a disk that is there. */
+void disk_describe(json_t *manifest, uint64_t mib);
+/* An image's disk as a copy of a VM's, sharing its blocks, of that many MiB whatever the file has: file is opened for reading. */
+int disk_capture(int file, uint64_t mib, int ds, json_t *manifest, struct err *e);
 /* The blocks of an installed image's disk as those of the file to, shared with it. */
 int disk_clone(struct store *s, const char *image, int to, struct err *e);
+/* A writable dataset that is a snapshot of the image's, and has nothing but its disk, as the file `as`. As long for any disk. */
+int disk_dataset(struct store *s, const char *image, const char *name, const char *as, uint64_t quota_id, struct err *e);
 
 #endif

@@ -62,13 +62,18 @@ void import_describe(int root, const struct import_opts *o, json_t *manifest)
 
 /* ---- tarballs ---- */
 
-static int unpack(struct ctx *c, struct import *im, int root, struct err *e)
+static struct unpack_job job(const struct import *im, int root)
 {
-	struct unpack_job j = {
+	return (struct unpack_job){
 		.what = im->what, .in = im->in, .root = root, .sha1 = im->sha1, .sha256 = im->sha256, .size = im->size,
 		.total = S_ISREG(im->st.st_mode) ? (uint64_t)im->st.st_size : 0,
 		.max_bytes = im->o->max_bytes, .max_entries = im->o->max_entries,
 	};
+}
+
+static int unpack(struct ctx *c, struct import *im, int root, struct err *e)
+{
+	struct unpack_job j = job(im, root);
 	struct unpack_done d;
 	int r = unpack_run(c, &j, &d, e);
 
@@ -137,8 +142,10 @@ static int fill_layout(struct ctx *c, struct build *b, int ds, struct err *e)
 static int fill_disk(struct ctx *c, struct build *b, int ds, struct err *e)
 {
 	struct import *im = b->arg;
+	struct unpack_job j = job(im, -1);
+	int r = disk_fill(c, &j, ds, b->manifest, e);
 
-	return disk_fill(c, im->in, im->path, ds, im->o->max_bytes, b->manifest, e);
+	return r < 0 ? err_add(e, "%s", im->path) : 0;
 }
 
 /* ---- commands' sides ---- */
@@ -146,7 +153,7 @@ static int fill_disk(struct ctx *c, struct build *b, int ds, struct err *e)
 /* "…/debian-12.tar.xz" → "debian-12" */
 static void name_from(const char *path, char out[128])
 {
-	static const char *const tails[] = {".gz", ".xz", ".zst", ".bz2", ".tgz", ".txz", ".tar", ".raw", ".img"};
+	static const char *const tails[] = {".gz", ".xz", ".zst", ".bz2", ".tgz", ".txz", ".tar", ".raw", ".img", ".qcow2", ".zvol"};
 	size_t n = strlen(path), b;
 
 	while (n && path[n - 1] == '/')
@@ -244,13 +251,13 @@ static int load_manifest(const char *path, json_t **out, struct err *e)
 
 static int install(struct ctx *c, struct state *st, struct store *s, json_t *m, struct import *im, char uuid[37], struct err *e)
 {
-	struct build b = {.st = st, .s = s, .arg = im, .fill = fill_checked, .manifest = m};
-	const json_t *f = json_array_get(json_object_get(m, "files"), 0);
 	const char *type = manifest_str(m, "type"), *origin = manifest_str(m, "origin"), *state = manifest_str(m, "state");
+	struct build b = {.st = st, .s = s, .arg = im, .fill = str_eq(type, "zvol") ? fill_disk : fill_checked, .manifest = m};
+	const json_t *f = json_array_get(json_object_get(m, "files"), 0);
 	int r;
 
-	if (str_eq(type, "zvol") || str_eq(type, "other"))
-		return err_set(e, ENOTSUP, "an image of type %s can't be installed yet: only zone-dataset, lx-dataset and docker", type);
+	if (str_eq(type, "other"))
+		return err_set(e, ENOTSUP, "an image of type other can't be installed: only zone-dataset, lx-dataset, docker and zvol");
 	if (!f)
 		return err_set(e, EINVAL, "the manifest names no file: sha1 or sha256 and size are needed");
 	if (json_is_true(json_object_get(m, "disabled")) || (state && strcmp(state, "active")))

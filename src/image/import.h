@@ -32,6 +32,8 @@ struct capture_from {
 	const char *dataset; /* "<uuid>/root" */
 	const char *image;   /* shared root: the image's dataset; NULL: a private one */
 	const char *name, *type;
+	const char *disk;    /* instead of both: the file of a machine's disk */
+	uint64_t disk_mib;   /* as large as its record says: its monitor could make the file any size */
 	const json_t *oci;   /* kept from the image it was made from, or NULL */
 };
 /* overrides: members that replace the manifest's own, or NULL. */

@@ -113,6 +113,9 @@ static int check(const json_t *m, struct err *e)
 		return err_set(e, EINVAL, "a manifest is a JSON object");
 	if (!json_is_integer(v) || json_integer_value(v) != 2)
 		return err_set(e, EINVAL, "\"v\" must be 2");
+	v = json_object_get(m, "image_size");
+	if (json_is_integer(v) && (json_integer_value(v) < 1 || json_integer_value(v) > 1LL << 33))
+		return err_set(e, EINVAL, "\"image_size\" is no size of a disk");
 	if (!manifest_str(m, "uuid") || !uuid_valid(manifest_str(m, "uuid")))
 		return err_set(e, EINVAL, "\"uuid\" must be a uuid in lower case");
 	if ((r = need_text(m, "name", 512, e)) < 0 || (r = need_text(m, "version", 128, e)) < 0 ||
@@ -125,6 +128,9 @@ static int check(const json_t *m, struct err *e)
 		return err_set(e, EINVAL, "\"origin\" must be a uuid");
 	if ((r = want_kind(m, "tags", JSON_OBJECT, "an object", e)) < 0 ||
 	    (r = want_kind(m, "requirements", JSON_OBJECT, "an object", e)) < 0 ||
+	    (r = want_kind(m, "image_size", JSON_INTEGER, "a number of MiB", e)) < 0 ||
+	    (r = want_kind(m, "disk_driver", JSON_STRING, "a text", e)) < 0 || (r = want_kind(m, "nic_driver", JSON_STRING, "a text", e)) < 0 ||
+	    (r = want_kind(m, "cpu_type", JSON_STRING, "a text", e)) < 0 ||
 	    (r = want_kind(m, "oci", JSON_OBJECT, "an object", e)) < 0 ||
 	    (r = want_kind(m, "users", JSON_ARRAY, "an array", e)) < 0 ||
 	    (r = want_kind(m, "files", JSON_ARRAY, "an array", e)) < 0 ||

@@ -63,6 +63,8 @@ int unpack_run(struct ctx *c, const struct unpack_job *j, struct unpack_done *ou
 
 	if (j->root < 0)
 		argv[n++] = "--digest";
+	if (j->disk)
+		argv[n++] = "--disk";
 	if (j->layer)
 		argv[n++] = "--layer";
 	if (j->sha256)

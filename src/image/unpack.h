@@ -12,6 +12,7 @@ struct unpack_job {
 	const char *what;  /* for progress and messages: the file's name */
 	int in;            /* read from where it stands */
 	int root;          /* folder that becomes the tree; -1: only hash */
+	bool disk;         /* root is the file that becomes a machine's disk */
 	bool layer;        /* OCI layer on top of what root holds */
 	const char *sha256, *sha1, *diff; /* wanted digests in hex, NULL = any */
 	int64_t size;      /* wanted, -1 = any */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * zonename and zoneadm as a zone has them: they say which zone this is and nothing else, for a zone knows nothing else.
+ * zonename and zoneadm as a zone has them: they say which zone this is and nothing else, for a zone knows nothing else; and
+ * what speaks with its metadata service.
  * One static program, which runs in any root; the name it is called by decides. Lent read-only in /.zonecontrol/native/usr.
  */
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "inside/mdata.h"
 #include "zone/self.h"
 
 static int fail(const char *prog, const struct err *e)
@@ -91,5 +93,11 @@ int main(int argc, char **argv)
 {
 	const char *slash = argv[0] ? strrchr(argv[0], '/') : NULL, *name = slash ? slash + 1 : argv[0];
 
+	int r = name ? mdata_tool(name, argc, argv) : -1;
+
+	if (r >= 0)
+		return r;
+	if (name && strcmp(name, "mdata-execute") == 0)
+		return mdata_execute(argc, argv);
 	return name && strcmp(name, "zoneadm") == 0 ? zoneadm(argc, argv) : zonename(argc, argv);
 }

@@ -149,6 +149,18 @@ int bpf_put_all(int map, const void *keys, const void *values, uint32_t n, struc
 	return r < 0 ? err_sys(e, r, "write elements of a BPF map") : 0;
 }
 
+int bpf_del_all(int map, const void *keys, uint32_t n, struct err *e)
+{
+	union bpf_attr a = {0};
+	int r;
+
+	a.batch.keys = (uintptr_t)keys;
+	a.batch.count = n;
+	a.batch.map_fd = (uint32_t)map;
+	r = n ? call(BPF_MAP_DELETE_BATCH, &a, sizeof a) : 0;
+	return r < 0 ? err_sys(e, r, "remove elements of a BPF map") : 0;
+}
+
 int bpf_array(uint32_t value_size, uint32_t n, struct err *e)
 {
 	union bpf_attr a = {0};

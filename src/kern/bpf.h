@@ -32,6 +32,8 @@ int bpf_next(int map, const void *key, void *next, struct err *e);
 int bpf_batch(int map, void *keys, void *values, uint32_t *n, uint32_t *place, bool first, struct err *e);
 /* Many elements in one call, each made or replaced; the first that fails ends it. Values of a map of maps: descriptors. */
 int bpf_put_all(int map, const void *keys, const void *values, uint32_t n, struct err *e);
+/* Many elements away in one call; the first that is not there ends it with -ENOENT. */
+int bpf_del_all(int map, const void *keys, uint32_t n, struct err *e);
 /* A map like those that a map of arrays was made for, of n elements: a descriptor. */
 int bpf_array(uint32_t value_size, uint32_t n, struct err *e);
 /* A ring buffer of so many bytes: a descriptor. */

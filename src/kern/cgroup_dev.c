@@ -19,6 +19,7 @@
 #include "kern/cgroup_io.h"
 
 #define RW 6
+#define LOAD_TRIES 5
 
 static const struct cg_dev defaults[] = {
 	{'c', 1, 3, RW},            /* null */
@@ -92,7 +93,9 @@ static int load(const struct buf *code, const char *name, struct err *e)
 	a.insn_cnt = (uint32_t)(code->len / sizeof(struct bpf_insn));
 	a.license = (uintptr_t)"GPL";
 	snprintf(a.prog_name, sizeof a.prog_name, "%s", name);
-	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof a);
+	/* the verifier gives up where a signal waits, a child's end for one */
+	for (int tries = 0; (fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof a)) < 0 && errno == EAGAIN && tries < LOAD_TRIES; tries++)
+		;
 	return fd < 0 ? err_sys(e, errno, "load a device filter (%u instructions)", a.insn_cnt) : fd;
 }
 

@@ -4,52 +4,21 @@
 #include <errno.h>
 #include <linux/gen_stats.h>
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#include "kern/nlreq.h"
 
 #define MAJOR      (1u << 16)
 #define HTB_VERSION 3
 #define TICK_NS    64 /* the unit of a burst: what /proc/net/psched has said since 2.6.31 */
 
-struct msg {
-	union {
-		struct nlmsghdr h;
-		char bytes[1024];
-	};
-};
-
-static struct tcmsg *begin(struct msg *m, uint16_t type, uint16_t flags, int ifindex, uint32_t handle, uint32_t parent)
+static void begin(struct nlreq *m, uint16_t type, uint16_t flags, int ifindex, uint32_t handle, uint32_t parent)
 {
-	struct tcmsg *t;
+	struct tcmsg *t = nlreq_begin(m, type, flags, sizeof *t);
 
-	memset(m, 0, sizeof *m);
-	m->h.nlmsg_type = type;
-	m->h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-	m->h.nlmsg_len = NLMSG_LENGTH(sizeof *t);
-	t = NLMSG_DATA(&m->h);
 	t->tcm_ifindex = ifindex;
 	t->tcm_handle = handle;
 	t->tcm_parent = parent;
-	return t;
-}
-
-/* All that is put here together is far below the room there is. */
-static struct rtattr *put(struct msg *m, unsigned short type, const void *data, size_t n)
-{
-	struct rtattr *a = (void *)(m->bytes + NLMSG_ALIGN(m->h.nlmsg_len));
-
-	a->rta_type = type;
-	a->rta_len = (unsigned short)RTA_LENGTH(n);
-	if (n)
-		memcpy(RTA_DATA(a), data, n);
-	m->h.nlmsg_len = NLMSG_ALIGN(m->h.nlmsg_len) + RTA_ALIGN(a->rta_len);
-	return a;
-}
-
-static void end(struct msg *m, struct rtattr *nest)
-{
-	nest->rta_len = (unsigned short)(m->bytes + NLMSG_ALIGN(m->h.nlmsg_len) - (char *)nest);
 }
 
 /* What the kernel told of a class. */
@@ -106,8 +75,9 @@ static void take_stats(const struct rtattr *nest, struct qdisc_count *out)
 	}
 }
 
-static void take_class(const struct nlmsghdr *h, struct answer *out)
+static void take_class(const struct nlmsghdr *h, void *arg)
 {
+	struct answer *out = arg;
 	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof(struct tcmsg));
 
 	out->found = 1;
@@ -120,39 +90,11 @@ static void take_class(const struct nlmsghdr *h, struct answer *out)
 }
 
 /* 0 or -errno, as the kernel answers. out may be NULL. */
-static int ask(int s, struct msg *m, struct answer *out)
+static int ask(int s, struct nlreq *m, struct answer *out)
 {
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	union {
-		struct nlmsghdr h;
-		char bytes[8192];
-	} b;
-	ssize_t n;
+	struct nlanswer a = {RTM_NEWTCLASS, sizeof(struct tcmsg), take_class, out};
 
-	do
-		n = sendto(s, m->bytes, m->h.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	for (;;) {
-		struct sockaddr_nl from = {0};
-		socklen_t len = sizeof from;
-		struct nlmsghdr *h = &b.h;
-
-		n = recvfrom(s, b.bytes, sizeof b.bytes, 0, (struct sockaddr *)&from, &len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (from.nl_pid != 0)
-			continue;
-		for (; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
-			if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr)))
-				return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-			if (h->nlmsg_type == RTM_NEWTCLASS && out && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct tcmsg)))
-				take_class(h, out);
-		}
-	}
+	return nlreq_send(s, m, out ? &a : NULL, NULL);
 }
 
 int qdisc_htb(int s, int ifindex, struct err *e)
@@ -160,16 +102,16 @@ int qdisc_htb(int s, int ifindex, struct err *e)
 	struct tc_htb_glob g = {.version = HTB_VERSION, .rate2quantum = 10};
 	struct rtattr *options;
 	uint32_t none = 0;
-	struct msg m;
+	struct nlreq m;
 	int r;
 
 	begin(&m, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex, MAJOR, TC_H_ROOT);
-	put(&m, TCA_KIND, "htb", sizeof "htb");
-	options = put(&m, TCA_OPTIONS, NULL, 0);
-	put(&m, TCA_HTB_INIT, &g, sizeof g);
+	nlreq_put(&m, TCA_KIND, "htb", sizeof "htb");
+	options = nlreq_nest(&m, TCA_OPTIONS);
+	nlreq_put(&m, TCA_HTB_INIT, &g, sizeof g);
 	/* what has no class waits in a queue of so many frames, and passes unbounded: none */
-	put(&m, TCA_HTB_DIRECT_QLEN, &none, sizeof none);
-	end(&m, options);
+	nlreq_put(&m, TCA_HTB_DIRECT_QLEN, &none, sizeof none);
+	nlreq_end(&m, options);
 	r = ask(s, &m, NULL);
 	if (r == -ENOENT)
 		return err_set(e, EOPNOTSUPP, "this kernel has no HTB (sch_htb), which a ceiling on bandwidth needs");
@@ -195,17 +137,17 @@ static int write_class(int s, int ifindex, const struct qdisc_class *c)
 	struct tc_htb_opt opt = {.rate = spec(c->rate), .ceil = spec(c->ceil), .quantum = c->quantum, .prio = c->prio,
 				 .buffer = ticks(c->rate, c->burst), .cbuffer = ticks(c->ceil, c->burst)};
 	struct rtattr *options;
-	struct msg m;
+	struct nlreq m;
 
 	begin(&m, RTM_NEWTCLASS, NLM_F_CREATE, ifindex, MAJOR | c->minor, c->parent ? MAJOR | c->parent : MAJOR);
-	put(&m, TCA_KIND, "htb", sizeof "htb");
-	options = put(&m, TCA_OPTIONS, NULL, 0);
-	put(&m, TCA_HTB_PARMS, &opt, sizeof opt);
+	nlreq_put(&m, TCA_KIND, "htb", sizeof "htb");
+	options = nlreq_nest(&m, TCA_OPTIONS);
+	nlreq_put(&m, TCA_HTB_PARMS, &opt, sizeof opt);
 	if (c->rate > UINT32_MAX)
-		put(&m, TCA_HTB_RATE64, &c->rate, sizeof c->rate);
+		nlreq_put(&m, TCA_HTB_RATE64, &c->rate, sizeof c->rate);
 	if (c->ceil > UINT32_MAX)
-		put(&m, TCA_HTB_CEIL64, &c->ceil, sizeof c->ceil);
-	end(&m, options);
+		nlreq_put(&m, TCA_HTB_CEIL64, &c->ceil, sizeof c->ceil);
+	nlreq_end(&m, options);
 	return ask(s, &m, NULL);
 }
 
@@ -226,7 +168,7 @@ int qdisc_class(int s, int ifindex, const struct qdisc_class *c, struct err *e)
 int qdisc_class_get(int s, int ifindex, uint32_t minor, struct qdisc_class *out, struct qdisc_count *n, struct err *e)
 {
 	struct answer a = {0};
-	struct msg m;
+	struct nlreq m;
 	int r;
 
 	begin(&m, RTM_GETTCLASS, NLM_F_ECHO, ifindex, MAJOR | minor, 0);
@@ -243,7 +185,7 @@ int qdisc_class_get(int s, int ifindex, uint32_t minor, struct qdisc_class *out,
 
 int qdisc_class_delete(int s, int ifindex, uint32_t minor, struct err *e)
 {
-	struct msg m;
+	struct nlreq m;
 	int r;
 
 	begin(&m, RTM_DELTCLASS, 0, ifindex, MAJOR | minor, 0);
@@ -254,12 +196,12 @@ int qdisc_class_delete(int s, int ifindex, uint32_t minor, struct err *e)
 int qdisc_queue(int s, int ifindex, uint32_t minor, uint32_t bytes, struct err *e)
 {
 	struct tc_fifo_qopt q = {.limit = bytes};
-	struct msg m;
+	struct nlreq m;
 	int r;
 
 	begin(&m, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, ifindex, 0, MAJOR | minor);
-	put(&m, TCA_KIND, "bfifo", sizeof "bfifo");
-	put(&m, TCA_OPTIONS, &q, sizeof q);
+	nlreq_put(&m, TCA_KIND, "bfifo", sizeof "bfifo");
+	nlreq_put(&m, TCA_OPTIONS, &q, sizeof q);
 	r = ask(s, &m, NULL);
 	return r < 0 ? err_sys(e, r, "queue of bandwidth class 1:%x of interface %d", minor, ifindex) : 0;
 }

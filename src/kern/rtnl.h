@@ -43,6 +43,7 @@ int rtnl_get(int s, int index, struct rtnl_link *out, struct err *e);
 /* 1 = there is an interface of that index, 0 = there is none. */
 int rtnl_has(int s, int index, struct err *e);
 int rtnl_up(int s, int index, bool up, struct err *e);
+int rtnl_mtu(int s, int index, uint32_t mtu, struct err *e);
 /* 0, also if it was not there. A veth's peer goes with it. */
 int rtnl_delete(int s, int index, struct err *e);
 /* family AF_INET or AF_INET6, addr 4 or 16 bytes. 0, also if it was there already. */

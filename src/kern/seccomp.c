@@ -120,6 +120,10 @@ static int arg_piece(struct buf *b, const struct seccomp_arg *a, struct err *e)
 			op(b, BPF_JMP | BPF_JSET | BPF_K, t->value, 0, 1);
 			RET(b, ERRNO(a->error));
 			break;
+		case SECCOMP_UNSET_DENY:
+			op(b, BPF_JMP | BPF_JSET | BPF_K, t->value, 1, 0);
+			RET(b, ERRNO(a->error));
+			break;
 		case SECCOMP_ELSE_DENY:
 			RET(b, ERRNO(a->error));
 			return 0;
@@ -171,8 +175,8 @@ static const struct seccomp_arg *arg_of(const char *name, uint64_t words)
 	const struct seccomp_arg *a = seccomp_args(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(a[i].name, name))
-			return a[i].off_with & words ? NULL : &a[i];
+		if (!strcmp(a[i].name, name) && !(a[i].off_with & words) && (!a[i].only_with || a[i].only_with & words))
+			return &a[i];
 	return NULL;
 }
 
@@ -324,6 +328,7 @@ static uint64_t table_hash(uint64_t words)
 		mix(&h, (uint64_t)a->arg << 32 | (uint32_t)a->error);
 		mix(&h, (uint64_t)(uint32_t)a->type_error);
 		mix(&h, a->off_with);
+		mix(&h, a->only_with);
 		for (size_t j = 0; j < a->n; j++)
 			mix(&h, (uint64_t)a->tests[j].test << 32 | a->tests[j].value);
 	}

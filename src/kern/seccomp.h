@@ -19,6 +19,7 @@ enum seccomp_word {
 	SECCOMP_SOCKETCALL = 2,       /* "i386_socketcall": 32-bit programs make sockets of any family */
 	SECCOMP_NO_LOCK_MEMORY = 4,   /* "!proc_lock_memory" */
 	SECCOMP_AIO = 8,              /* "aio" */
+	SECCOMP_MONITOR = 16,         /* no word of limit_priv: a machine's monitor, alone in its zone, with all it needs in its hands */
 };
 
 /* Classic BPF program for prctl(PR_SET_SECCOMP)/seccomp(2) as bytes (array of struct sock_filter) appended to out. */
@@ -51,6 +52,7 @@ const struct seccomp_row *seccomp_rows(size_t *n);
 enum seccomp_test {
 	SECCOMP_EQ_OK, SECCOMP_EQ_DENY, /* a == v */
 	SECCOMP_SET_DENY,               /* a & v */
+	SECCOMP_UNSET_DENY,             /* !(a & v) */
 	SECCOMP_TYPE,   /* bits 8..15 are v: decided by the SECCOMP_CMD tests that follow; a call of another type goes behind them */
 	SECCOMP_CMD,    /* a == v: fine */
 	SECCOMP_ELSE_DENY, /* the last one; without it the rest is fine */
@@ -69,6 +71,7 @@ struct seccomp_arg {
 	size_t n;
 	const char *reason;
 	uint64_t off_with;     /* words that switch these tests off */
+	uint64_t only_with;    /* words without which they are off; of several entries of one call the first that is on counts */
 };
 const struct seccomp_arg *seccomp_args(size_t *n);
 

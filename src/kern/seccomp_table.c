@@ -41,11 +41,13 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW, "mlock mlock2 mlockall munlock munlockall", "locked memory, within max_locked_memory",
 	 .deny_with = SECCOMP_NO_LOCK_MEMORY},
 	{SECCOMP_ROW_ALLOW,
-	 "fork vfork execve execveat exit exit_group wait4 waitid waitpid kill tkill tgkill rt_sigaction rt_sigprocmask "
+	 "execve execveat exit exit_group wait4 waitid waitpid kill tkill tgkill rt_sigaction rt_sigprocmask "
 	 "rt_sigpending rt_sigqueueinfo rt_tgsigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait "
 	 "rt_sigtimedwait_time64 sigaction sigprocmask sigpending sigreturn sigsuspend signal sgetmask ssetmask "
-	 "sigaltstack pause alarm setitimer getitimer pidfd_open pidfd_send_signal pidfd_getfd restart_syscall",
+	 "sigaltstack pause alarm setitimer getitimer restart_syscall",
 	 "processes and signals, within the zone's pid namespace"},
+	{SECCOMP_ROW_ALLOW, "fork vfork pidfd_open pidfd_send_signal pidfd_getfd", "the same: more processes than one",
+	 .deny_with = SECCOMP_MONITOR},
 	{SECCOMP_ROW_ALLOW,
 	 "getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid getuid32 geteuid geteuid32 getgid getgid32 "
 	 "getegid getegid32 getresuid getresuid32 getresgid getresgid32 setuid setuid32 setgid setgid32 setreuid "
@@ -74,26 +76,29 @@ static const struct seccomp_row rows[] = {
 	{SECCOMP_ROW_ALLOW, "adjtimex clock_adjtime clock_adjtime64",
 	 "reading how the clock is kept; the kernel refuses to change it from a user namespace"},
 	{SECCOMP_ROW_ALLOW,
-	 "bind connect listen accept accept4 getsockname getpeername getsockopt shutdown send sendto sendmsg "
-	 "sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64 sethostname setdomainname",
-	 "the zone's own network and host name"},
+	 "listen accept accept4 getsockname getpeername getsockopt shutdown send sendto sendmsg "
+	 "sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64",
+	 "the zone's own network"},
+	{SECCOMP_ROW_ALLOW, "bind connect sethostname setdomainname", "the same, and its host name", .deny_with = SECCOMP_MONITOR},
 	{SECCOMP_ROW_ALLOW,
 	 "shmget shmat shmdt shmctl semget semop semtimedop semtimedop_time64 semctl msgget msgsnd msgrcv msgctl ipc "
 	 "mq_open mq_unlink mq_timedsend mq_timedsend_time64 mq_timedreceive mq_timedreceive_time64 mq_notify "
 	 "mq_getsetattr",
-	 "the zone's own IPC, within max_shm_memory and the like"},
+	 "the zone's own IPC, within max_shm_memory and the like", .deny_with = SECCOMP_MONITOR},
 	{SECCOMP_ROW_ALLOW,
 	 "mount umount umount2 pivot_root fsopen fsconfig fsmount fspick move_mount open_tree open_tree_attr "
 	 "mount_setattr",
-	 "mounts in the zone's own namespace; what the global zone mounted is locked there"},
+	 "mounts in the zone's own namespace; what the global zone mounted is locked there", .deny_with = SECCOMP_MONITOR},
 	{SECCOMP_ROW_ALLOW, "ptrace process_vm_readv process_vm_writev kcmp",
-	 "strace, gdb: of processes of the zone"},
-	{SECCOMP_ROW_ALLOW, "reboot", "the kernel ends the zone's pid namespace: it reboots or halts the zone alone"},
+	 "strace, gdb: of processes of the zone", .deny_with = SECCOMP_MONITOR},
+	{SECCOMP_ROW_ALLOW, "reboot", "the kernel ends the zone's pid namespace: it reboots or halts the zone alone",
+	 .deny_with = SECCOMP_MONITOR},
 	{SECCOMP_ROW_ALLOW, "landlock_create_ruleset landlock_add_rule landlock_restrict_self",
 	 "sandboxes of one's own without privileges"},
 	{SECCOMP_ROW_ALLOW, "lsm_get_self_attr lsm_list_modules", "which security modules there are"},
 	{SECCOMP_ROW_ALLOW, "uretprobe uprobe", "made by the kernel itself in a process that the global zone traces"},
-	{SECCOMP_ROW_ALLOW, "fanotify_init fanotify_mark", "the kernel grants a zone the unprivileged part only"},
+	{SECCOMP_ROW_ALLOW, "fanotify_init fanotify_mark", "the kernel grants a zone the unprivileged part only",
+	 .deny_with = SECCOMP_MONITOR},
 	{SECCOMP_ROW_ALLOW, "riscv_flush_icache arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush "
 			    "set_tls",
 	 "needed by every program on those machines"},
@@ -139,6 +144,13 @@ const struct seccomp_row *seccomp_rows(size_t *n)
 
 static const struct seccomp_arg_test no_userns[] = {
 	{SECCOMP_SET_DENY, CLONE_NEWUSER, "CLONE_NEWUSER"},
+};
+static const struct seccomp_arg_test threads[] = {
+	{SECCOMP_SET_DENY, CLONE_NEWUSER, "CLONE_NEWUSER"},
+	{SECCOMP_UNSET_DENY, CLONE_THREAD, "CLONE_THREAD"},
+};
+static const struct seccomp_arg_test none[] = {
+	{SECCOMP_ELSE_DENY, 0, "all"},
 };
 static const struct seccomp_arg_test families[] = {
 	{SECCOMP_EQ_OK, AF_UNIX, "AF_UNIX"},       {SECCOMP_EQ_OK, AF_INET, "AF_INET"},
@@ -198,6 +210,11 @@ static const struct seccomp_arg_test personalities[] = {
 #define TESTS(t) (t), ARRAY_LEN(t)
 static const struct seccomp_arg args[] = {
 	{"ioctl", 1, EPERM, ENOTTY, TESTS(ioctls), "typing into a terminal from outside; subvolumes, quotas and send of the pool"},
+	{"clone", 0, EPERM, 0, TESTS(threads), "a monitor has threads, and no other process", .only_with = SECCOMP_MONITOR},
+	{"unshare", 0, EPERM, 0, TESTS(none), "nor another namespace", .only_with = SECCOMP_MONITOR},
+	{"setns", 0, EPERM, 0, TESTS(none), "the same", .only_with = SECCOMP_MONITOR},
+	{"socket", 0, EACCES, 0, TESTS(none), "nor a socket but those that it was given", .only_with = SECCOMP_MONITOR},
+	{"socketcall", 0, EACCES, 0, TESTS(none), "the same", .only_with = SECCOMP_MONITOR},
 	{"clone", 0, EPERM, 0, TESTS(no_userns), "a nested user namespace opens most of the kernel's known holes"},
 	{"unshare", 0, EPERM, 0, TESTS(no_userns), "the same"},
 	{"setns", 1, EPERM, 0, TESTS(no_userns), "the same"},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,8 +74,11 @@ int sock_hear(int dir, const char *name, uid_t uid, struct err *e)
 	return take_fd(&s);
 }
 
-static int reach(const char *path, int type, struct err *e)
+/* ms: for who listens to have room for one more who calls, 0 = as long as that takes. */
+static int reach(const char *path, int type, int ms, struct err *e)
 {
+	struct timeval t = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
 	_free_ char *copy1 = xstrdup(path), *copy2 = xstrdup(path);
 	_fd_ int dir = open(dirname(copy1), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_fd_ int s = -1;
@@ -87,41 +91,35 @@ static int reach(const char *path, int type, struct err *e)
 	if (r < 0)
 		return r;
 	s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
-		return err_sys(e, errno, "connect to %s", path);
+	if (s < 0 || (ms && setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) < 0))
+		return err_sys(e, errno, "socket");
+	if (connect(s, (struct sockaddr *)&a, sizeof a) < 0)
+		return err_sys(e, errno == EAGAIN ? ETIME : errno, "connect to %s", path);
 	return take_fd(&s);
 }
 
 int sock_connect(const char *path, struct err *e)
 {
-	return reach(path, SOCK_SEQPACKET, e);
+	return reach(path, SOCK_SEQPACKET, 0, e);
 }
 
-int sock_call(const char *path, struct err *e)
+int sock_call(const char *path, int ms, struct err *e)
 {
-	return reach(path, SOCK_STREAM, e);
+	return reach(path, SOCK_STREAM, ms, e);
 }
 
 int sock_tell(const char *path, int ms, struct err *e)
 {
-	int s = reach(path, SOCK_DGRAM, e);
-	struct timeval t = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
-	if (s >= 0 && setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) < 0) {
-		err_sys(e, errno, "socket");
-		close(s);
-		return -(e ? e->code : EIO);
-	}
-	return s;
+	return reach(path, SOCK_DGRAM, ms, e);
 }
 
-int sock_send_fd(int sock, char c, int fd)
+ssize_t sock_send_with(int sock, const void *p, size_t n, int flags, int fd)
 {
 	union {
 		char b[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} u = {0};
-	struct iovec v = {&c, 1};
+	struct iovec v = {(void *)(uintptr_t)p, n};
 	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = u.b, .msg_controllen = sizeof u.b};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
@@ -129,7 +127,12 @@ int sock_send_fd(int sock, char c, int fd)
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof fd);
 	memcpy(CMSG_DATA(h), &fd, sizeof fd);
-	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(sock, &m, MSG_NOSIGNAL | flags);
+}
+
+int sock_send_fd(int sock, char c, int fd)
+{
+	return sock_send_with(sock, &c, 1, 0, fd) < 0 ? -errno : 0;
 }
 
 ssize_t sock_recv(int sock, void *p, size_t size, int *fd)

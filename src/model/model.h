@@ -49,10 +49,15 @@ void cross_check(struct check *ck, const json_t *rec);
 
 /* Fills in what follows from other members: ip ↔ ips, names, addresses, primary. */
 void nics_fill(json_t *nics, bool lx);
+/* Of disks: bursts need a ceiling and a time; 0 takes a ceiling away. */
+void disks_cross(struct check *ck, const json_t *rec);
+void disk_tidy(json_t *disk);
 void nic_changed(json_t *nic, const json_t *change);
 /* set_x, remove_x, add_x, update_x of a coerced payload onto rec. */
 void verbs_apply(struct check *ck, json_t *rec, const json_t *given);
 
 bool ignored_in_update(const char *key);
+/* What a VM of that brand has unless told. */
+const char *limit_priv_of(unsigned brand);
 
 #endif

@@ -29,11 +29,13 @@
 #define AU(b) .create = (b), .update = (b), .receive = (b)
 
 #define MIB_MAX   PROP_MIB_MAX
+/* What the monitor's throttling takes: 10^15 a second. */
+#define DISK_IO   INT, AU(B_KVM), .max = PROP_DISK_IO_MAX, .flags = PF_CLOISTER
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
 #define N_HVM       "hardware virtual machines"
-#define N_VOLUME    "disks that are volumes of their own"
-#define N_METADATA  "the metadata service"
+#define N_VOLUME    "disks that are volumes (here a disk is a file, in the pool's blocks of 4 KiB)"
+#define N_MIRROR    "a switch that mirrors"
 #define N_LIMITS    "limits to come"
 #define N_DELEGATED "delegated datasets"
 #define N_ZFS       "a pool that can do it (ZFS)"

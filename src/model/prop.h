@@ -17,6 +17,7 @@ enum { B_JOYENT = 1, B_MINIMAL = 2, B_LX = 4, B_KVM = 8, B_BHYVE = 16, B_OS = 3,
 /* When it may be given. */
 enum { P_CREATE = 1, P_UPDATE = 2, P_RECEIVE = 4, P_ADD = 8 };
 
+#define PROP_DISK_IO_MAX 1000000000000000LL /* of a disk's ceilings: the most that the monitor's throttling takes */
 #define PROP_MIB_MAX (1LL << 33) /* 8 PiB: the most that a property in MiB can say */
 
 struct prop {

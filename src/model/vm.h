@@ -38,6 +38,12 @@ int vm_parse_pair(const char *pair, json_t *into, struct err *e);
 int vm_validate(const json_t *payload, enum vm_verb verb, const char *brand, json_t **report, struct err *e);
 
 /*
+ * Of a record as json_dumps(JSON_COMPACT) has written it those members that names (NULL at its end) asks for, new reference; of what is written in
+ * another way all of them. NULL: it is no JSON.
+ */
+json_t *vm_members(const char *text, size_t len, const char *const *names);
+
+/*
  * payload → complete record: coercion ("1" → true…), defaults, memory derivations, names, a uuid if none, v=1.
  * now_iso becomes create_timestamp and last_modified. Validates first. *rec is a new reference.
  */

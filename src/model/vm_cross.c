@@ -181,6 +181,10 @@ static void hvm(struct check *ck, const json_t *rec)
 	static const struct {
 		const char *list, *driver;
 	} models[] = {{"nics", "nic_driver"}, {"disks", "disk_driver"}};
+	static const struct {
+		const char *name, *max;
+		int64_t dflt;
+	} most[] = {{"ram", "max_ram", 256}, {"vcpus", "max_vcpus", 1}};
 	unsigned boot = 0;
 	char path[64];
 	size_t i;
@@ -189,6 +193,12 @@ static void hvm(struct check *ck, const json_t *rec)
 	/* Room for what is added to it. */
 	if (vm_int(rec, "ram", 0) > PROP_MIB_MAX / 2)
 		check_note(ck, CHECK_BAD_VALUE, "ram", "ram: must be at most %lld", PROP_MIB_MAX / 2);
+	for (size_t k = 0; k < ARRAY_LEN(most) && ck->mode != M_UPDATE; k++) {
+		int64_t is = vm_int(rec, most[k].name, most[k].dflt), max = vm_int(rec, most[k].max, 0);
+
+		if (max > 0 && is > max)
+			check_note(ck, CHECK_BAD_VALUE, most[k].name, "%s: %lld is more than %s, %lld", most[k].name, (long long)is, most[k].max, (long long)max);
+	}
 	for (size_t k = 0; k < ARRAY_LEN(models) && ck->mode != M_UPDATE; k++) {
 		json_array_foreach(json_object_get(rec, models[k].list), i, o)
 		{
@@ -285,6 +295,7 @@ void cross_check(struct check *ck, const json_t *rec)
 	unique(ck, rec, "disks", "path");
 	unique(ck, rec, "add_disks", "path");
 	unique(ck, rec, "pci_devices", "path");
+	disks_cross(ck, rec);
 	if (ck->brand != B_ALL && (ck->brand & B_HVM))
 		hvm(ck, rec);
 }

@@ -208,7 +208,7 @@ static bool asks(const struct prop *p, const json_t *v)
 	return !dflt || !json_equal(v, dflt);
 }
 
-/* Other metadata is data; these keys are what the zone is to do at its boot. */
+/* What a zone is to do at its boot; a docker image's entrypoint is its init, and nobody else is started beside it. */
 static int metadata_available(const json_t *rec, struct err *e)
 {
 	static const struct {
@@ -219,10 +219,9 @@ static int metadata_available(const json_t *rec, struct err *e)
 		{"internal_metadata", "operator-script"},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
+	for (size_t i = 0; vm_bool(rec, "docker", false) && i < ARRAY_LEN(acts); i++)
 		if (json_object_get(json_object_get(rec, acts[i].list), acts[i].key))
-			return err_set(e, ENOTSUP, "%s.%s is not available yet: it needs the metadata service", acts[i].list,
-				       acts[i].key);
+			return err_set(e, ENOTSUP, "%s.%s: a docker VM runs its entrypoint and nothing beside it", acts[i].list, acts[i].key);
 	return 0;
 }
 
@@ -236,8 +235,6 @@ int vm_available(const json_t *rec, struct err *e)
 
 	if (prop_brand(brand) == B_BHYVE)
 		return err_set(e, ENOTSUP, "brand %s is not available yet: it needs our own machine monitor", brand);
-	if (prop_brand(brand) == B_KVM && json_array_size(json_object_get(rec, "nics")))
-		return err_set(e, ENOTSUP, "nics of brand kvm are not available yet: they need taps on the switch");
 	for (size_t i = 0; i < n; i++) {
 		const char *dot = strstr(p[i].name, ".*.");
 		char list[32];
@@ -258,8 +255,10 @@ int vm_available(const json_t *rec, struct err *e)
 	}
 	if (metadata_available(rec, e) < 0)
 		return -ENOTSUP;
-	if (prop_brand(brand) & B_HVM) /* its monitor has no privilege in any case */
-		return 0;
+	if (prop_brand(brand) & B_HVM)
+		return !words || !strcmp(words, limit_priv_of(B_HVM))
+			       ? 0
+			       : err_set(e, ENOTSUP, "limit_priv of brand %s can't be chosen: its monitor has no privilege in any case", brand);
 	return words && caps_from_limit_priv(&words, 1, &caps, &seccomp, e) < 0 ? -ENOTSUP : 0;
 }
 

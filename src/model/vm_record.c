@@ -11,7 +11,7 @@
 #define SWAP_FLOOR 256
 #define HVM_SLACK  256 /* MiB that the machine monitor needs beside the guest's memory */
 
-static const char *limit_priv_of(unsigned brand)
+const char *limit_priv_of(unsigned brand)
 {
 	return brand & B_HVM ? "default,-file_link_any,-net_access,-proc_fork,-proc_info,-proc_session" : "default";
 }
@@ -110,7 +110,7 @@ static void fill(json_t *rec, unsigned brand)
 	/* 0 takes these away */
 	static const char *const none[] = {"cpu_cap", "cpu_baseline", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops",
 					   "io_read_bps_max", "io_write_bps_max", "io_read_iops_max", "io_write_iops_max", "io_burst_time",
-					   "memory_reservation"};
+					   "memory_reservation", "max_ram", "max_vcpus"};
 	size_t n;
 	const struct prop *p = prop_all(&n);
 	json_t *o;
@@ -133,6 +133,8 @@ static void fill(json_t *rec, unsigned brand)
 			json_object_del(rec, none[i]);
 	if (str_eq(vm_str(rec, "dedicated_cpus"), "0"))
 		json_object_del(rec, "dedicated_cpus");
+	json_array_foreach(json_object_get(rec, "disks"), i, o)
+		disk_tidy(o);
 	nics_fill(json_object_get(rec, "nics"), brand == B_LX);
 	json_array_foreach(json_object_get(rec, "devices"), i, o)
 	{

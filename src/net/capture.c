@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sched.h>
@@ -20,7 +21,21 @@
 #define PACKET_IGNORE_OUTGOING 23
 #endif
 
-static int open_here(int ifindex, struct err *e)
+/* What goes out there, and nothing else. */
+static int outgoing(int s)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog p = {.len = ARRAY_LEN(f), .filter = f};
+
+	return setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p);
+}
+
+static int open_here(int ifindex, bool out, struct err *e)
 {
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = ifindex};
 	/* no protocol: it sees nothing until it is bound to the one interface */
@@ -29,7 +44,7 @@ static int open_here(int ifindex, struct err *e)
 
 	if (s < 0)
 		return err_sys(e, errno, "packet socket");
-	if (setsockopt(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) < 0 || setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) < 0)
+	if ((out ? outgoing(s) : setsockopt(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one)) < 0 || setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) < 0)
 		return err_sys(e, errno, "packet socket");
 	if (setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
 		setsockopt(s, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
@@ -38,7 +53,7 @@ static int open_here(int ifindex, struct err *e)
 	return take_fd(&s);
 }
 
-int capture_open(int ns, int ifindex, struct err *e)
+static int open_in(int ns, int ifindex, bool out, struct err *e)
 {
 	_fd_ int home = ns_open(0, "net", e), s = -1;
 
@@ -46,9 +61,19 @@ int capture_open(int ns, int ifindex, struct err *e)
 		return home;
 	if (setns(ns, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter a network namespace");
-	s = open_here(ifindex, e);
+	s = open_here(ifindex, out, e);
 	ns_home(home);
 	return s < 0 ? s : take_fd(&s);
+}
+
+int capture_open(int ns, int ifindex, struct err *e)
+{
+	return open_in(ns, ifindex, false, e);
+}
+
+int capture_open_out(int ns, int ifindex, struct err *e)
+{
+	return open_in(ns, ifindex, true, e);
 }
 
 int capture_next(int s, uint32_t snaplen, struct frame_seen *f)

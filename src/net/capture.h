@@ -24,6 +24,8 @@ struct frame_seen {
 
 /* What arrives at interface ifindex of the namespace of descriptor ns. */
 int capture_open(int ns, int ifindex, struct err *e);
+/* The other direction: what is sent out there. A tap has no other end to listen at. */
+int capture_open_out(int ns, int ifindex, struct err *e);
 /* The next one, at most snaplen of its bytes: 1, 0 = none now, -ENETDOWN and others. */
 int capture_next(int s, uint32_t snaplen, struct frame_seen *f);
 /* How many it had no room for. */

@@ -12,7 +12,7 @@ static const char *const names[] = {
 	[DROP_RA] = "ra", [DROP_DHCP] = "dhcp-nospoof", [DROP_FRAGMENT] = "fragment", [DROP_BLOCKED] = "blocked-port",
 	[DROP_UNKNOWN] = "no-such-mac", [DROP_FW_OUT] = "fw-out", [DROP_FW_IN] = "fw-in", [DROP_FW_STATE] = "fw-state",
 	[DROP_FW_FULL] = "fw-full",
-	[DROP_STORM] = "broadcast-rate", [DROP_OURS] = "own-address", [DROP_PEER] = "unknown-peer",
+	[DROP_STORM] = "broadcast-rate", [DROP_OURS] = "own-address", [DROP_PEER] = "unknown-peer", [DROP_LONG] = "too-long",
 };
 _Static_assert(ARRAY_LEN(names) == DROP_REASONS, "each reason has a name");
 _Static_assert(DROP_REASONS <= DROP_ROOM, "and a counter");

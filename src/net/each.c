@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* All ports with what they counted. Two calls to the kernel for each 512, since this is done every second for a thousand zones. */
+/* All ports with what they counted. Two calls to the kernel for each 512 and one for all traffic, since this is done every second for a thousand zones. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
+#include "net/traffic.h"
 #include "net/vnic.h"
 
 #define AT_ONCE 512
@@ -79,16 +80,37 @@ static void add_up(const char *values, int cpus, struct sw_count *sum)
 	}
 }
 
+static int read_traffic(int map, const struct all *ports, struct traffic *out, struct err *e)
+{
+	uint32_t first = SW_TRAFFIC, last = 0;
+
+	for (uint32_t i = 0; i < ports->n; i++) {
+		struct sw_port p;
+		uint32_t place;
+
+		memcpy(&p, ports->value + i * ports->size, sizeof p);
+		place = SW_PLACE(p.flags);
+		if (place && place < first)
+			first = place;
+		if (place > last)
+			last = place;
+	}
+	return traffic_read(map, first, last, out, e);
+}
+
 int vnic_each(struct net_switch *s, int (*each)(uint32_t, const struct sw_port *, const struct sw_count *, void *), void *arg, struct err *e)
 {
 	int cpus = bpf_cpus(), r;
 	_clean_(all_done) struct all ports = {.size = sizeof(struct sw_port)}, counts = {.size = (size_t)cpus * sizeof(struct sw_count)};
+	_clean_(traffic_done) struct traffic traffic = {.t = NULL};
 	_free_ uint64_t *slot = NULL;
 	uint32_t mask;
 
 	r = read_all(s->map[SWM_PORTS], &ports, e);
 	if (r == 0)
 		r = read_all(s->map[SWM_COUNTERS], &counts, e);
+	if (r == 0)
+		r = read_traffic(s->map[SWM_TRAFFIC], &ports, &traffic, e);
 	if (r < 0)
 		return r;
 	slot = slots(&counts, &mask);
@@ -102,6 +124,7 @@ int vnic_each(struct net_switch *s, int (*each)(uint32_t, const struct sw_port *
 				add_up(counts.value + ((slot[at] >> 32) - 1) * counts.size, cpus, &sum);
 				break;
 			}
+		traffic_add(&traffic, p.flags, &sum);
 		r = each(ports.key[i], &p, &sum, arg);
 		if (r < 0)
 			return r;

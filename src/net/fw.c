@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Lists of the firewall into the switch's maps. What the kernel gets is flat: one element for each peer of each entry, inbound before
- * outbound, behind a head. A list is a map of its own, filled before anybody can see it, and takes its place in one write.
+ * Lists of the firewall into the switch's maps. A list is a map of its own, filled before anybody can see it, and takes its place in one
+ * write (fw_lists.h).
  */
 #include "net/fw.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -16,108 +15,11 @@
 #include "base/own.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
+#include "net/fw_lists.h"
 #include "net/log.h"
 #include "net/vnic.h"
 
-#define LIST_MAX 8192 /* elements of a list in one direction */
-#define SPARE    64   /* descriptors that the program needs for other things */
-
-_Static_assert(sizeof(struct sw_rule) == sizeof(struct sw_fw_head), "the head is an element");
-_Static_assert((int)FW_PEER_ANY == (int)FW_RULE_ANY && (int)FW_PEER_NET == (int)FW_RULE_NET && (int)FW_PEER_SET == (int)FW_RULE_SET, "one enum");
-
-/* ---- as the kernel has it ---- */
-
-static void put_peer(const struct fw_peer *p, struct sw_rule *out)
-{
-	unsigned bits = p->prefix;
-
-	out->peer = p->kind;
-	out->set = p->kind == FW_PEER_SET ? p->set : 0;
-	if (p->kind != FW_PEER_NET)
-		return;
-	out->family = p->a.family;
-	for (unsigned i = 0; i < (p->a.family == 4 ? 4 : 16); i++, bits -= bits < 8 ? bits : 8) {
-		out->mask[i] = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
-		out->ip[i] = p->a.ip[i] & out->mask[i];
-	}
-}
-
-static void put_ports(const struct fw_entry *e, struct sw_rule *out)
-{
-	bool icmp = e->proto == IPPROTO_ICMP || e->proto == IPPROTO_ICMPV6;
-
-	out->nports = e->nports;
-	for (int i = 0; i < FW_PORTS_MAX; i++) {
-		const struct fw_range *p = &e->port[i];
-
-		out->port[i].lo = 1; /* and hi 0: none */
-		if (i >= e->nports)
-			continue;
-		out->port[i].lo = icmp ? (uint16_t)(p->lo << 8 | (p->hi == FW_CODE_ANY ? 0 : p->hi)) : p->lo;
-		out->port[i].hi = icmp ? (uint16_t)(p->lo << 8 | (p->hi == FW_CODE_ANY ? 255 : p->hi)) : p->hi;
-	}
-}
-
-static int check(const struct fw_entry *e, struct err *err)
-{
-	if (e->npeers < 1 || e->npeers > FW_PEERS_MAX || e->nports > FW_PORTS_MAX)
-		return err_set(err, EINVAL, "a rule with %u targets and %u ports", e->npeers, e->nports);
-	for (unsigned i = 0; i < e->npeers; i++) {
-		const struct fw_peer *p = &e->peer[i];
-
-		if (p->kind > FW_PEER_SET || (p->kind == FW_PEER_NET && !((p->a.family == 4 && p->prefix <= 32) || (p->a.family == 6 && p->prefix <= 128))))
-			return err_set(err, EINVAL, "a rule with a target of an unknown kind");
-	}
-	return 0;
-}
-
-static void put_entry(const struct fw_entry *e, struct sw_rule *out)
-{
-	for (unsigned i = 0; i < e->npeers; i++) {
-		struct sw_rule *r = &out[i];
-
-		memset(r, 0, sizeof *r);
-		memcpy(r->rule, e->rule, 16);
-		r->family = e->proto == IPPROTO_ICMP ? 4 : e->proto == IPPROTO_ICMPV6 ? 6 : 0;
-		r->proto = e->proto;
-		r->block = e->action == FW_BLOCK;
-		r->log = e->log;
-		put_ports(e, r);
-		put_peer(&e->peer[i], r);
-	}
-}
-
-/* The head, inbound, outbound. *n: how many elements. */
-static int flatten(const struct fw_list *l, struct sw_rule **out, uint32_t *n, struct err *e)
-{
-	struct sw_fw_head *h;
-	size_t count = 1;
-	uint32_t at = 1;
-
-	for (size_t i = 0; i < l->n; i++) {
-		int r = check(&l->entry[i], e);
-
-		if (r < 0)
-			return r;
-		count += l->entry[i].npeers;
-	}
-	if (count > LIST_MAX)
-		return err_set(e, E2BIG, "a VM has at most %d rules, each target counted", LIST_MAX - 1);
-	*out = xalloc(count * sizeof **out);
-	h = (void *)*out;
-	for (int dir = FW_IN; dir <= FW_OUT; dir++) {
-		for (size_t i = 0; i < l->n; i++)
-			if (l->entry[i].dir == dir) {
-				put_entry(&l->entry[i], *out + at);
-				at += l->entry[i].npeers;
-			}
-		if (dir == FW_IN)
-			h->nin = at - 1;
-	}
-	h->nout = at - 1 - h->nin;
-	*n = at;
-	return 0;
-}
+#define SPARE 64 /* descriptors that the program needs for other things */
 
 /* ---- a list that is there ---- */
 
@@ -125,7 +27,7 @@ static int flatten(const struct fw_list *l, struct sw_rule **out, uint32_t *n, s
 static int read_list(struct net_switch *s, uint32_t zone, struct sw_rule **out, uint32_t *n, struct err *e)
 {
 	struct err miss = ERR_INIT;
-	_fd_ int fd = bpf_inner(s->map[SWM_FW_LISTS], &zone, &miss);
+	_fd_ int fd = fw_list_open(s, zone, &miss);
 	uint32_t zero = 0, place = 0, *keys;
 	struct sw_fw_head h;
 	int r;
@@ -175,30 +77,28 @@ static void carry(const struct sw_rule *old, uint32_t nold, struct sw_rule *list
 			}
 }
 
-/* A map with the list in it. */
-static int make_list(struct net_switch *s, const struct fw_list *l, uint64_t since, struct err *e)
+/* What the kernel gets of a list, with what was counted so far. */
+struct made {
+	struct sw_rule *rule;
+	uint32_t n;
+	bool again; /* the zone has one */
+};
+
+static int make_list(struct net_switch *s, const struct fw_list *l, uint64_t since, struct made *out, struct err *e)
 {
-	_free_ struct sw_rule *list = NULL, *old = NULL;
-	_free_ uint32_t *keys = NULL;
-	_fd_ int fd = -1;
-	uint32_t n = 0, nold = 0;
-	int r = flatten(l, &list, &n, e);
+	_free_ struct sw_rule *old = NULL;
+	uint32_t nold = 0;
+	int r = fw_flat(l, &out->rule, &out->n, e);
 
 	if (r == 0)
 		r = read_list(s, l->zone, &old, &nold, e);
 	if (r < 0)
 		return r;
-	((struct sw_fw_head *)list)->since = since;
+	((struct sw_fw_head *)out->rule)->since = since;
+	out->again = r == 1;
 	if (r)
-		carry(old, nold, list, n);
-	fd = bpf_array(sizeof *list, n, e);
-	if (fd < 0)
-		return fd;
-	keys = xalloc(n * sizeof *keys);
-	for (uint32_t i = 0; i < n; i++)
-		keys[i] = i;
-	r = bpf_put_all(fd, keys, list, n, e);
-	return r < 0 ? r : take_fd(&fd);
+		carry(old, nold, out->rule, out->n);
+	return 0;
 }
 
 /* ---- ports ---- */
@@ -274,26 +174,76 @@ static uint64_t since(const struct ports *a, size_t list)
 	return 0; /* its ports are closed, or not there yet: there are no flows that could go on */
 }
 
-static int load(struct net_switch *s, const struct ports *a, size_t from, size_t n, struct err *e)
+/* Nobody looks into it before it is given to its zone. */
+static int fill(int map, const struct made *m, struct err *e)
 {
-	uint32_t *zone = xalloc(n * sizeof *zone);
-	int *fd = xalloc(n * sizeof *fd), r = 0;
-	size_t made;
+	_free_ uint32_t *keys = xalloc(m->n * sizeof *keys);
 
-	for (made = 0; made < n; made++) {
-		zone[made] = a->list[from + made].zone;
-		fd[made] = make_list(s, &a->list[from + made], since(a, from + made), e);
-		if (fd[made] < 0) {
-			r = fd[made];
+	for (uint32_t i = 0; i < m->n; i++)
+		keys[i] = i;
+	return bpf_put_all(map, keys, m->rule, m->n, e);
+}
+
+/* Into lists that are ready: -EAGAIN, there are not so many, or they are too small. */
+static int fill_ready(struct net_switch *s, const struct made *m, size_t n, uint32_t *number, struct err *e)
+{
+	int r = n <= SW_SPARES;
+
+	for (size_t i = 0; r && i < n; i++)
+		r = m[i].n <= SW_LIST_ROOM;
+	if (r)
+		r = fw_list_take(s, number, n, e);
+	if (r <= 0)
+		return r < 0 ? r : -EAGAIN;
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		_fd_ int fd = bpf_inner(s->map[SWM_FW_LISTS], &number[i], e);
+
+		r = fd < 0 ? fd : fill(fd, &m[i], e);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Waits for the kernel once, however many. One of a few may be another zone's some time, so that it has that size. */
+static int fill_new(struct net_switch *s, const struct made *m, size_t n, uint32_t *number, struct err *e)
+{
+	int *fd = xalloc(n * sizeof *fd), r = fw_list_numbers(s, number, n, e);
+	size_t i;
+
+	for (i = 0; r == 0 && i < n; i++) {
+		fd[i] = bpf_array(sizeof *m->rule, n <= SW_SPARES && m[i].n < SW_LIST_ROOM ? SW_LIST_ROOM : m[i].n, e);
+		if (fd[i] < 0) {
+			r = fd[i];
 			break;
 		}
+		r = fill(fd[i], &m[i], e);
 	}
 	if (r == 0)
-		r = bpf_put_all(s->map[SWM_FW_LISTS], zone, fd, (uint32_t)n, e);
-	for (size_t i = 0; i < made; i++)
+		r = bpf_put_all(s->map[SWM_FW_LISTS], number, fd, (uint32_t)n, e);
+	while (i-- > 0)
 		close(fd[i]);
 	free(fd);
-	free(zone);
+	return r;
+}
+
+static int load(struct net_switch *s, const struct ports *a, size_t from, size_t n, struct err *e)
+{
+	_free_ uint32_t *zone = xalloc(n * sizeof *zone), *number = xalloc(n * sizeof *number);
+	struct made *m = xalloc(n * sizeof *m);
+	size_t again = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		zone[i] = a->list[from + i].zone;
+		r = make_list(s, &a->list[from + i], since(a, from + i), &m[i], e);
+		again += m[i].again;
+	}
+	if (r == 0 && (r = fill_ready(s, m, n, number, e)) == -EAGAIN)
+		r = fill_new(s, m, n, number, e);
+	if (r == 0)
+		r = fw_list_give(s, zone, number, n, again, e);
+	for (size_t i = 0; i < n; i++)
+		free(m[i].rule);
+	free(m);
 	return r;
 }
 
@@ -333,6 +283,16 @@ int net_fw_load(struct net_switch *s, const struct fw_list *list, size_t n, stru
 	return r < 0 ? err_add(e, "firewall") : 0;
 }
 
+int net_fw_first(struct net_switch *s, const struct fw_list *list, struct err *e)
+{
+	struct ports a = {.list = list, .n = 1};
+	int r = logs_on(s, list, 1, e);
+
+	if (r == 0)
+		r = load(s, &a, 0, 1, e);
+	return r < 0 ? err_add(e, "firewall") : 0;
+}
+
 int net_fw_stop(struct net_switch *s, uint32_t zone, struct err *e)
 {
 	struct fw_list l = {.zone = zone};
@@ -343,21 +303,13 @@ int net_fw_stop(struct net_switch *s, uint32_t zone, struct err *e)
 		r = set_port(s, a.port[i].ifindex, false, e);
 	free(a.port);
 	if (r == 0)
-		r = net_fw_status(s, zone, e);
-	if (r > 0)
-		r = bpf_del(s->map[SWM_FW_LISTS], &zone, e);
+		r = fw_list_leave(s, zone, e);
 	return r < 0 ? err_add(e, "firewall") : 0;
 }
 
 int net_fw_status(struct net_switch *s, uint32_t zone, struct err *e)
 {
-	struct err miss = ERR_INIT;
-	uint32_t id;
-	int r = bpf_get(s->map[SWM_FW_LISTS], &zone, &id, &miss);
-
-	if (r < 0 && r != -ENOENT && e)
-		*e = miss;
-	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+	return fw_list_has(s, zone, e);
 }
 
 int net_fw_stats(struct net_switch *s, uint32_t zone,

@@ -62,9 +62,16 @@ struct fw_list {
 
 /*
  * The lists of n zones, each in place of the one before, each in one write; then the ports that the zones have ask them. Flows that
- * were let begin go on. Statistics of rules that stay are kept. Waits once for the kernel (a grace period, some 10 ms) however many.
+ * were let begin go on. Statistics of rules that stay are kept. Of a few the lists are ready (net_fw_warm()); else it waits once for the kernel
+ * (a grace period, some 10 ms), however many.
  */
 int net_fw_load(struct net_switch *s, const struct fw_list *list, size_t n, struct err *e);
+/* The same of a zone that boots: its ports have been closed by PORT_FIREWALL since they were made, and are not looked for. */
+int net_fw_first(struct net_switch *s, const struct fw_list *list, struct err *e);
+/* Whether it is time for net_fw_warm(): the lists that are ready are becoming few, or many have been left. Who is told so is the one to do it. */
+bool net_fw_low(struct net_switch *s);
+/* Makes lists ready, of those that zones have left and new ones, and takes away what is too much. Takes 10 ms and more, nearly all of it without the lock. */
+int net_fw_warm(const struct ctx *c, struct err *e);
 /* Whether one of its rules logs. */
 bool net_fw_logs(const struct fw_list *l);
 /* Off: its ports let everything pass again. 0, also if it was. */

@@ -7,6 +7,7 @@
 #include "bpf/switch.h"
 #include "kern/bpf.h"
 #include "net/fw.h"
+#include "net/fw_lists.h"
 #include "net/log.h"
 
 /* The key of what is in a slot, if that is still there and is its own. */
@@ -89,10 +90,8 @@ static int forget_flows(struct net_switch *s, uint32_t owner, struct err *e)
 
 int net_fw_drop(struct net_switch *s, uint32_t zone, struct err *e)
 {
-	int r = net_fw_status(s, zone, e);
+	int r = fw_list_leave(s, zone, e);
 
-	if (r > 0)
-		r = bpf_del(s->map[SWM_FW_LISTS], &zone, e);
 	if (r == 0)
 		r = forget_flows(s, zone, e);
 	if (r == 0)

@@ -31,12 +31,26 @@
 #define START_MS  10000 /* with the switch's lock held, which others wait for */
 #define LOCK_MS   2000  /* for one that is just ending, or that another command has just begun */
 
-static char *folder(const struct net_switch *s, uint32_t sw)
+/* What a process of each kind is, and where. */
+static const struct kind {
+	const char *program, *folders;
+} kinds[] = {[NETD_SERVES] = {"cloister-netd", "netd"}, [NETD_ASKS] = {"cloister-dhcp", "dhcp"}};
+
+/* Its interface: the router's on that switch, or the uplink of the nic tag. */
+static void ifname(enum netd_kind kind, uint32_t sw, char out[16])
+{
+	if (kind == NETD_SERVES)
+		router_ifname(sw, out);
+	else
+		snprintf(out, 16, "u%u", sw >> 12);
+}
+
+static char *folder(const struct net_switch *s, enum netd_kind kind, uint32_t sw)
 {
 	char name[16];
 
-	router_ifname(sw, name);
-	return xprintf("%s/netd/%s", s->dir, name);
+	ifname(kind, sw, name);
+	return xprintf("%s/%s/%s", s->dir, kinds[kind].folders, name);
 }
 
 /* ---- the process ---- */
@@ -82,7 +96,7 @@ static int stop(const char *dir, struct err *e)
 
 struct start {
 	const char *path, *pid; /* the program, and where it notes who it is */
-	char *const *argv, *const *join;
+	char *const *argv, *const *join, *const *env;
 	int ifindex, folder, ns, lock, ready;
 };
 
@@ -114,7 +128,7 @@ static void become(const struct start *a)
 	close_range(7, ~0U, 0);
 	plain_self();
 	sig_defaults();
-	execve(a->path, a->argv, (char *const[]){"PATH=/", NULL});
+	execve(a->path, a->argv, a->env);
 	_exit(127);
 }
 
@@ -189,13 +203,19 @@ static int wait_lock(int fd, const char *path, struct err *e)
 
 static int start(const struct netd *d, uint32_t sw, const char *dir, struct err *e)
 {
-	_free_ char *path = xprintf("%s/cloister-netd", d->c->libexec), *pid = xprintf("%s/pid", dir), *lock = xprintf("%s/lock", dir);
-	_fd_ int fold = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), ns = router_open(d->c, false, e), held = -1;
-	_free_ char *key = xprintf("%s %u", d->c->node.name, sw);
+	_free_ char *path = xprintf("%s/%s", d->c->libexec, kinds[d->kind].program), *pid = xprintf("%s/pid", dir), *lock = xprintf("%s/lock", dir);
+	_free_ char *libexec = xprintf("CLOISTER_LIBEXEC=%s", d->c->libexec), *self = xprintf("CLOISTER_SELF=%s", d->c->self);
+	/* what answers zones starts nothing */
+	char *const plain[] = {"PATH=/", NULL}, *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", libexec, self, NULL};
+	_fd_ int fold = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), held = -1;
+	_fd_ int ns = d->kind == NETD_SERVES ? router_open(d->c, false, e) : fcntl(d->s->ns, F_DUPFD_CLOEXEC, 0);
+	_free_ char *key = xprintf("%s %s%u", d->c->node.name, d->kind == NETD_SERVES ? "" : "dhcp ", sw);
 	char name[16], uid[16];
+	char *const argv[] = {(char *)kinds[d->kind].program, name, uid, d->kind == NETD_SERVES ? NULL : (char *)d->c->self, (char *)d->c->node.name, NULL};
+	struct start a = {path, pid, argv, d->join, d->kind == NETD_SERVES ? plain : env, 0, fold, -1, -1, -1};
 	int p[2], r;
 
-	router_ifname(sw, name);
+	ifname(d->kind, sw, name);
 	snprintf(uid, sizeof uid, "%u", UIDS + (unsigned)(str_hash(key, strlen(key)) & 0x3fff));
 	if (ns < 0)
 		return ns;
@@ -207,7 +227,11 @@ static int start(const struct netd *d, uint32_t sw, const char *dir, struct err 
 		return r;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "pipe");
-	r = spawn(&(struct start){path, pid, (char *const[]){"cloister-netd", name, uid, NULL}, d->join, rtnl_index(d->s->rtnl, name, NULL), fold, ns, held, p[1]}, p[0], e);
+	a.ifindex = rtnl_index(d->s->rtnl, name, NULL);
+	a.ns = ns;
+	a.lock = held;
+	a.ready = p[1];
+	r = spawn(&a, p[0], e);
 	close(p[0]);
 	if (r < 0)
 		stop(dir, NULL);
@@ -222,7 +246,7 @@ static int ensure(const struct netd *d, uint32_t sw, const char *dir, bool chang
 	_fd_ int fd = find(dir, &p);
 	int r;
 
-	router_ifname(sw, name);
+	ifname(d->kind, sw, name);
 	if (fd >= 0 && p.ifindex == rtnl_index(d->s->rtnl, name, NULL)) {
 		if (changed)
 			pidfd_kill(fd, SIGHUP);
@@ -268,9 +292,14 @@ static size_t compose(char *old, const char *head, const char *uuid, const char 
 
 static int away(const char *dir, struct err *e)
 {
-	_free_ char *lock = xprintf("%s/lock", dir);
+	_free_ char *lock = xprintf("%s/lock", dir), *table = xprintf("%s/table", dir);
 	_fd_ int held = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	int r = stop(dir, e);
+	int r = 0;
+
+	/* at its end it looks once more: who is in there no longer gives back what he has */
+	if (access(table, F_OK) == 0)
+		r = file_replace(table, "", 0, 0644, 0, e);
+	r = r < 0 ? r : stop(dir, e);
 
 	/* one that a killed command has just begun has it, and notes who it is in a moment */
 	if (r == 0 && held >= 0 && wait_lock(held, lock, NULL) < 0) {
@@ -283,7 +312,7 @@ static int away(const char *dir, struct err *e)
 
 bool netd_has(const struct net_switch *s, uint32_t sw)
 {
-	_free_ char *dir = folder(s, sw), *path = xprintf("%s/table", dir);
+	_free_ char *dir = folder(s, NETD_SERVES, sw), *path = xprintf("%s/table", dir);
 
 	return access(path, F_OK) == 0;
 }
@@ -315,25 +344,25 @@ static int put(const struct netd *d, uint32_t sw, const char *dir, const char *h
 
 int netd_put(const struct netd *d, uint32_t sw, const char *head, const char *uuid, const char *lines, struct err *e)
 {
-	_free_ char *dir = folder(d->s, sw);
+	_free_ char *dir = folder(d->s, d->kind, sw);
 	int r = put(d, sw, dir, head, uuid, lines, e);
 
-	return r < 0 ? err_add(e, "responder of the switch") : 0;
+	return r < 0 ? err_add(e, d->kind == NETD_SERVES ? "responder of the switch" : "DHCP client of the uplink") : 0;
 }
 
 /* Calls each for the switches that have a folder. */
-static int each_folder(const struct net_switch *s, int (*each)(uint32_t sw, const char *dir, void *arg), void *arg)
+static int each_folder(const struct net_switch *s, enum netd_kind kind, int (*each)(uint32_t sw, const char *dir, void *arg), void *arg)
 {
-	_free_ char *path = xprintf("%s/netd", s->dir);
+	_free_ char *path = xprintf("%s/%s", s->dir, kinds[kind].folders);
 	_dir_ DIR *d = opendir(path);
 	struct dirent *o;
 	int r = 0;
 
 	while (d && r == 0 && (o = readdir(d))) {
-		unsigned tag, vlan;
+		unsigned tag, vlan = 0;
 		char end;
 
-		if (sscanf(o->d_name, "r%xv%u%c", &tag, &vlan, &end) == 2) {
+		if (kind == NETD_SERVES ? sscanf(o->d_name, "r%xv%u%c", &tag, &vlan, &end) == 2 : sscanf(o->d_name, "u%u%c", &tag, &end) == 1) {
 			_free_ char *dir = xprintf("%s/%s", path, o->d_name);
 
 			r = each((uint32_t)tag << 12 | vlan, dir, arg);
@@ -368,8 +397,15 @@ int netd_drop_zone(const struct netd *d, const char *uuid, const uint32_t *but, 
 {
 	struct drop a = {d, uuid, but, nbut, e, 0};
 
-	each_folder(d->s, drop_one, &a);
-	return a.r < 0 ? err_add(e, "responder of a switch") : 0;
+	each_folder(d->s, d->kind, drop_one, &a);
+	return a.r < 0 ? err_add(e, d->kind == NETD_SERVES ? "responder of a switch" : "DHCP client of an uplink") : 0;
+}
+
+int netd_end(struct net_switch *s, enum netd_kind kind, uint32_t sw, struct err *e)
+{
+	_free_ char *dir = folder(s, kind, sw);
+
+	return access(dir, F_OK) < 0 ? 0 : away(dir, e);
 }
 
 struct sweep {
@@ -388,9 +424,9 @@ static int sweep_one(uint32_t sw, const char *dir, void *arg)
 	return away(dir, a->e);
 }
 
-int netd_sweep(struct net_switch *s, const uint32_t *sw, size_t n, struct err *e)
+int netd_sweep(struct net_switch *s, enum netd_kind kind, const uint32_t *sw, size_t n, struct err *e)
 {
 	struct sweep a = {sw, n, e};
 
-	return each_folder(s, sweep_one, &a);
+	return each_folder(s, kind, sweep_one, &a);
 }

@@ -4,6 +4,7 @@
 #include "net/port.h"
 #include "net/port_lists.h"
 #include "net/shape.h"
+#include "net/traffic.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -115,6 +116,7 @@ int port_put(struct net_switch *s, const struct vnic *v, uint32_t ifindex, struc
 	memcpy(p.mac, v->mac, 6);
 	memcpy(m.mac, v->mac, 6);
 	memcpy(p.name, v->name, sizeof p.name);
+	p.flags |= traffic_place(s, ifindex);
 	if (r == 0)
 		r = lists_put(s, &p, v, e);
 	if (r == 0)
@@ -174,6 +176,17 @@ static void forget_neighbours(struct net_switch *s, const struct former *f)
 		map_forget(s->map[SWM_NEIGHBOURS], sizeof(struct sw_ip_key), neighbour_is, f);
 }
 
+/* What is noted of the virtual router that it is (bpf/vrrp.h). */
+static void forget_vrrp(struct net_switch *s, const struct sw_port *p, uint32_t ifindex)
+{
+	struct sw_mac_key k = {.sw = p->sw, .mac = {0, 0, 0x5e, 0, 1, p->vrrp}};
+	uint32_t has;
+
+	for (; p->vrrp && k.mac[4] <= 2; k.mac[4]++)
+		if (bpf_get(s->map[SWM_VRRP], &k, &has, NULL) == 0 && has == ifindex)
+			bpf_del(s->map[SWM_VRRP], &k, NULL);
+}
+
 /*
  * Others find it no more, then it can send no more. What it is known by goes nearly last: who is killed before that is
  * followed by one who begins anew. What is left after that costs room and is port_sweep()'s.
@@ -203,10 +216,13 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 		r = failpoint("nic-forget", e);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_PORTS], &ifindex, e);
+	forget_vrrp(s, &p, ifindex);
 	lists_forget(s, &p);
 	net_log_port_gone(s, ifindex);
 	if (r == 0)
 		r = bpf_del(s->map[SWM_STORM], &ifindex, e);
+	if (r == 0 && (p.flags & PORT_LEASE))
+		r = bpf_del(s->map[SWM_LEASES], &ifindex, e);
 	return r < 0 ? r : bpf_del(s->map[SWM_COUNTERS], &ifindex, e);
 }
 
@@ -215,12 +231,21 @@ static bool count_nobodys(const void *key, int map, const void *arg)
 	return list_nobodys(arg, *(const uint32_t *)key);
 }
 
+static bool vrrp_nobodys(const void *key, int map, const void *arg)
+{
+	uint32_t has;
+
+	return bpf_get(map, key, &has, NULL) == 0 && list_nobodys(arg, has);
+}
+
 void port_sweep(struct net_switch *s)
 {
 	lists_sweep(s);
+	map_forget(s->map[SWM_VRRP], sizeof(struct sw_mac_key), vrrp_nobodys, s);
 	map_forget(s->map[SWM_COUNTERS], sizeof(uint32_t), count_nobodys, s);
 	/* also of a port whose last broadcast was under way when it went: a full map would stop those of all new ports */
 	map_forget(s->map[SWM_STORM], sizeof(uint32_t), count_nobodys, s);
+	map_forget(s->map[SWM_LEASES], sizeof(uint32_t), count_nobodys, s);
 	shape_sweep(s);
 }
 
@@ -263,6 +288,8 @@ int port_change(struct net_switch *s, const struct vnic *v, uint32_t ifindex, st
 		d.flags = p.flags;
 		r = bpf_put(s->map[SWM_FDB], &m, &d, e);
 	}
+	if (old.vrrp != p.vrrp)
+		forget_vrrp(s, &old, ifindex);
 	forget_neighbours(s, &(struct former){&old, v});
 	lists_forget(s, &old);
 	return r;

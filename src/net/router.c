@@ -183,7 +183,7 @@ int router_sweep(struct net_switch *s, const struct router_port *p, size_t n, st
 int router_remove(struct net_switch *s, struct err *e)
 {
 	_free_ char *path = xprintf("%s/router", s->dir);
-	int r = netd_sweep(s, NULL, 0, e);
+	int r = netd_sweep(s, NETD_SERVES, NULL, 0, e);
 
 	if (r == 0)
 		r = router_sweep(s, NULL, 0, e);

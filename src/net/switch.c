@@ -28,13 +28,14 @@
 #define LAYOUT 3 /* netload's exit status: a pinned map has another layout */
 
 static const char *const map_names[SW_MAPS] = {
-	[SWM_PORTS] = "ports", [SWM_FDB] = "fdb", [SWM_NEIGHBOURS] = "neighbours", [SWM_ADDRS] = "addrs", [SWM_FLOOD] = "flood",
-	[SWM_BLOCKED] = "blocked", [SWM_CIDS] = "cids", [SWM_COUNTERS] = "counters", [SWM_STORM] = "storm",
+	[SWM_PORTS] = "ports", [SWM_FDB] = "fdb", [SWM_NEIGHBOURS] = "neighbours", [SWM_ADDRS] = "addrs", [SWM_FLOOD] = "flood", [SWM_VRRP] = "vrrp_macs",
+	[SWM_BLOCKED] = "blocked", [SWM_CIDS] = "cids", [SWM_COUNTERS] = "counters", [SWM_STORM] = "storm", [SWM_LEASES] = "leases",
 	[SWM_WIRES] = "tag_wires", [SWM_ENDS] = "ends", [SWM_REMOTES] = "remotes", [SWM_PEERS] = "peers",
-	[SWM_FW_LISTS] = "fw_lists", [SWM_FW_SETS] = "fw_sets", [SWM_FLOWS] = "flows", [SWM_FLOW_USE] = "flow_use",
+	[SWM_FW_LISTS] = "fw_lists", [SWM_FW_ZONES] = "fw_zones", [SWM_FW_SPARE] = "fw_spare", [SWM_FW_SETS] = "fw_sets", [SWM_FLOWS] = "flows", [SWM_FLOW_USE] = "flow_use",
 	[SWM_FLOW_SLOTS] = "flow_slots", [SWM_FLOW_SHARED] = "flow_shared",
-	[SWM_LOG_RINGS] = "log_rings", [SWM_LOG_USE] = "log_use",
+	[SWM_LOG_RINGS] = "log_rings", [SWM_LOG_USE] = "log_buckets",
 	[SWM_SHAPES] = "shapes", [SWM_SHAPE_FLOWS] = "shape_flows", [SWM_SHAPE_SLOTS] = "shape_slots",
+	[SWM_TRAFFIC] = "traffic", [SWM_TRAFFIC_PORTS] = "traffic_ports",
 };
 
 static void close_opened(struct net_switch *s)
@@ -246,18 +247,26 @@ static int wait_lock(const struct ctx *c, int fd, struct err *e)
 	return 0;
 }
 
+void switch_unlock(struct net_switch *s)
+{
+	own_fd(&s->lock);
+}
+
+int switch_lock(const struct ctx *c, struct net_switch *s, struct err *e)
+{
+	_free_ char *path = xprintf("%s/lock", s->dir);
+
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return s->lock < 0 ? err_sys(e, errno, "%s", path) : wait_lock(c, s->lock, e);
+}
+
 static int take_lock(const struct ctx *c, struct net_switch *s, struct err *e)
 {
-	_free_ char *path = NULL;
 	int r;
 
 	s->dir = xprintf("%s/net", c->node.run);
-	path = xprintf("%s/lock", s->dir);
 	r = dir_make(s->dir, 0700, e);
-	if (r < 0)
-		return r;
-	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return s->lock < 0 ? err_sys(e, errno, "%s", path) : wait_lock(c, s->lock, e);
+	return r < 0 ? r : switch_lock(c, s, e);
 }
 
 int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, struct err *e)

@@ -12,10 +12,11 @@
 #include "base/ctx.h"
 
 enum sw_map {
-	SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_FLOOD, SWM_BLOCKED, SWM_CIDS, SWM_COUNTERS, SWM_STORM, SWM_WIRES, SWM_ENDS, SWM_REMOTES, SWM_PEERS,
-	SWM_FW_LISTS, SWM_FW_SETS, SWM_FLOWS, SWM_FLOW_USE, SWM_FLOW_SLOTS, SWM_FLOW_SHARED, /* the firewall */
+	SWM_PORTS, SWM_FDB, SWM_NEIGHBOURS, SWM_ADDRS, SWM_VRRP, SWM_FLOOD, SWM_BLOCKED, SWM_CIDS, SWM_COUNTERS, SWM_STORM, SWM_LEASES, SWM_WIRES, SWM_ENDS, SWM_REMOTES, SWM_PEERS,
+	SWM_FW_LISTS, SWM_FW_ZONES, SWM_FW_SPARE, SWM_FW_SETS, SWM_FLOWS, SWM_FLOW_USE, SWM_FLOW_SLOTS, SWM_FLOW_SHARED, /* the firewall */
 	SWM_LOG_RINGS, SWM_LOG_USE, /* drops as events */
 	SWM_SHAPES, SWM_SHAPE_FLOWS, SWM_SHAPE_SLOTS, /* bandwidth */
+	SWM_TRAFFIC, SWM_TRAFFIC_PORTS,
 	SW_MAPS
 };
 
@@ -39,6 +40,9 @@ struct net_switch {
 int switch_open(const struct ctx *c, bool make, struct net_switch *s, struct err *e);
 /* Without the lock, for who only reads: ports come and go meanwhile. -ENOENT. */
 int switch_look(const struct ctx *c, struct net_switch *s, struct err *e);
+/* For who does without it meanwhile what concerns nobody: the switch may be another's by now, or gone. */
+void switch_unlock(struct net_switch *s);
+int switch_lock(const struct ctx *c, struct net_switch *s, struct err *e);
 void switch_close(struct net_switch *s);
 /*
  * Its program becomes the installed one, at each port in one step; what the maps hold stays, so that no flow ends. force: also if it

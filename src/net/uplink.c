@@ -20,6 +20,7 @@
 #include "kern/bpf.h"
 #include "kern/ns.h"
 #include "kern/rtnl.h"
+#include "net/netd.h"
 #include "net/port.h"
 #include "net/wire.h"
 
@@ -265,7 +266,9 @@ int uplink_down(struct net_switch *s, int rtnl, int ns, struct uplink *u, unsign
 
 	*lost = 0;
 	names(u, up, host);
-	r = host_down(s, rtnl, u, host, e);
+	r = netd_end(s, NETD_ASKS, u->id << 12, e);
+	if (r == 0)
+		r = host_down(s, rtnl, u, host, e);
 	index = rtnl_index(s->rtnl, up, NULL);
 	if (r == 0)
 		r = wire_leave(s, u->id, up, index, e);

@@ -17,37 +17,65 @@
 #include "kern/bpf.h"
 #include "kern/ns.h"
 #include "kern/rtnl.h"
+#include "kern/tun.h"
 #include "net/attach.h"
 #include "net/port.h"
+
+/* The link is there, down: it becomes a port, or nothing is left of it. Returns its index. */
+static int make_port(struct net_switch *s, const struct vnic *v, struct err *e)
+{
+	int ifindex = rtnl_index(s->rtnl, v->port, e), r = ifindex < 0 ? ifindex : 0;
+
+	if (r == 0)
+		r = failpoint("nic-link", e);
+	if (r == 0)
+		r = attach_port(s, v->port, ifindex, e);
+	if (r == 0)
+		r = failpoint("nic-program", e);
+	if (r == 0)
+		r = port_put(s, v, (uint32_t)ifindex, e);
+	if (r == 0)
+		r = failpoint("nic-port", e);
+	if (r == 0)
+		r = rtnl_up(s->rtnl, ifindex, true, e);
+	if (r == 0)
+		r = failpoint("nic-up", e);
+	if (r < 0 && ifindex > 0)
+		vnic_remove(s, v->port, (uint32_t)ifindex, NULL);
+	return r < 0 ? r : ifindex;
+}
 
 int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e)
 {
 	struct rtnl_veth veth = {.name = v->port, .peer = v->name, .peer_ns = zone_ns, .peer_mac = v->mac, .mtu = v->mtu};
-	int r = port_claim(s, v, 0, e), ifindex = 0;
+	int r = port_claim(s, v, 0, e);
 
 	if (r == 0)
 		r = rtnl_veth(s->rtnl, &veth, e);
-	if (r == 0) {
-		ifindex = rtnl_index(s->rtnl, v->port, e);
-		r = ifindex < 0 ? ifindex : 0;
-		if (r == 0)
-			r = failpoint("nic-link", e);
-		if (r == 0)
-			r = attach_port(s, v->port, ifindex, e);
-		if (r == 0)
-			r = failpoint("nic-program", e);
-		if (r == 0)
-			r = port_put(s, v, (uint32_t)ifindex, e);
-		if (r == 0)
-			r = failpoint("nic-port", e);
-		if (r == 0)
-			r = rtnl_up(s->rtnl, ifindex, true, e);
-		if (r == 0)
-			r = failpoint("nic-up", e);
-		if (r < 0 && ifindex > 0)
-			vnic_remove(s, v->port, (uint32_t)ifindex, NULL);
-	}
-	return r < 0 ? err_add(e, "VNIC %s", v->name) : ifindex;
+	if (r == 0)
+		r = make_port(s, v, e);
+	return r < 0 ? err_add(e, "VNIC %s", v->name) : r;
+}
+
+int vnic_add_tap(struct net_switch *s, const struct vnic *v, int *tap, struct err *e)
+{
+	struct vnic mine = *v;
+	_fd_ int fd = -1;
+	int r = port_claim(s, v, 0, e);
+
+	mine.flags |= PORT_L2;
+	if (r == 0)
+		r = fd = tun_open(s->ns, v->port, e);
+	if (r >= 0)
+		r = rtnl_index(s->rtnl, v->port, e);
+	if (r >= 0)
+		r = rtnl_mtu(s->rtnl, r, v->mtu, e);
+	if (r >= 0)
+		r = make_port(s, &mine, e);
+	if (r < 0)
+		return err_add(e, "VNIC %s", v->name);
+	*tap = take_fd(&fd);
+	return r;
 }
 
 int vnic_set(int rtnl, int index, const struct vnic *v, bool up, struct err *e)
@@ -61,6 +89,8 @@ int vnic_set(int rtnl, int index, const struct vnic *v, bool up, struct err *e)
 		r = rtnl_up(rtnl, index, true, e);
 	for (size_t i = 0; r == 0 && i < v->ngateways; i++)
 		r = rtnl_route(rtnl, index, v->gateways[i].family, NULL, 0, v->gateways[i].ip, e);
+	for (size_t i = 0; r == 0 && i < v->nroutes; i++)
+		r = rtnl_route(rtnl, index, v->routes[i].to.family, v->routes[i].to.ip, v->routes[i].to.prefix, v->routes[i].via, e);
 	return r < 0 ? err_add(e, "VNIC %s", v->name) : 0;
 }
 
@@ -80,6 +110,14 @@ static bool has_ip(const struct net_ip *list, size_t n, const struct net_ip *a, 
 	return false;
 }
 
+static bool has_route(const struct vnic *v, const struct net_route *a)
+{
+	for (size_t i = 0; i < v->nroutes; i++)
+		if (memcmp(&v->routes[i], a, sizeof *a) == 0)
+			return true;
+	return false;
+}
+
 int vnic_unset(int rtnl, int index, const struct vnic *old, const struct vnic *v, struct err *e)
 {
 	int r = 0, one;
@@ -87,6 +125,13 @@ int vnic_unset(int rtnl, int index, const struct vnic *old, const struct vnic *v
 	for (size_t i = 0; i < old->ngateways; i++)
 		if (!has_ip(v->gateways, v->ngateways, &old->gateways[i], false)) {
 			one = rtnl_route_gone(rtnl, index, old->gateways[i].family, NULL, 0, old->gateways[i].ip, r < 0 ? NULL : e);
+			r = r < 0 ? r : one;
+		}
+	for (size_t i = 0; i < old->nroutes; i++)
+		if (!has_route(v, &old->routes[i])) {
+			const struct net_route *a = &old->routes[i];
+
+			one = rtnl_route_gone(rtnl, index, a->to.family, a->to.ip, a->to.prefix, a->via, r < 0 ? NULL : e);
 			r = r < 0 ? r : one;
 		}
 	for (size_t i = 0; i < old->nips; i++)
@@ -151,8 +196,14 @@ int vnic_remove(struct net_switch *s, const char *port, uint32_t ifindex, struct
 
 int vnic_leave(struct net_switch *s, const char *port, uint32_t ifindex, struct err *e)
 {
-	/* a filter stays with the interface; a link of tcx would go with its pin, and the interface would stand open */
-	return away(s, port, ifindex, s->attach == ATTACH_TCX, e);
+	struct sw_port p;
+	bool tap = ifindex && bpf_get(s->map[SWM_PORTS], &ifindex, &p, NULL) == 0 && (p.flags & PORT_L2);
+
+	/*
+	 * A filter stays with the interface; a link of tcx would go with its pin, and the interface would stand open. A tap is in no zone's
+	 * namespace: if it is there still, its monitor has seen to that.
+	 */
+	return away(s, port, ifindex, s->attach == ATTACH_TCX || tap, e);
 }
 
 struct gone {

@@ -18,6 +18,11 @@ struct net_ip {
 	unsigned prefix;
 };
 
+struct net_route {
+	struct net_ip to; /* with its prefix */
+	uint8_t via[16];
+};
+
 struct vnic_cid {
 	uint8_t len, id[255];
 };
@@ -37,6 +42,8 @@ struct vnic {
 	size_t nallowed;
 	const struct net_ip *gateways; /* default routes; prefix unused */
 	size_t ngateways;
+	const struct net_route *routes; /* others */
+	size_t nroutes;
 	const uint16_t *blocked;      /* ports that it may not send to, TCP and UDP */
 	size_t nblocked;
 	const struct vnic_cid *cids;  /* DHCP client ids; with PORT_DHCP_CIDS it may send no others */
@@ -45,6 +52,11 @@ struct vnic {
 
 /* Both ends, the port and what is known of it; the zone's end, down, is in zone_ns. Returns the host end's index, never used again. */
 int vnic_add(struct net_switch *s, const struct vnic *v, int zone_ns, struct err *e);
+/*
+ * The same of a machine: the port is a tap, *tap its other end, the caller's to close. With the last copy of that the interface goes, unless who
+ * has it has made it persistent, which vnic_leave() undoes.
+ */
+int vnic_add_tap(struct net_switch *s, const struct vnic *v, int *tap, struct err *e);
 /* Its addresses and routes, and up. zone_ns: that of the zone, which nothing of the zone runs in yet. */
 int vnic_start(const struct vnic *v, int zone_ns, struct err *e);
 

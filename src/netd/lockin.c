@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "netd/dhcpd.h"
 #include "netd/netd.h"
 
 /* Linux 6.7; the headers may be older */
@@ -54,29 +55,35 @@ static void landlock(void)
 	close(fd);
 }
 
-static bool filter(void)
+static bool filter(bool asks)
 {
 	static const int allowed[] = {
-		SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(accept4),
-		SCMP_SYS(connect), SCMP_SYS(getsockopt), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(close),
-		SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
+		SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+		SCMP_SYS(epoll_ctl), SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 		SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
 		SCMP_SYS(restart_syscall),
 #if NETD_ASAN
 		SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(sched_yield),
 #endif
 	};
+	static const int asking[] = {SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(getsockopt)};
 	static const int families[] = {AF_INET, AF_INET6};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	bool ok = f != NULL;
 
 	for (size_t i = 0; ok && i < sizeof allowed / sizeof *allowed; i++)
 		ok = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
-	for (size_t i = 0; ok && i < 2; i++)
+	for (size_t i = 0; ok && asks && i < sizeof asking / sizeof *asking; i++)
+		ok = seccomp_rule_add(f, SCMP_ACT_ALLOW, asking[i], 0) == 0;
+	for (size_t i = 0; ok && asks && i < 2; i++)
 		ok = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, (unsigned)families[i]),
 				      SCMP_A1(SCMP_CMP_EQ, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0 &&
 		     seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, (unsigned)families[i]),
 				      SCMP_A1(SCMP_CMP_EQ, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0;
+	/* whether it sees what goes out */
+	if (!asks)
+		ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, SOL_PACKET),
+					    SCMP_A2(SCMP_CMP_EQ, PACKET_IGNORE_OUTGOING)) == 0;
 	/* reading alone; memory yes, code no */
 	ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, 0)) == 0 &&
 	     seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
@@ -85,7 +92,7 @@ static bool filter(void)
 	return ok;
 }
 
-const char *lock_in(unsigned uid)
+const char *lock_in(unsigned uid, bool asks)
 {
 	const struct rlimit none = {0, 0}, files = {512, 512};
 
@@ -103,5 +110,5 @@ const char *lock_in(unsigned uid)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "no_new_privs";
 	landlock();
-	return filter() ? NULL : "system call filter";
+	return filter(asks) ? NULL : "system call filter";
 }

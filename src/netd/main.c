@@ -242,7 +242,7 @@ int main(int argc, char **argv)
 		fail("signals");
 	listen_all(&d);
 	(void)!nice(5); /* zones' own work goes before what they ask */
-	why = lock_in(uid);
+	why = lock_in(uid, true);
 	if (!why)
 		why = load(&d);
 	if (why)

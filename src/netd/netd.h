@@ -70,8 +70,8 @@ socklen_t server_address(const struct table *t, size_t n, struct sockaddr_storag
 
 /* ---- sockets.c: what needs rights, before they are dropped. NULL, or what could not be opened (errno) ---- */
 const char *sockets_open(struct netd *d);
-/* ---- lockin.c: the same way */
-const char *lock_in(unsigned uid);
+/* ---- lockin.c: the same way. asks: it may open sockets of UDP and TCP, for questions to other name servers. */
+const char *lock_in(unsigned uid, bool asks);
 
 /* ---- serve.c ---- */
 void serve_dhcp(struct netd *d, struct source *s);

@@ -15,6 +15,7 @@
 #include "model/vm.h"
 #include "net/netd.h"
 #include "net/router.h"
+#include "node/outside.h"
 #include "node/places.h"
 
 #define MTU 1500 /* unless given, and the tag has no less */
@@ -82,8 +83,7 @@ static int no_server(const json_t *nic, struct err *e)
 {
 	_free_ char *name = addr_switch(nic);
 
-	err_set(e, ENOTSUP, "nics.*.ips: \"dhcp\" is not available on nic tag %s: its switch has no DHCP server of ours, and an address that another gives can't be learnt yet",
-		name);
+	err_set(e, ENOTSUP, "nics.*.ips: \"dhcp\" is not available on nic tag %s: its switch has no DHCP server of ours, and is no uplink by which one could be asked", name);
 	return err_hint(e, "`cloister net set %.60s subnet=NETWORK dhcp=on`, or give the NIC an address.", name);
 }
 
@@ -93,10 +93,17 @@ int addr_lease(struct state *st, const json_t *nic, struct nic *n, struct err *e
 	uint8_t ip[4];
 	int r = addr_settings(st, nic, set, e);
 
-	if (r > 0 && set->dhcp)
+	if (r > 0 && set->dhcp) {
 		r = addr_leased(st, nic, ip, e);
-	else if (r >= 0)
-		r = no_server(nic, e);
+	} else if (r >= 0) {
+		r = outside_asks(st, nic, e);
+		if (r == 0)
+			r = no_server(nic, e);
+		if (r > 0)
+			r = outside_lease(st, nic, n, e);
+		free(set);
+		return r;
+	}
 	if (r >= 0) {
 		n->dhcp = (struct net_ip){.family = AF_INET, .prefix = set->subnet.prefix};
 		memcpy(n->dhcp.ip, set->subnet.ip, 4);
@@ -124,6 +131,13 @@ int addr_lease(struct state *st, const json_t *nic, struct nic *n, struct err *e
 	return r < 0 ? r : 0;
 }
 
+static int take_one(struct state *st, const struct lease_ask *q, struct err *e)
+{
+	uint32_t ip;
+
+	return state_lease_take(st, q, &ip, e);
+}
+
 /* Calls each with what every NIC that asks for a lease would ask for; a return other than 0 ends it and is returned. */
 static int asks_each(struct state *st, const char *uuid, const json_t *rec, int (*each)(struct state *st, const struct lease_ask *q, struct err *e), struct err *e)
 {
@@ -139,9 +153,10 @@ static int asks_each(struct state *st, const char *uuid, const json_t *rec, int 
 		if (r || !addr_asks(o, "dhcp"))
 			continue;
 		r = addr_settings(st, o, set, e);
-		if (r == 0 || (r > 0 && !set->dhcp))
-			r = no_server(o, e);
-		if (r > 0) {
+		if (r == 0 || (r > 0 && !set->dhcp)) {
+			r = outside_asks(st, o, e);
+			r = r == 0 ? no_server(o, e) : r < 0 ? r : outside_late(st, uuid, o, each == take_one, e);
+		} else if (r > 0) {
 			q.prefix = set->subnet.prefix;
 			q.net = ip4(&set->subnet);
 			q.gateway = ip4(&set->gateway);
@@ -152,13 +167,6 @@ static int asks_each(struct state *st, const char *uuid, const json_t *rec, int 
 	}
 	free(set);
 	return r;
-}
-
-static int take_one(struct state *st, const struct lease_ask *q, struct err *e)
-{
-	uint32_t ip;
-
-	return state_lease_take(st, q, &ip, e);
 }
 
 int addr_take(struct state *st, const char *uuid, const json_t *rec, struct err *e)
@@ -308,14 +316,14 @@ static int tell(const struct ctx *c, struct net_switch *s, uint32_t sw, const ch
 {
 	struct places p;
 
-	return netd_put(&(struct netd){c, s, places_find(c, &p)}, sw, head, uuid, lines, e);
+	return netd_put(&(struct netd){c, s, places_find(c, &p), NETD_SERVES}, sw, head, uuid, lines, e);
 }
 
 static int drop(const struct ctx *c, struct net_switch *s, const char *uuid, const uint32_t *but, size_t nbut, struct err *e)
 {
 	struct places p;
 
-	return netd_drop_zone(&(struct netd){c, s, places_find(c, &p)}, uuid, but, nbut, e);
+	return netd_drop_zone(&(struct netd){c, s, places_find(c, &p), NETD_SERVES}, uuid, but, nbut, e);
 }
 
 /* 1 and the switch if it has a responder, which knows this VM now. */
@@ -342,7 +350,7 @@ static int tell_switch(const struct ctx *c, struct state *st, struct net_switch 
 	return r;
 }
 
-int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, const json_t *rec, struct err *e)
+int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, uint64_t zoneid, const json_t *rec, struct err *e)
 {
 	const json_t *list = json_object_get(rec, "nics"), *o;
 	uint32_t sw[NICS_MAX];
@@ -360,7 +368,8 @@ int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const
 	/* a responder of a switch that it has no NIC on keeps it neither from booting nor from going */
 	if (drop(c, s, uuid, sw, n, &why) < 0)
 		ctx_log(c, LOG_WARN, "VM %s: %s", uuid, why.msg);
-	return 0;
+	/* what it has from outside outlives its end: it is given back when the VM is stopped, and not while it is booted again */
+	return rec ? outside_tell(c, st, s, uuid, zoneid, rec, e) : 0;
 }
 
 /* ---- when settings change ---- */

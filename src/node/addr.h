@@ -27,8 +27,8 @@ int addr_leased(struct state *st, const json_t *nic, uint8_t ip[4], struct err *
 int addr_stale(struct state *st, const char *uuid, const json_t *rec, struct err *e);
 /* Leases for those NICs of a record that have none. */
 int addr_take(struct state *st, const char *uuid, const json_t *rec, struct err *e);
-/* What responders know of a running VM is what this record says; with the switch's lock. rec NULL: nothing. */
-int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, const json_t *rec, struct err *e);
+/* What responders know of a running VM is what this record says; with the switch's lock. rec NULL: nothing. zoneid: of this boot of it. */
+int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, uint64_t zoneid, const json_t *rec, struct err *e);
 /* Responders as a switch's settings say. sw, mtu: of its router's interface. */
 int addr_sync(const struct ctx *c, struct state *st, struct net_switch *s, uint32_t sw, uint32_t mtu, const struct netset *set, struct err *e);
 

@@ -16,8 +16,10 @@
 #include "net/vnic.h"
 #include "node/dataset.h"
 #include "node/fabric.h"
+#include "node/fw.h"
 #include "node/links.h"
 #include "node/lock.h"
+#include "node/migrate_in.h"
 #include "node/router.h"
 #include "node/uplink.h"
 #include "node/usage.h"
@@ -37,15 +39,15 @@ static void todo_add(struct todo *t, const char *uuid)
 	snprintf(t->uuid[t->n++], sizeof *t->uuid, "%s", uuid);
 }
 
-static int spawn_one(const struct ctx *c, const char *verb, const char *uuid, pid_t *pid)
+static int spawn_one(const struct ctx *c, const char *verb, const char *uuid, const char *more, pid_t *pid)
 {
-	char *argv[] = {(char *)c->self, (char *)"--node", (char *)c->node.name, (char *)verb, (char *)uuid, NULL};
+	char *argv[] = {(char *)c->self, (char *)"--node", (char *)c->node.name, (char *)verb, (char *)uuid, (char *)more, NULL};
 
 	return -posix_spawn(pid, c->self, NULL, NULL, argv, environ);
 }
 
 /* One process a VM, a few at a time: a VM whose shutdown hangs holds nobody up. Returns how many failed. */
-static int in_parallel(const struct ctx *c, const char *verb, const struct todo *t, unsigned width)
+static int in_parallel(const struct ctx *c, const char *verb, const char *more, const struct todo *t, unsigned width)
 {
 	pid_t *pid = xalloc((width + 1) * sizeof *pid);
 	unsigned running = 0;
@@ -56,7 +58,7 @@ static int in_parallel(const struct ctx *c, const char *verb, const struct todo 
 		pid_t p;
 
 		while (next < t->n && running < width) {
-			int r = spawn_one(c, verb, t->uuid[next], &pid[running]);
+			int r = spawn_one(c, verb, t->uuid[next], more, &pid[running]);
 
 			if (r < 0) {
 				ctx_log(c, LOG_WARN, "%s VM %s: %s", verb, t->uuid[next], strerror(-r));
@@ -114,6 +116,13 @@ static int settle(struct ctx *c, struct state *st, const char *uuid, struct err 
 	ctx_log(c, LOG_WARN, "VM %s was being created when the machine went down: it is failed", uuid);
 	state_event(st, "failed", uuid, NULL, NULL);
 	return state_vm_set_state(st, uuid, "failed", e);
+}
+
+static int find_receiving(const struct vm_row *row, void *arg)
+{
+	if (str_eq(row->state, RECEIVE_STATE))
+		todo_add(arg, row->uuid);
+	return 0;
 }
 
 struct half {
@@ -210,18 +219,20 @@ static void net_back(struct ctx *c)
 }
 
 /* An older program goes on with its ports; a switch that isn't there is made by who needs it, of the installed one. */
-static void net_renew(struct ctx *c)
+static void net_renew(struct ctx *c, struct state *st)
 {
 	struct err e = ERR_INIT;
 	int r = switch_upgrade(c, false, &e);
 
+	if (r > 0) /* its sets and lists are what the last program knew */
+		r = fwaddr_moved(c, st, &e);
 	if (r < 0 && r != -ENOENT)
 		ctx_log(c, LOG_WARN, "%s%s%s", e.msg, e.hint[0] ? ". " : "", e.hint);
 }
 
 int node_boot(struct ctx *c, struct err *e)
 {
-	struct todo t = {0}, half = {0};
+	struct todo t = {0}, half = {0}, come = {0};
 	struct store *store = NULL;
 	struct state *st = NULL;
 	int r = pool_attach(c, e);
@@ -232,10 +243,15 @@ int node_boot(struct ctx *c, struct err *e)
 	if (r < 0)
 		return r;
 	clear_stale(c);
-	net_renew(c);
+	net_renew(c, st);
 	uplinks_up(c, NULL);
 	fabrics_up(c, NULL);
-	r = node_recover(c, e);
+	/* what was on its way here when the machine went down is as if its command had been killed */
+	r = state_vm_each(st, 0, find_receiving, &come, e);
+	for (size_t i = 0; r == 0 && i < come.n; i++)
+		r = intent_set(c, come.uuid[i], RECEIVE_INTENT, e);
+	if (r == 0)
+		r = node_recover(c, e);
 	if (r == 0)
 		r = store_open(c, &store, e);
 	if (r == 0)
@@ -259,11 +275,12 @@ int node_boot(struct ctx *c, struct err *e)
 	if (r == 0)
 		net_back(c);
 	if (r == 0) {
-		int failed = in_parallel(c, "zone-boot", &t, (unsigned)get_nprocs() * 2);
+		int failed = in_parallel(c, "zone-boot", NULL, &t, (unsigned)get_nprocs() * 2);
 
 		if (failed)
 			r = err_set(e, EIO, "%d of %zu VMs could not be booted: the messages above say why", failed, t.n);
 	}
+	free(come.uuid);
 	free(half.uuid);
 	free(t.uuid);
 	return r;
@@ -289,14 +306,20 @@ static void net_away(struct ctx *c)
 		ctx_log(c, LOG_WARN, "the switch stays: %s", e.msg);
 }
 
+#define SHUTDOWN_WIDTH 64
+#define SHUTDOWN_S     180u /* all machines together, as one has it by itself */
+
 int node_shutdown(struct ctx *c, struct err *e)
 {
 	struct todo t = {0};
 	int r = zone_each(c, running, &t, e), failed;
+	char seconds[24];
 
 	if (r < 0)
 		return r;
-	failed = in_parallel(c, "zone-halt", &t, 64);
+	/* systemd gives us 300 s (the units' TimeoutStopSec): machines whose guests don't listen to their power button share them */
+	snprintf(seconds, sizeof seconds, "%zu", SHUTDOWN_S / ((t.n + SHUTDOWN_WIDTH - 1) / SHUTDOWN_WIDTH + !t.n));
+	failed = in_parallel(c, "zone-halt", seconds, &t, SHUTDOWN_WIDTH);
 	free(t.uuid);
 	if (failed)
 		return err_set(e, EIO, "%d VMs could not be stopped: the messages above say why", failed);

@@ -19,8 +19,10 @@ void commit_start(struct commit *m, struct state *st)
 	m->e = ERR_INIT;
 	state_lend(st, true);
 	m->running = pthread_create(&m->thread, NULL, commit_run, m) == 0;
-	if (!m->running)
-		commit_run(m);
+	if (m->running)
+		return;
+	commit_run(m);
+	state_lend(st, false); /* there is no thread that has it */
 }
 
 int commit_join(struct commit *m, struct err *e)

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -23,6 +22,7 @@
 #include "node/disks.h"
 #include "node/fw.h"
 #include "node/hold.h"
+#include "node/later.h"
 #include "node/lock.h"
 #include "node/machine.h"
 #include "node/netconf.h"
@@ -32,8 +32,6 @@
 #include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
-
-extern char **environ;
 
 /* The one durable commit runs beside the making of the root: both wait for a disk. */
 struct create {
@@ -164,9 +162,9 @@ int vm_create_undo(struct vm *v, struct err *e)
 
 static int prepare(struct ctx *c, const json_t *payload, bool dry, json_t **rec, json_t **report, struct err *e)
 {
-	_json_ json_t *r0 = NULL;
+	_json_ json_t *r0 = NULL, *whole = disks_drivers(c, payload);
 	char now[CLOCK_TEXT];
-	int r = vm_record_create(payload, clock_iso(clock_wall_ns(), now), &r0, report, e);
+	int r = vm_record_create(whole, clock_iso(clock_wall_ns(), now), &r0, report, e);
 
 	if (r == 0)
 		r = vm_available(r0, e);
@@ -197,24 +195,12 @@ int vm_create_dry(struct ctx *c, const json_t *payload, json_t **rec, json_t **r
 static void warm_later(const struct vm *v)
 {
 	bool private = str_eq(vm_str(v->rec, "image_sharing"), "private");
-	char *argv[] = {(char *)v->c->self, (char *)"--node", (char *)v->c->node.name, (char *)"image-warm",
-			(char *)v->image.uuid, (char *)(private ? "private" : "shared"), NULL};
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t at;
 	pid_t pid;
 
 	if (brand_hvm(v->brand) || !(store_caps(v->store) & STORE_SQUOTA))
 		return;
-	posix_spawn_file_actions_init(&fa);
-	posix_spawnattr_init(&at);
-	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSID);
-	/* the caller may wait for the end of a pipe that is our output */
-	for (int fd = 0; fd < 3; fd++)
-		posix_spawn_file_actions_addopen(&fa, fd, "/dev/null", O_RDWR, 0);
-	if (posix_spawn(&pid, v->c->self, &fa, &at, argv, environ) != 0)
+	if (later(v->c, "image-warm", v->image.uuid, private ? "private" : "shared", &pid) < 0)
 		ctx_log(v->c, LOG_DEBUG, "image %s: no process to keep its clones warm", v->image.uuid);
-	posix_spawnattr_destroy(&at);
-	posix_spawn_file_actions_destroy(&fa);
 }
 
 /*
@@ -282,7 +268,7 @@ int vm_create(struct ctx *c, const json_t *payload, char uuid[37], json_t **repo
 		if (image < 0)
 			return image;
 	}
-	r = disks_hold(c, v.rec, &held, e);
+	r = disks_hold(c, json_object_get(v.rec, "disks"), &held, e);
 	if (r < 0)
 		return r;
 	v.lock = lock_take(c, v.uuid, e);

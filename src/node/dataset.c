@@ -12,6 +12,7 @@
 #include "image/warm.h"
 #include "model/vm.h"
 #include "node/disks.h"
+#include "node/firmware.h"
 
 #define GIB 1073741824ULL
 
@@ -27,14 +28,14 @@ static uint64_t quota_id(const struct vm *v)
 	return store_quota_id(v->store, v->id_base);
 }
 
-int dataset_quota(struct vm *v, struct err *e)
+int dataset_quota(struct vm *v, const json_t *rec, const json_t *room, struct err *e)
 {
-	uint64_t bytes = (uint64_t)vm_int(v->rec, "quota", 0) * GIB;
+	uint64_t bytes = (uint64_t)vm_int(rec, "quota", 0) * GIB;
 	int r = vm_need_store(v, e);
 
 	/* as on SmartOS, where a disk is a volume of its own: quota is for what lies beside them, snapshots too */
 	if (bytes)
-		bytes += disks_bytes(v->rec);
+		bytes += disks_bytes(room);
 
 	return r < 0 ? r : store_quota_set(v->store, quota_id(v), bytes, e);
 }
@@ -45,8 +46,8 @@ int dataset_make_root(struct vm *v, const char *name, struct err *e)
 	int r;
 
 	if (brand_hvm(v->brand)) {
-		r = store_create(v->store, name, quota_id(v), e);
-		return r < 0 ? r : disks_make(v, name, e);
+		r = disks_make(v, name, quota_id(v), e);
+		return r < 0 ? r : firmware_make(v, e);
 	}
 	r = warm_take(v->store, &v->image, private, name, quota_id(v), e);
 	if (r != 0)
@@ -71,7 +72,7 @@ int dataset_make(struct vm *v, struct err *e)
 	/* in this order: a group that has a member is taken for no killed command's */
 	r = dataset_make_root(v, root, e);
 	if (r == 0)
-		r = dataset_quota(v, e);
+		r = dataset_quota(v, v->rec, v->rec, e);
 	return r < 0 ? err_add(e, "root of VM %s", v->uuid) : 0;
 }
 

@@ -20,6 +20,7 @@ int dataset_destroy(struct vm *v, struct err *e);
 int dataset_absent(struct vm *v, struct err *e);
 /* Makes a root dataset called name ("<uuid>/root") from v->image. */
 int dataset_make_root(struct vm *v, const char *name, struct err *e);
-int dataset_quota(struct vm *v, struct err *e);
+/* The limit of rec, with room for the disks of a record beside it. */
+int dataset_quota(struct vm *v, const json_t *rec, const json_t *room, struct err *e);
 
 #endif

@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Disks of a machine: files in the VM's root dataset, so that one snapshot is of all of them at one moment, and quota and delete
- * are as for a zone. A disk made of an image shares its blocks (reflink) and needs it no more.
+ * are as for a zone. A disk made of an image shares its blocks and needs it no more.
  */
 #ifndef CLOISTER_NODE_DISKS_H
 #define CLOISTER_NODE_DISKS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
+#include "hvm/qmp.h"
 #include "node/vm.h"
 
-/* Of a record that is new, made of payload: path and size of each; what can't be is refused. Images are looked up. */
-int disks_fill(struct ctx *c, json_t *rec, const json_t *payload, struct err *e);
-/* Where disk i is: ours on this node's pool, wherever the pool was when its record was written. The caller's. */
-char *disk_path(const struct ctx *c, const json_t *rec, size_t i);
-/* In dataset name, which is there and empty. */
-int disks_make(struct vm *v, const char *name, struct err *e);
+/*
+ * From the from'th on, of what was given for these: path and size of each; what can't be is refused. Images are looked up. taken:
+ * numbers of disks that are not free, QDISK_NUMBERS of them.
+ */
+int disks_fill(struct ctx *c, json_t *rec, size_t from, const json_t *given, bool *taken, struct err *e);
+/* The payload with what the image of its first disk asks for (disk_driver, nic_driver, cpu_type) where it says nothing. New reference. */
+json_t *disks_drivers(struct ctx *c, const json_t *payload);
+/* Where a disk is: ours on this node's pool, wherever the pool was when its record was written. The caller's. */
+char *disk_path(const struct ctx *c, const json_t *rec, const json_t *disk);
+/* With the dataset name, which is not there. */
+int disks_make(struct vm *v, const char *name, uint64_t quota_id, struct err *e);
+/* One, in the folder dir. */
+int disk_make(struct vm *v, int dir, const json_t *disk, struct err *e);
 /* What they may grow to together, bytes: it comes on top of the VM's quota. */
 uint64_t disks_bytes(const json_t *rec);
 /* Images' locks, shared, so that none goes while a VM is made of it. */
@@ -26,7 +35,37 @@ struct disks_held {
 };
 #define DISKS_HELD_INIT ((struct disks_held){.n = 0})
 #define _held_          __attribute__((cleanup(disks_let_go)))
-int disks_hold(const struct ctx *c, const json_t *rec, struct disks_held *h, struct err *e);
+int disks_hold(const struct ctx *c, const json_t *disks, struct disks_held *h, struct err *e);
 void disks_let_go(struct disks_held *h);
+
+/* ---- disks_change.c: of a VM that is there ---- */
+/* What an update makes of them, rec: new ones are filled in, what can't be is refused. payload: as it was given. */
+int disks_check(struct vm *v, const json_t *old, json_t *rec, const json_t *payload, struct err *e);
+/* A file or block device of the host's, by its own name: no link. what: begins the message. */
+int disk_of_host(const char *path, const char *what, struct err *e);
+/* A disk that another VM has, to be written to by both: -EBUSY with its name. Looks at the others only where rec names a file of the host. */
+int disks_alone(struct ctx *c, struct state *st, const json_t *rec, struct err *e);
+/* Files of those that `to` has and `from` doesn't, and room for those that are larger in it. */
+int disks_prepare(struct vm *v, const json_t *from, const json_t *to, struct err *e);
+/* Files as rec has them: others away, none smaller; shrink: none larger either. What is missing stays missing. */
+int disks_settle(struct vm *v, const json_t *rec, bool shrink, struct err *e);
+/* Whether a snapshot (its dataset) can take the place of what rec's disks are: -EINVAL says which of them it has not. */
+int disks_suit(struct vm *v, const char *snap, struct err *e);
+
+/* ---- disks_live.c: of a machine that runs ---- */
+/* What a guest has to let go of a disk. Linux takes five seconds of it, in which a button that is pressed again would take it back. */
+#define DISKS_LET_GO_MS 30000
+/* What it has that is not as `to` says is removed (which its guest has to agree to), added or made larger. -ETIME: the guest does not let go. */
+int disks_live(struct vm *v, const json_t *to, int ms, struct err *e);
+
+/* ---- disk_file.c ---- */
+/* What its record asks of its file, and can't be had. */
+int disk_file_check(const json_t *rec, const json_t *disk, struct err *e);
+/* As its record says: compression, and room that is set aside; less: what is beyond that is given back, unless the machine runs. dir: where it lies. */
+int disk_file_settle(const struct vm *v, int fd, int dir, const json_t *disk, bool less, struct err *e);
+
+/* ---- disks_tune.c ---- */
+/* Ceilings as rec says, read back, and requests counted by how long they take. until: CLOCK_MONOTONIC in ns. */
+int disks_tune(struct qmp *q, const json_t *rec, uint64_t until, struct err *e);
 
 #endif

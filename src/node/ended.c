@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "model/vm.h"
+#include "node/outside.h"
 #include "node/provision.h"
 #include "node/vm.h"
 #include "node/vmops.h"
@@ -86,8 +88,37 @@ static int stay_down(struct vm *v, bool forget_autoboot, struct err *e)
 	}
 	r = vm_halt_zone(v, rs < 0 ? NULL : e);
 	if (r >= 0)
+		outside_leave(v);
+	if (r >= 0)
 		state_event(v->st, "stop", v->uuid, d, NULL);
 	return rs < 0 ? rs : r < 0 ? r : 0;
+}
+
+/* In the words that its worker has written down; where it could not, a monitor that is done counts. */
+static bool switched_off(const struct vm *v)
+{
+	_free_ char *path = xprintf("%s/%s/shutdown", v->c->node.run, v->uuid);
+	_buf_ struct buf b = BUF_INIT;
+
+	return file_read(AT_FDCWD, path, 64, &b, NULL) < 0 || str_starts(buf_str(&b), "guest-");
+}
+
+static int what_follows(struct vm *v, uint64_t restarts, struct err *e)
+{
+	switch (v->run.ended) {
+	case ZONE_END_REBOOT:
+		return boot_again(v, 0, "reboot", e);
+	case ZONE_END_HALT:
+		return stay_down(v, true, e);
+	default:
+		break;
+	}
+	/* a monitor that is done has a guest that was switched off, unless a signal asked it to end; one that crashed is to be seen, not tried again */
+	if (brand_hvm(v->brand))
+		return stay_down(v, v->run.ended == ZONE_END_EXIT && v->run.end_status == 0 && switched_off(v), e);
+	if (vm_restart_init(v->rec))
+		return boot_again(v, restarts + 1, "restart-init", e);
+	return stay_down(v, false, e);
 }
 
 int vm_ended(struct ctx *c, const char *uuid, struct err *e)
@@ -104,18 +135,8 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e)
 	r = provision_down(&v, brand_hvm(v.brand) || v.run.ended == ZONE_END_HALT || (v.run.ended != ZONE_END_REBOOT && !vm_restart_init(v.rec)), e);
 	if (r < 0)
 		return r;
-	switch (v.run.ended) {
-	case ZONE_END_REBOOT:
-		return boot_again(&v, 0, "reboot", e);
-	case ZONE_END_HALT:
-		return stay_down(&v, true, e);
-	default:
-		break;
-	}
-	/* a monitor that is done has a guest that was switched off; one that crashed is to be seen, not tried again */
-	if (brand_hvm(v.brand))
-		return stay_down(&v, v.run.ended == ZONE_END_EXIT && v.run.end_status == 0, e);
-	if (vm_restart_init(v.rec))
-		return boot_again(&v, restarts + 1, "restart-init", e);
-	return stay_down(&v, false, e);
+	r = what_follows(&v, restarts, e);
+	if (!v.run.running)
+		provision_gone(&v);
+	return r;
 }

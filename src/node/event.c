@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "kern/cgroup.h"
 #include "kern/kmsg.h"
+#include "node/outside.h"
 #include "state/state.h"
 
 #define VICTIMS 8 /* named in one event */
@@ -135,5 +136,7 @@ int event_zone(struct ctx *c, const char *uuid, const char *kind, uint64_t count
 		r = state_event(st, kind, uuid, d, e);
 	}
 	json_decref(d);
-	return r;
+	state_close(&st);
+	st = NULL;
+	return r == 0 && str_eq(kind, "dhcp-stopped") ? outside_again(c, uuid, e) : r;
 }

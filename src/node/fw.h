@@ -26,6 +26,14 @@ void fwobj_vm(const json_t *rec, struct fw_vm *out);
 int fwaddr_vm(struct state *st, const json_t *rec, struct fw_vm *out, struct err *e);
 /* *out: a copy of the record with them, for who is about to store what takes them away; new reference. */
 int fwaddr_note(struct state *st, const json_t *rec, json_t **out, struct err *e);
+/* That copy, as it is when that NIC has lost this address of those that stand elsewhere. */
+void fwaddr_without(json_t *noted, const char *mac, const char *ip);
+/*
+ * From one record of a VM to another (NULL: it goes): what a NIC has formed on the switch that it is on until its VM boots stays among its
+ * addresses. At that boot fwaddr_has_moved() says 1, and fwaddr_moving() from the record to NULL forgets it: in between all sets are in doubt.
+ */
+int fwaddr_moving(struct state *st, bool runs, const json_t *from, const json_t *to, struct err *e);
+int fwaddr_has_moved(struct state *st, const json_t *rec, struct err *e);
 /* The settings of a switch are about to change, which ends with fwaddr_moved(), in this command or the next. Needs no lock. */
 int fwaddr_doubt(const struct ctx *c, struct err *e);
 /* The settings of a switch have changed, and with them addresses of many VMs: every set is as the store says. */
@@ -57,6 +65,8 @@ int vmfw_up(struct vm *v, struct net_switch *s, struct err *e);
 int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e);
 /* Its worker finds the log that it may have in the switch. */
 int vmfw_log(const struct ctx *c, struct net_switch *s, const char *uuid, uint32_t zone, struct err *e);
+/* For who has brought lists into force, or taken some away: a process makes others ready, if it is time. Not with the switch's lock held. */
+void vmfw_later(const struct ctx *c, bool low);
 /* fwadm start: the list of a running VM, whatever was. */
 int vmfw_start(struct vm *v, struct net_switch *s, struct err *e);
 

@@ -8,6 +8,7 @@
 #include "base/steps.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "net/fw.h"
 #include "node/fwset.h"
 
 /* What a change does to sets, found out while it is stored. */
@@ -30,11 +31,27 @@ static int rule_names(const json_t *rule, json_t *names, struct err *e)
 	return vm_bool(rule, "enabled", false) ? fwset_each_of(rule, name_it, names, e) : 0;
 }
 
+/* 1 with the rule; 0: there is none; -EUCLEAN: there is, and nobody can read it. */
+static int read_rule(struct state *st, const char *uuid, json_t **out, struct err *e)
+{
+	_fw_rule_ struct fw_rule rule = {0};
+	int r = fwdb_get(st, "rule", uuid, out, e);
+
+	return r > 0 && fw_parse(vm_str(*out, "rule") ?: "", &rule, e) < 0 ? -EUCLEAN : r;
+}
+
 static int forget_rule(struct deed *d, const char *uuid)
 {
 	_json_ json_t *old = NULL;
-	int r = fwdb_get(d->st, "rule", uuid, &old, d->e);
+	struct err bad = ERR_INIT;
+	int r = read_rule(d->st, uuid, &old, &bad);
 
+	if (r == -EUCLEAN) {
+		r = fwset_each_blind(d->st, uuid, name_it, d->names, d->e);
+		return r < 0 ? r : fwset_unuse_blind(d->st, uuid, &d->gone, d->e);
+	}
+	if (r < 0 && d->e)
+		*d->e = bad;
 	if (r <= 0)
 		return r;
 	r = json_array_append(d->rule_old, old);
@@ -277,7 +294,7 @@ int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch,
 	struct err miss = ERR_INIT;
 	struct deed d;
 	int r = switch_open(c, false, &s, &miss);
-	bool have = r == 0;
+	bool have = r == 0, low;
 
 	if (r < 0 && r != -ENOENT) {
 		if (e)
@@ -295,8 +312,12 @@ int fw_change_apply(struct ctx *c, struct state *st, const struct fw_change *ch,
 	}
 	if (r == 0)
 		r = failpoint("fwadm-stored", e);
-	if (r == 0 && have)
+	if (r == 0 && have) {
 		r = in_force(c, &d, &s, ch, e);
+		low = json_object_size(d.names) && net_fw_low(&s);
+		switch_close(&s);
+		vmfw_later(c, low);
+	}
 	deed_done(&d);
 	return r;
 }
@@ -324,8 +345,13 @@ static int add_who(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
 static int old_names(struct state *st, const char *uuid, json_t *names, struct err *e)
 {
 	_json_ json_t *old = NULL;
-	int r = fwdb_get(st, "rule", uuid, &old, e);
+	struct err bad = ERR_INIT;
+	int r = read_rule(st, uuid, &old, &bad);
 
+	if (r == -EUCLEAN)
+		return fwset_each_blind(st, uuid, name_it, names, e);
+	if (r < 0 && e)
+		*e = bad;
 	return r <= 0 ? r : rule_names(old, names, e);
 }
 
@@ -376,7 +402,7 @@ int fw_change_vms(struct state *st, const struct fw_change *ch, json_t **vms, st
 			r = rvm_names(st, old, names, e);
 	}
 	if (r == 0 && json_object_size(names))
-		r = fwvm_each(st, add_who, &w, e);
+		r = fwvm_walled(st, names, add_who, &w, e);
 	if (r == 0)
 		*vms = take(list);
 	return r;

@@ -190,3 +190,33 @@ int fwset_unuse(struct state *st, const json_t *rule, struct fwsets *gone, struc
 
 	return vm_bool(rule, "enabled", false) ? fwset_each_of(rule, unuse_one, &u, e) : 0;
 }
+
+int fwset_each_blind(struct state *st, const char *uuid, int (*each)(const char *set, void *arg), void *arg, struct err *e)
+{
+	struct fwsets all = {NULL, 0};
+	int r = fwsets_load(st, &all, e);
+
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		_free_ char *kind = xprintf("fwuse %s", all.set[i].name);
+		_json_ json_t *v = NULL;
+
+		r = fwdb_get(st, kind, uuid, &v, e);
+		r = r > 0 ? each(all.set[i].name, arg) : r;
+	}
+	fwsets_done(&all);
+	return r < 0 ? r : 0;
+}
+
+int fwset_unuse_blind(struct state *st, const char *uuid, struct fwsets *gone, struct err *e)
+{
+	struct using u = {st, uuid, gone, e};
+
+	return fwset_each_blind(st, uuid, unuse_one, &u, e);
+}
+
+int fwrule_bad(struct err *e, const char *uuid, int r)
+{
+	err_add(e, "rule %s can't be read", uuid);
+	err_hint(e, "`fwadm delete %s` takes it away; what it says is in the database alone.", uuid);
+	return r;
+}

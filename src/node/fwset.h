@@ -37,6 +37,11 @@ int fwdb_get(struct state *st, const char *kind, const char *name, json_t **out,
 int fwset_use(struct state *st, const json_t *rule, struct fwsets *made, struct err *e);
 int fwset_unuse(struct state *st, const json_t *rule, struct fwsets *gone, struct err *e);
 void fwsets_add(struct fwsets *s, const char *name, uint32_t id);
+/* Of a rule whose text can't be read: calls each for the name of every set that it named when it was stored. */
+int fwset_each_blind(struct state *st, const char *uuid, int (*each)(const char *set, void *arg), void *arg, struct err *e);
+int fwset_unuse_blind(struct state *st, const char *uuid, struct fwsets *gone, struct err *e);
+/* Says which rule it is that can't be read, and what to do. Returns r. */
+int fwrule_bad(struct err *e, const char *uuid, int r);
 /* Calls each for the name of every set that a rule names. */
 int fwset_each_of(const json_t *rule, int (*each)(const char *set, void *arg), void *arg, struct err *e);
 
@@ -66,6 +71,8 @@ int fwrules_in_force(struct state *st, const struct fw_vm *vm, json_t **uuids, s
 /* ---- fwsync.c ---- */
 /* Calls each for every VM of this host that has not failed, and every remote one (enabled false). */
 int fwvm_each(struct state *st, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e);
+/* Those of this host alone that have a firewall and may be in one of these sets: the caller looks. */
+int fwvm_walled(struct state *st, const json_t *names, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e);
 /* The switch's sets are those of the store; a switch that is new, or was left half changed, is filled. */
 int fwsync(const struct ctx *c, struct state *st, struct net_switch *s, struct err *e);
 /* Between the two the switch is not what the store says; a command that ends there leaves a note of it. */
@@ -75,6 +82,7 @@ void fwsync_end(const struct net_switch *s);
 int fwsync_fill(struct state *st, struct net_switch *s, const struct fwsets *sets, struct err *e);
 /* The lists of running zones whose VM one of these names concerns, and that have one; NULL: of all. */
 int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, const json_t *names, struct err *e);
+/* ---- fwmember.c ---- */
 /* Addresses of a VM, in these sets now and in those before; self: who else has one is asked but for this. */
 int fwsync_member(struct state *st, struct net_switch *s, const struct fw_vm *from, const struct fwsets *before, const struct fw_vm *to,
 		  const struct fwsets *now, const char *self, struct err *e);

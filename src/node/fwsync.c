@@ -17,12 +17,17 @@
 #include "base/str.h"
 #include "model/vm.h"
 
+#define SCOPES 8
+
 struct walk {
 	struct state *st;
 	bool (*want)(const char *uuid, void *arg); /* NULL: all */
 	int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg);
 	void *arg;
 	struct err *e;
+	bool walled;                /* those alone that have a firewall */
+	char scope[SCOPES][UUID_LEN + 1]; /* and of these owners; none: of all */
+	size_t nscopes;
 };
 
 static int walk_json(const json_t *o, bool remote, const struct walk *w)
@@ -37,16 +42,49 @@ static int walk_json(const json_t *o, bool remote, const struct walk *w)
 	return r;
 }
 
+/* Before it is parsed: a thousand are not for the three that it is about. */
+static bool may_be(const struct walk *w, const char *record)
+{
+	if (w->walled && !strstr(record, "\"firewall_enabled\":true"))
+		return false;
+	for (size_t i = 0; i < w->nscopes; i++)
+		if (strstr(record, w->scope[i]))
+			return true;
+	return w->nscopes == 0 || !strstr(record, "\"owner_uuid\":\"");
+}
+
 static int walk_row(const struct vm_row *row, void *arg)
 {
+	static const char *const members[] = {"firewall_enabled", "nics", "owner_uuid", "tags", "uuid", NULL};
 	const struct walk *w = arg;
 	_json_ json_t *rec = NULL;
 
 	/* its addresses may be another's by now */
-	if (!row->record || str_eq(row->state, "failed") || (w->want && !w->want(row->uuid, w->arg)))
+	if (!row->record || str_eq(row->state, "failed") || (w->want && !w->want(row->uuid, w->arg)) || !may_be(w, row->record))
 		return 0;
-	rec = json_loadb(row->record, row->record_len, 0, NULL);
+	rec = vm_members(row->record, row->record_len, members);
 	return rec ? walk_json(rec, false, arg) : 0;
+}
+
+/* Whom these sets can be about: a set's name begins with whose it is. */
+static void walk_for(struct walk *w, const json_t *names)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_foreach((json_t *)names, name, v)
+	{
+		size_t n = strcspn(name, " "), i = 0;
+
+		while (i < w->nscopes && strncmp(w->scope[i], name, UUID_LEN))
+			i++;
+		if (n != UUID_LEN || i == SCOPES) {
+			w->nscopes = 0; /* everybody's */
+			return;
+		}
+		if (i == w->nscopes)
+			snprintf(w->scope[w->nscopes++], sizeof *w->scope, "%.*s", UUID_LEN, name);
+	}
 }
 
 static int walk_rvm(const char *uuid, const json_t *value, void *arg)
@@ -56,10 +94,18 @@ static int walk_rvm(const char *uuid, const json_t *value, void *arg)
 
 int fwvm_each(struct state *st, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e)
 {
-	struct walk w = {st, NULL, each, arg, e};
+	struct walk w = {.st = st, .each = each, .arg = arg, .e = e};
 	int r = state_vm_each(st, STATE_RECORD, walk_row, &w, e);
 
 	return r < 0 ? r : state_net_each(st, "rvm", walk_rvm, &w, e);
+}
+
+int fwvm_walled(struct state *st, const json_t *names, int (*each)(const struct fw_vm *vm, bool enabled, bool remote, void *arg), void *arg, struct err *e)
+{
+	struct walk w = {.st = st, .each = each, .arg = arg, .e = e, .walled = true};
+
+	walk_for(&w, names);
+	return state_vm_each(st, STATE_RECORD, walk_row, &w, e);
 }
 
 /* ---- whether they agree ---- */
@@ -166,6 +212,7 @@ static int by_uuid(const void *a, const void *b)
 
 struct loading {
 	struct filling fill; /* of all sets, where half is true */
+	const struct ctx *c;
 	struct net_switch *s;
 	const json_t *names; /* NULL: all */
 	struct zones zones;
@@ -204,8 +251,14 @@ static int load_vm(const struct fw_vm *vm, bool enabled, bool remote, void *arg)
 	/* one that was stopped stays so */
 	if (r == 1)
 		r = net_fw_status(l->s, z->zone, l->fill.e);
-	if (r == 1)
+	if (r == 1) {
 		r = fwlists_add(&l->lists, vm, z->zone, l->fill.e);
+		/* others don't wait for what concerns this one: it goes on with the list that it has */
+		if (r == -EUCLEAN && l->half) {
+			ctx_log(l->c, LOG_WARN, "VM %s keeps the firewall rules that it had: %s. %s", vm->uuid, l->fill.e->msg, l->fill.e->hint);
+			return 0;
+		}
+	}
 	if (r == 0 && l->lists.n && l->lists.list[l->lists.n - 1].zone == z->zone && net_fw_logs(&l->lists.list[l->lists.n - 1]))
 		json_object_set_new(l->log, vm->uuid, json_integer(z->zone));
 	return r < 0 ? r : 0;
@@ -249,10 +302,12 @@ static void load_done(struct loading *l)
 
 int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, const json_t *names, struct err *e)
 {
-	struct loading l = {.fill = {.st = st, .e = e}, .s = s, .names = names};
-	struct walk w = {st, runs, load_vm, &l, e};
+	struct loading l = {.fill = {.st = st, .e = e}, .c = c, .s = s, .names = names};
+	struct walk w = {.st = st, .want = runs, .each = load_vm, .arg = &l, .e = e, .walled = true};
 	int r = load_begin(&l, c, e);
 
+	if (names)
+		walk_for(&w, names);
 	if (r == 0)
 		r = state_vm_each(st, STATE_RECORD, walk_row, &w, e);
 	if (r == 0)
@@ -264,7 +319,7 @@ int fwsync_lists(const struct ctx *c, struct state *st, struct net_switch *s, co
 /* Each record and each rule is read once. These are all sets that there are, and nothing else is to be in any. */
 static int bring_all(const struct ctx *c, struct state *st, struct net_switch *s, struct err *e)
 {
-	struct loading l = {.fill = {.st = st, .e = e}, .s = s, .half = true};
+	struct loading l = {.fill = {.st = st, .e = e}, .c = c, .s = s, .half = true};
 	int r = load_begin(&l, c, e);
 
 	if (r == 0)
@@ -297,108 +352,4 @@ int fwsync(const struct ctx *c, struct state *st, struct net_switch *s, struct e
 	if (r == 0)
 		fwsync_end(s);
 	return r < 0 ? err_add(e, "firewall") : 0;
-}
-
-/* ---- one VM ---- */
-
-struct asking {
-	struct state *st;
-	const char *self, *set;
-	const struct fw_addr *a;
-	char *text, mac[18]; /* mac: "" or what of every record that may have it is a part */
-	struct err *e;
-};
-
-static bool has_addr(const struct fw_vm *vm, const struct fw_addr *a)
-{
-	for (size_t i = 0; i < vm->naddrs; i++)
-		if (!memcmp(&vm->addr[i], a, sizeof *a))
-			return true;
-	return false;
-}
-
-static int same_json(const json_t *o, const struct asking *q)
-{
-	struct fw_vm vm;
-	bool same;
-	int r = fwaddr_vm(q->st, o, &vm, q->e);
-
-	if (r < 0)
-		return r;
-	same = strcmp(vm.uuid, q->self) && has_addr(&vm, q->a) && fw_vm_in_set(&vm, q->set);
-	fw_vm_done(&vm);
-	return same ? -EEXIST : 0;
-}
-
-static int same_row(const struct vm_row *row, void *arg)
-{
-	const struct asking *q = arg;
-	_json_ json_t *rec = NULL;
-
-	if (!row->record || str_eq(row->state, "failed") || !strcmp(row->uuid, q->self))
-		return 0;
-	if (q->mac[0] && !strstr(row->record, q->mac) && !strcasestr(row->record, "\"fe"))
-		return 0;
-	/* an IPv6 address may be written in more than one way or formed; one of IPv4 stands there, or is a lease, or is part of a prefix */
-	if (q->a->family == 4 && !q->a->part && !strstr(row->record, q->text) && !strstr(row->record, "\"dhcp\""))
-		return 0;
-	rec = json_loadb(row->record, row->record_len, 0, NULL);
-	return rec ? same_json(rec, q) : 0;
-}
-
-static int same_rvm(const char *uuid, const json_t *value, void *arg)
-{
-	return same_json(value, arg);
-}
-
-/* Every VM has one in fe80::/10 of its link address: whose record has neither that nor an address that begins so is not parsed for it. */
-static void formed_of(const struct fw_addr *a, char mac[18])
-{
-	const uint8_t *p = a->ip;
-
-	*mac = 0;
-	if (a->family == 6 && !a->part && p[0] == 0xfe && (p[1] & 0xc0) == 0x80 && p[11] == 0xff && p[12] == 0xfe)
-		snprintf(mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", p[8] ^ 2, p[9], p[10], p[13], p[14], p[15]);
-}
-
-/* Two VMs of one tag may have one address, on different switches. 1: somebody else has it. */
-static int others(struct state *st, const char *self, const char *set, const struct fw_addr *a, struct err *e)
-{
-	_buf_ struct buf b = BUF_INIT;
-	struct asking q = {.st = st, .self = self, .set = set, .a = a, .e = e};
-	int r;
-
-	fw_addr_print(a, &b);
-	q.text = (char *)buf_str(&b);
-	formed_of(a, q.mac);
-	r = state_vm_each(st, STATE_RECORD, same_row, &q, e);
-	if (r == 0)
-		r = state_net_each(st, "rvm", same_rvm, &q, e);
-	return r == -EEXIST ? 1 : r;
-}
-
-static bool has_set(const struct fwsets *s, uint32_t id)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->set[i].id == id)
-			return true;
-	return false;
-}
-
-int fwsync_member(struct state *st, struct net_switch *s, const struct fw_vm *from, const struct fwsets *before, const struct fw_vm *to,
-		  const struct fwsets *now, const char *self, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < now->n; i++)
-		for (size_t k = 0; r == 0 && k < to->naddrs; k++)
-			r = net_fw_set_add(s, now->set[i].id, &to->addr[k], e);
-	for (size_t i = 0; r == 0 && i < before->n; i++)
-		for (size_t k = 0; r == 0 && k < from->naddrs; k++) {
-			if (has_set(now, before->set[i].id) && has_addr(to, &from->addr[k]))
-				continue;
-			r = others(st, self, before->set[i].name, &from->addr[k], e);
-			r = r < 0 ? r : r == 1 ? 0 : net_fw_set_remove(s, before->set[i].id, &from->addr[k], e);
-		}
-	return r;
 }

@@ -8,9 +8,19 @@
 #include "zone/droplog.h"
 #include "net/log.h"
 #include "node/fwset.h"
+#include "node/later.h"
 #include "zone/settings.h"
 
-static int load_list(struct state *st, struct net_switch *s, const struct fw_vm *vm, uint32_t zone, struct err *e)
+void vmfw_later(const struct ctx *c, bool low)
+{
+	pid_t pid;
+
+	/* without them the next command waits itself */
+	if (low && later(c, "fw-warm", NULL, NULL, &pid) < 0)
+		ctx_log(c, LOG_DEBUG, "no process to keep lists of rules ready");
+}
+
+static int load_list(struct state *st, struct net_switch *s, const struct fw_vm *vm, uint32_t zone, bool first, struct err *e)
 {
 	struct fwlists l;
 	int r;
@@ -18,18 +28,18 @@ static int load_list(struct state *st, struct net_switch *s, const struct fw_vm 
 	fwlists_init(&l, st);
 	r = fwlists_add(&l, vm, zone, e);
 	if (r == 0)
-		r = net_fw_load(s, l.list, l.n, e);
+		r = first ? net_fw_first(s, l.list, e) : net_fw_load(s, l.list, l.n, e);
 	fwlists_done(&l);
 	return r < 0 ? err_add(e, "firewall") : 0;
 }
 
-static int list_of(struct state *st, struct net_switch *s, const json_t *rec, uint32_t zone, struct err *e)
+static int list_of(struct state *st, struct net_switch *s, const json_t *rec, uint32_t zone, bool first, struct err *e)
 {
 	struct fw_vm vm;
 	int r;
 
 	fwobj_vm(rec, &vm);
-	r = load_list(st, s, &vm, zone, e);
+	r = load_list(st, s, &vm, zone, first, e);
 	fw_vm_done(&vm);
 	return r;
 }
@@ -77,7 +87,7 @@ int vmfw_up(struct vm *v, struct net_switch *s, struct err *e)
 	if (r == 0)
 		r = join(v, s, e);
 	if (r == 0 && vm_bool(v->rec, "firewall_enabled", false))
-		r = list_of(v->st, s, v->rec, (uint32_t)v->spec->zoneid, e);
+		r = list_of(v->st, s, v->rec, (uint32_t)v->spec->zoneid, true, e);
 	return r < 0 ? r : vmfw_log(v->c, s, v->uuid, (uint32_t)v->spec->zoneid, e);
 }
 
@@ -86,7 +96,7 @@ int vmfw_start(struct vm *v, struct net_switch *s, struct err *e)
 	int r = fwsync(v->c, v->st, s, e);
 
 	if (r == 0)
-		r = list_of(v->st, s, v->rec, (uint32_t)v->run.zoneid, e);
+		r = list_of(v->st, s, v->rec, (uint32_t)v->run.zoneid, false, e);
 	return r < 0 ? r : vmfw_log(v->c, s, v->uuid, (uint32_t)v->run.zoneid, e);
 }
 
@@ -105,7 +115,7 @@ static int relist(struct vm *v, struct net_switch *s, const json_t *from, const 
 		return on;
 	if (!walled(to))
 		return on ? net_fw_stop(s, zone, e) : 0;
-	return on || !from || !walled(from) ? list_of(v->st, s, to, zone, e) : 0;
+	return on || !from || !walled(from) ? list_of(v->st, s, to, zone, false, e) : 0;
 }
 
 /* Its NICs' drops, into its log or not; the switch is there if it has NICs that run. */
@@ -145,6 +155,7 @@ static int switched(struct vm *v, const json_t *from, const json_t *to, const st
 	bool log = to && v->run.running && (logs(from, to) || g->thorough);
 	bool lists = to && v->run.running && (walled(from) || walled(to) || (g->thorough && json_array_size(json_object_get(to, "nics"))));
 	struct err miss = ERR_INIT;
+	bool low;
 	int r;
 
 	/* most nodes have no rules, and a change of theirs needs no switch */
@@ -165,7 +176,12 @@ static int switched(struct vm *v, const json_t *from, const json_t *to, const st
 		r = logged(v, &s, to, e);
 	if (r == 0 && lists)
 		r = relist(v, &s, from, to, e);
-	return r == 0 && (log || lists) ? vmfw_log(v->c, &s, v->uuid, (uint32_t)v->run.zoneid, e) : r;
+	if (r == 0 && (log || lists))
+		r = vmfw_log(v->c, &s, v->uuid, (uint32_t)v->run.zoneid, e);
+	low = lists && net_fw_low(&s);
+	switch_close(&s);
+	vmfw_later(v->c, low);
+	return r;
 }
 
 int vmfw_change(struct vm *v, const json_t *from, const json_t *to, bool thorough, struct err *e)

@@ -8,6 +8,7 @@
 #include "model/vm.h"
 #include "node/hold.h"
 #include "node/io.h"
+#include "zone/limits.h"
 
 static int shares(struct ctx *c, const struct cg_host *h, const json_t *want, struct err *e)
 {
@@ -31,7 +32,9 @@ static int lwps(struct ctx *c, const struct cg_host *h, const json_t *want, stru
 
 static int reservation(struct ctx *c, const struct cg_host *h, const json_t *want, struct err *e)
 {
-	return cg_can_reserve(h, (uint64_t)vm_int(want, "memory_reservation", 0) << 20, e);
+	int r = limits_can_reserve(h, want, e);
+
+	return r < 0 ? r : 0;
 }
 
 static int cpus(struct ctx *c, const struct cg_host *h, const json_t *want, struct err *e)
@@ -83,6 +86,7 @@ int hold_check_changed(struct ctx *c, const json_t *rec, const json_t *changed, 
 	const json_t *n;
 	size_t i;
 
+	json_object_set(want, "brand", json_object_get(rec, "brand"));
 	json_array_foreach(changed, i, n)
 		if (json_object_get(rec, json_string_value(n)))
 			json_object_set(want, json_string_value(n), json_object_get(rec, json_string_value(n)));

@@ -98,14 +98,40 @@ static json_t *nics_part(const struct vm *v)
 	return a.list;
 }
 
-int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e)
+static void zone_parts(struct vm *v, const struct cg_usage *u, json_t *o, struct err *e)
+{
+	uint64_t limit = 0, used = 0;
+
+	json_object_set_new(o, "zone", zone_part(v));
+	json_object_set_new(o, "usage", usage_part(u));
+	json_object_set_new(o, "limits", limit_part(u));
+	json_object_set_new(o, "nics", nics_part(v));
+	if (vm_need_store(v, e) == 0 && store_quota_get(v->store, store_quota_id(v->store, v->id_base), &limit, &used, e) == 0) {
+		put(json_object_get(o, "usage"), "quota_bytes", used);
+		put(json_object_get(o, "limits"), "quota_bytes", limit);
+	}
+}
+
+static bool has_all(const char *const *types)
+{
+	while (types && *types && strcmp(*types, "all"))
+		types++;
+	return !types || *types;
+}
+
+int vm_info(struct ctx *c, const char *word, const char *const *types, json_t **out, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
 	struct cg_usage u = {0};
-	uint64_t limit = 0, used = 0;
-	json_t *o;
+	bool all = has_all(types);
+	json_t *o, *m;
 	int r = vm_open(c, word, VM_LOOK, &v, e);
 
+	if (r < 0)
+		return r;
+	if (types && !brand_hvm(v.brand))
+		return err_set(e, EINVAL, "VM %s is a zone: types are of machines (brand kvm)", v.uuid);
+	r = types ? machine_info_types(types, e) : 0;
 	if (r < 0)
 		return r;
 	if (!v.run.running)
@@ -116,24 +142,17 @@ int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e)
 	if (r < 0)
 		return r;
 	o = json_object();
-	json_object_set_new(o, "zone", zone_part(&v));
-	json_object_set_new(o, "usage", usage_part(&u));
-	json_object_set_new(o, "limits", limit_part(&u));
-	json_object_set_new(o, "nics", nics_part(&v));
-	if (vm_need_store(&v, e) == 0 && store_quota_get(v.store, store_quota_id(v.store, v.id_base), &limit, &used, e) == 0) {
-		put(json_object_get(o, "usage"), "quota_bytes", used);
-		put(json_object_get(o, "limits"), "quota_bytes", limit);
-	}
+	if (all)
+		zone_parts(&v, &u, o, e);
 	if (brand_hvm(v.brand)) {
-		json_t *m = json_object();
-
-		json_object_set_new(o, "machine", m);
-		r = machine_info(&v, m, e);
-		if (r < 0) {
-			json_decref(o);
-			return r;
-		}
+		m = types ? o : json_object();
+		r = machine_info(&v, all ? NULL : types, m, e);
+		if (!types)
+			json_object_set_new(o, "machine", m);
 	}
-	*out = o;
-	return 0;
+	if (r < 0)
+		json_decref(o);
+	else
+		*out = o;
+	return r;
 }

@@ -135,9 +135,9 @@ static void warn_log(struct vm *v, const json_t *rec, const struct cg_io *io, co
 		sec = mib * (MIB / 4096) / ops;
 	if (!sec)
 		return;
-	ctx_log(v->c, LOG_WARN, "io_write_%s: %san fsync of this zone waits for all that the zone has waiting for its ceiling, and all other "
+	ctx_log(v->c, LOG_WARN, "%s: %san fsync of this zone waits for all that the zone has waiting for its ceiling, and all other "
 		"zones' fsync wait with it: %llu s if that is as much as max_physical_memory (%llu MiB). Less of that or a higher ceiling "
-		"make it shorter (docs/limits.md)", bytes ? "bps" : "iops", any ? "" : "before Linux 6.12 ", (unsigned long long)sec,
+		"make it shorter (docs/limits.md)", bytes ? "io_write_bps" : "io_write_iops", any ? "" : "before Linux 6.12 ", (unsigned long long)sec,
 		(unsigned long long)mib);
 }
 

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -13,6 +15,7 @@
 #include "zone/claim.h"
 
 #define DIE_MS 30000
+#define TRY_MS 5000 /* for who has other things to do; killed it is gone in some milliseconds, where processors are scarce in some more */
 
 static int open_in(const struct ctx *c, const char *dir, const char *name, int flags, struct err *e)
 {
@@ -44,6 +47,17 @@ static int claim(const struct ctx *c, int fd, enum claim what, bool wait, struct
 	return r < 0 ? err_sys(e, r, "lock") : 0;
 }
 
+/* Whose zoneadmd has ended may have children that do so a moment later; of a lock that is let go nobody is told. */
+static int work_soon(const struct ctx *c, int fd, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + TRY_MS * 1000000ULL;
+	int r;
+
+	while ((r = claim_take(fd, CLAIM_WORK, false)) == -EAGAIN && clock_mono_ns() < until)
+		poll(NULL, 0, 5);
+	return r < 0 ? claim(c, fd, CLAIM_WORK, false, e) : 0;
+}
+
 /*
  * A command that was killed leaves the zoneadmd that it had started, which has WORK until it has ended: that is soon, and
  * nobody shall have to come again for it.
@@ -56,10 +70,10 @@ static int lock_with(const struct ctx *c, const char *uuid, bool wait, struct er
 	if (fd < 0)
 		return fd;
 	r = claim(c, fd, CLAIM_COMMAND, wait, e);
-	if (r == 0 && claim_take(fd, CLAIM_WORK, false) == -EAGAIN && claim_end_booting(fd, DIE_MS) < 0)
+	if (r == 0 && claim_take(fd, CLAIM_WORK, false) == -EAGAIN && claim_end_booting(fd, wait ? DIE_MS : TRY_MS) < 0)
 		r = err_set(e, ETIME, "the zoneadmd of a command that was killed does not end");
 	if (r == 0)
-		r = claim(c, fd, CLAIM_WORK, true, e);
+		r = wait ? claim(c, fd, CLAIM_WORK, true, e) : work_soon(c, fd, e);
 	return r < 0 ? err_add(e, "VM %s", uuid) : take_fd(&fd);
 }
 
@@ -73,27 +87,33 @@ int lock_try(const struct ctx *c, const char *uuid, struct err *e)
 	return lock_with(c, uuid, false, e);
 }
 
-static int set_with(const struct ctx *c, const char *uuid, const char *what, int flags, struct err *e)
+/* The old one or the new one, also for who looks after a kill: half of it would be taken for another. */
+int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e)
 {
-	_fd_ int fd = open_in(c, "intents", uuid, O_WRONLY | O_CREAT | flags, e);
+	_free_ char *dir = xprintf("%s/intents", c->node.run), *path = xprintf("%s/%s", dir, uuid);
+	int r = file_replace(path, what, strlen(what), 0600, 0, NULL);
+
+	if (r == -ENOENT && (r = dir_make(dir, 0700, e)) == 0)
+		r = file_replace(path, what, strlen(what), 0600, 0, NULL);
+	return r < 0 ? err_sys(e, r, "intent of VM %s", uuid) : 0;
+}
+
+int intent_new(const struct ctx *c, const char *uuid, const char *what, struct err *e)
+{
+	_fd_ int fd = open_in(c, "intents", uuid, O_WRONLY | O_CREAT | O_EXCL, e);
 	int r;
 
 	if (fd < 0)
 		return fd;
 	r = fd_write_all(fd, what, strlen(what));
-	if (r < 0)
-		return err_sys(e, r, "intent of VM %s", uuid);
-	return 0;
+	return r < 0 ? err_sys(e, r, "intent of VM %s", uuid) : 0;
 }
 
-int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e)
+bool intent_there(const struct ctx *c, const char *uuid)
 {
-	return set_with(c, uuid, what, O_TRUNC, e);
-}
+	_free_ char *path = xprintf("%s/intents/%s", c->node.run, uuid);
 
-int intent_new(const struct ctx *c, const char *uuid, const char *what, struct err *e)
-{
-	return set_with(c, uuid, what, O_EXCL, e);
+	return access(path, F_OK) == 0;
 }
 
 void intent_clear(const struct ctx *c, const char *uuid)

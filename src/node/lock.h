@@ -12,6 +12,8 @@
 #ifndef CLOISTER_NODE_LOCK_H
 #define CLOISTER_NODE_LOCK_H
 
+#include <stdbool.h>
+
 #include "base/ctx.h"
 
 /*
@@ -25,6 +27,7 @@ int lock_try(const struct ctx *c, const char *uuid, struct err *e);
 int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e);
 /* -EEXIST where there is one. */
 int intent_new(const struct ctx *c, const char *uuid, const char *what, struct err *e);
+bool intent_there(const struct ctx *c, const char *uuid);
 void intent_clear(const struct ctx *c, const char *uuid);
 /* Calls each for every intent; the directory is empty as a rule, so this costs one open. */
 int intent_each(const struct ctx *c, int (*each)(const char *uuid, const char *what, void *arg), void *arg, struct err *e);

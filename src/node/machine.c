@@ -4,19 +4,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "hvm/accel.h"
+#include "hvm/qdisk.h"
 #include "hvm/qemu.h"
-#include "hvm/qmp.h"
+#include "hvm/qemu_nic.h"
 #include "model/vm.h"
 #include "node/disks.h"
+#include "node/seed.h"
+#include "node/firmware.h"
+#include "node/machine_state.h"
+#include "node/saved.h"
+#include "node/screen.h"
 
 #define AWAIT_MS  30000 /* an emulated host is slow */
 #define ANSWER_MS 5000
+#define KSM_RUN   "/sys/kernel/mm/ksm/run"
 #define WORDS_TRIES 10
 #define WORDS_MAX 400   /* bytes of a monitor's last words */
 
@@ -24,10 +33,33 @@
 static int args_check(const json_t *rec, struct err *e)
 {
 	char **argv = NULL;
-	int r = qemu_args(rec, false, &argv, e);
+	int r = qemu_args(rec, false, NULL, &argv, e);
 
 	qemu_args_free(argv);
 	return r;
+}
+
+/* 1 = it can be, and the operator has it switched off. */
+static int page_sharing(const json_t *rec, struct err *e)
+{
+	_buf_ struct buf b = BUF_INIT;
+	int r;
+
+	if (!vm_bool(rec, "page_sharing", false))
+		return 0;
+	r = file_read(AT_FDCWD, KSM_RUN, 64, &b, NULL);
+	if (r < 0)
+		return err_set(e, ENOTSUP, "page_sharing: this host's kernel can't (no " KSM_RUN ")");
+	return b.p[0] != '1';
+}
+
+static int page_sharing_off(struct ctx *c, const json_t *rec, struct err *e)
+{
+	int r = page_sharing(rec, e);
+
+	if (r == 1)
+		ctx_log(c, LOG_WARN, "page_sharing: nothing is shared before " KSM_RUN " is 1, which is the host's operator's to write");
+	return r < 0 ? r : 0;
 }
 
 int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err *e)
@@ -41,45 +73,71 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 		return err_set(e, EINVAL, "image_uuid: a machine has its image in a disk: disks.*.image_uuid");
 	r = qemu_there(e);
 	if (r == 0)
-		r = disks_fill(c, rec, payload, e);
+		r = disks_fill(c, rec, 0, json_object_get(payload, "disks"), (bool[QDISK_NUMBERS]){false}, e);
+	if (r == 0)
+		r = disks_alone(c, NULL, rec, e);
 	if (r == 0)
 		r = args_check(rec, e);
+	if (r == 0)
+		r = screen_check(c, rec, e);
+	if (r == 0)
+		r = firmware_there(rec, e);
+	if (r == 0)
+		r = page_sharing_off(c, rec, e);
 	/* the boot asks again: the VM may be started on another kernel */
 	if (r == 0)
 		r = machine_accelerator(rec, &kvm, e);
-	return r;
+	return r < 0 ? r : 0;
 }
 
-int machine_check_update(const json_t *old, const json_t *rec, bool running, struct err *e)
+int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struct err *e)
 {
+	const json_t *old = v->rec;
 	bool kvm;
 	int r;
 
 	if (!brand_hvm(brand_find(vm_str(rec, "brand"))))
 		return 0;
-	if (!json_equal(json_object_get(old, "disks"), json_object_get(rec, "disks")))
-		return err_set(e, ENOTSUP, "disks of a machine can not be added, changed or removed yet");
 	/* the guest has what it was started with until it ends: with less under it, it would be killed some time later */
-	if (running && vm_int(rec, "max_physical_memory", 0) < vm_int(old, "max_physical_memory", 0)) {
+	r = v->run.running && vm_int(rec, "max_physical_memory", 0) < vm_int(old, "max_physical_memory", 0) ? machine_shrinks(v, rec, e) : 1;
+	if (r < 0)
+		return r;
+	if (r == 0) {
 		err_set(e, EBUSY, "the memory of a machine that runs can not become less");
 		return err_hint(e, "vmadm stop %s", vm_str(rec, "uuid"));
 	}
-	r = args_check(rec, e);
-	if (r == 0 && !json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")))
+	r = disks_check(v, old, rec, payload, e);
+	if (r == 0)
+		r = args_check(rec, e);
+	if (r == 0)
+		r = screen_check(v->c, rec, e);
+	if (r == 0)
+		r = firmware_there(rec, e);
+	if (r == 0 && !json_equal(json_object_get(old, "page_sharing"), json_object_get(rec, "page_sharing")))
+		r = page_sharing_off(v->c, rec, e);
+	if (r == 0 && (!json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")) ||
+		       !json_equal(json_object_get(old, "hyperv"), json_object_get(rec, "hyperv"))))
 		r = machine_accelerator(rec, &kvm, e);
-	return r;
+	return r < 0 ? r : 0;
 }
 
-int machine_accelerator(const json_t *rec, bool *kvm, struct err *e)
+static int accelerator(const json_t *rec, struct accel_probe *ahead, bool *kvm, struct err *e)
 {
 	const char *asked = vm_str(rec, "accelerator");
 	struct err why = ERR_INIT;
 
-	*kvm = !str_eq(asked, "tcg") && accel_kvm_probe(&why) == 0;
+	*kvm = !str_eq(asked, "tcg") && (ahead && ahead->pid ? accel_probe_end(ahead, &why) : accel_kvm_probe(&why)) == 0;
+	if (!*kvm && vm_bool(rec, "hyperv", false))
+		return err_set(e, ENOTSUP, "hyperv: it needs KVM: %s", why.code ? why.msg : "accelerator is tcg");
 	if (*kvm || !str_eq(asked, "kvm"))
-		return 0;
+		return why.code == ETIME ? 1 : 0;
 	err_set(e, ENOTSUP, "accelerator kvm: %s", why.msg);
 	return err_hint(e, "Leave it out, or say tcg: binary translation runs any guest, at a fraction of the speed.");
+}
+
+int machine_accelerator(const json_t *rec, bool *kvm, struct err *e)
+{
+	return accelerator(rec, NULL, kvm, e);
 }
 
 static void hand(struct zspec *z, unsigned number, enum zfd_kind kind, const char *path)
@@ -88,31 +146,63 @@ static void hand(struct zspec *z, unsigned number, enum zfd_kind kind, const cha
 	z->fds[z->nfds++] = (struct zfd){.number = number, .kind = kind, .path = xstrdup(path)};
 }
 
+static char *log_path(const struct vm *v)
+{
+	return xprintf("%s/vms/%s/console.log", v->c->node.log, v->uuid);
+}
+
+static uint64_t log_size(const struct vm *v)
+{
+	_free_ char *path = log_path(v);
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
 int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 {
 	const json_t *d;
 	bool kvm;
 	size_t i;
-	int r = machine_accelerator(v->rec, &kvm, e);
+	int r = page_sharing(v->rec, e);
 
-	if (r == 0)
-		r = qemu_args(v->rec, kvm, &z->argv, e);
+	if (r >= 0)
+		r = v->incoming.layout ? machine_incoming_check(v, v->incoming.layout, &kvm, e) : accelerator(v->rec, &v->probe, &kvm, e);
+	if (r == 1) {
+		ctx_log(v->c, LOG_WARN, "VM %s: the host was too busy to find out whether KVM runs a guest: it is translated (accelerator tcg)", v->uuid);
+		state_event(v->st, "accelerator-tcg", v->uuid, NULL, NULL);
+	}
+	if (r >= 0) /* what a rollback, or a kill, has left smaller than it is; of a VM that is being made there is nothing yet */
+		r = disks_settle(v, v->rec, false, e);
+	if (r == 0 || r == -ENOENT)
+		r = qemu_args(v->rec, kvm, v->incoming.layout, &z->argv, e);
 	if (r < 0)
 		return r;
+	json_array_foreach(json_object_get(v->rec, "nics"), i, d)
+		hand(z, QEMU_FD_NIC + (unsigned)i, ZFD_SENT, vm_str(d, "interface") ?: "nic");
+	v->log_mark = log_size(v);
 	z->root_empty = true;
 	z->user = xstrdup("1000:1000");
 	z->restart_init = false;
 	hand(z, QEMU_FD_QMP, ZFD_LISTEN, QEMU_SOCK);
+	hand(z, QEMU_FD_AGENT, ZFD_LISTEN, QEMU_AGENT_SOCK);
+	hand(z, QEMU_FD_COM2, ZFD_LISTEN, QEMU_COM2_SOCK);
+	hand(z, QEMU_FD_EVENTS, ZFD_LISTEN, QEMU_EVENTS);
+	if (vm_bool(v->rec, "nocloud", false)) /* written when the run directory is there: boot-zone */
+		hand(z, QEMU_FD_SEED, ZFD_FILE_RO, SEED_FILE);
+	r = firmware_spec(v, hand, z, e);
+	if (r < 0)
+		return r;
 	json_array_foreach(json_object_get(v->rec, "disks"), i, d)
 	{
-		_free_ char *path = disk_path(v->c, v->rec, i);
+		_free_ char *path = disk_path(v->c, v->rec, d);
 
-		hand(z, QEMU_FD_DISK + (unsigned)i, str_eq(vm_str(d, "media"), "cdrom") ? ZFD_FILE_RO : ZFD_FILE, path);
+		hand(z, QEMU_FD_DISK + (unsigned)i, qdisk_cdrom(d) ? ZFD_FILE_RO : ZFD_FILE, path);
 	}
 	return 0;
 }
 
-static int call(const struct vm *v, int ms, struct qmp *q, struct err *e)
+int machine_call(const struct vm *v, int ms, struct qmp *q, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/" QEMU_SOCK, v->c->node.run, v->uuid);
 	int r = qmp_open(path, ms, q, e);
@@ -124,7 +214,7 @@ static int call(const struct vm *v, int ms, struct qmp *q, struct err *e)
 static void last_words(const struct vm *v, char out[WORDS_MAX])
 {
 	static const char name[] = "qemu-system-x86_64: ";
-	_free_ char *path = xprintf("%s/vms/%s/console.log", v->c->node.log, v->uuid);
+	_free_ char *path = log_path(v);
 	_buf_ struct buf b = BUF_INIT;
 	const char *words = "";
 	char *save = NULL;
@@ -136,7 +226,12 @@ static void last_words(const struct vm *v, char out[WORDS_MAX])
 		if (i)
 			usleep(100000);
 		buf_done(&b);
-		if (file_read(AT_FDCWD, path, 1 << 22, &b, NULL) == 0 && b.len && memmem(b.p, b.len, name, strlen(name)))
+		if (file_read(AT_FDCWD, path, 1 << 22, &b, NULL) < 0)
+			continue;
+		/* of an earlier start is what was there before this one; a log that is shorter by now has been begun anew */
+		if (v->log_mark && v->log_mark <= b.len)
+			memmove(b.p, b.p + v->log_mark, (b.len -= v->log_mark) + 1);
+		if (b.len && memmem(b.p, b.len, name, strlen(name)))
 			break;
 	}
 	if (!b.len)
@@ -155,47 +250,106 @@ static void last_words(const struct vm *v, char out[WORDS_MAX])
 	out[n] = 0;
 }
 
-/* Takes from the zone what the monitor needed to start: from then on its root is empty. */
-static int close_zone(struct vm *v, struct err *e)
+/* Who will take from the zone what the monitor needs to start: from then on its root is empty. */
+static int closer(const struct vm *v, struct zone_emptying *a, struct err *e)
 {
-	int r = 0;
+	const char *targets[ZONE_EMPTYING_MAX];
 
-	for (size_t i = v->brand->nshare; i-- > 0 && r == 0;) {
-		r = zone_mount_remove(v->c, &v->run, v->brand->share[i].path, e);
-		if (r == -ENOENT) /* the host has no such share, or who was killed here has taken it away */
-			r = 0;
-	}
-	return r < 0 ? err_add(e, "empty the zone of VM %s", v->uuid) : 0;
+	/* the host may not have such a share, or who was killed here has taken it away */
+	for (size_t i = 0; i < v->brand->nshare && i < ZONE_EMPTYING_MAX; i++)
+		targets[i] = v->brand->share[i].path;
+	return zone_mounts_remove_start(v->c, &v->run, targets, v->brand->nshare, a, e);
 }
 
-/* No instruction of the guest's runs (-S) before the zone is empty. 1 = it was let go before. */
-static int release(struct vm *v, struct qmp *q, struct err *e)
+static int close_zone(const struct vm *v, struct zone_emptying *a, struct err *e)
+{
+	return zone_mounts_remove(v->c, a, e) < 0 ? err_add(e, "empty the zone of VM %s", v->uuid) : 0;
+}
+
+static const char *status_of(const json_t *status)
+{
+	return json_string_value(json_object_get(status, "status")) ?: "?";
+}
+
+/* One that has been running before: it stands behind an instruction of its own, and not before its first. */
+static bool stands(const char *status)
+{
+	static const char *const words[] = {"paused", "postmigrate", "finish-migrate", "save-vm"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_eq(status, words[i]))
+			return true;
+	return false;
+}
+
+/* No instruction of the guest's runs (-S) before the zone is empty. What a full disk has stopped goes on. 1 = it was let go before; 2: it waits for a state. */
+static int release(struct vm *v, struct qmp *q, struct zone_emptying *a, struct err *e)
 {
 	_json_ json_t *status = NULL;
+	bool woken;
 	int r = qmp_do(q, "query-status", NULL, ANSWER_MS, &status, e);
 
-	if (r == 0 && !str_eq(json_string_value(json_object_get(status, "status")), "prelaunch"))
+	if (r == 0 && str_eq(status_of(status), "inmigrate"))
+		return 2;
+	woken = stands(status_of(status));
+	if (r == 0 && str_eq(status_of(status), "io-error") && !v->incoming.layout)
+		return (r = saved_drop(v, e)) < 0 ? r : qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e);
+	if (r == 0 && !woken && !str_eq(status_of(status), "prelaunch") && !v->incoming.layout)
 		return 1;
 	if (r == 0)
-		r = close_zone(v, e);
-	return r < 0 ? r : qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e);
+		r = screen_open(v, q, e);
+	if (r == 0)
+		r = machine_ask_memory(q, e);
+	if (r == 0)
+		r = disks_tune(q, v->rec, clock_mono_ns() + AWAIT_MS * 1000000ULL, e);
+	if (r == 0)
+		r = close_zone(v, a, e);
+	if (r == 0)
+		r = machine_order_later(v->rec, q, e);
+	/* a state that was on the disk is of an instant that is over when the next instruction runs */
+	if (r == 0)
+		r = saved_drop(v, e);
+	if (r >= 0)
+		r = qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e);
+	if (r == 0 && (woken || v->incoming.layout))
+		machine_woken(v, q);
+	return r;
+}
+
+/* The stream is as hostile as what wrote it: nothing of the host is to be seen any more when it is read. */
+static int take_over(struct vm *v, struct qmp *q, struct zone_emptying *a, struct err *e)
+{
+	int r = close_zone(v, a, e);
+
+	/* one whose state comes later: who brings it sees to the rest */
+	return r < 0 || v->incoming.fd < 0 ? r : machine_incoming(v, q, e);
 }
 
 int machine_release(struct vm *v, struct err *e)
 {
 	_json_ json_t *status = NULL;
+	_emptying_ struct zone_emptying a = ZONE_EMPTYING_INIT;
 	_qmp_ struct qmp q = QMP_INIT;
 	char words[WORDS_MAX];
-	int r = call(v, AWAIT_MS, &q, e);
+	/* it has all it needs long before the monitor answers */
+	int r = closer(v, &a, e);
 
 	if (r == 0)
-		r = release(v, &q, e);
+		r = machine_call(v, AWAIT_MS, &q, e);
+	if (r == 0 && v->incoming.layout)
+		r = take_over(v, &q, &a, e);
+	if (r == 0 && !v->incoming.hold)
+		r = release(v, &q, &a, e);
 	if (r >= 0)
 		r = qmp_do(&q, "query-status", NULL, ANSWER_MS, &status, e);
 	if (r == -ESRCH || r == -EPIPE) {
 		last_words(v, words);
+		if (v->incoming.layout)
+			return err_set(e, ECHILD, "QEMU can not go on with the state of a machine of type %s: %s", vm_str(v->incoming.layout, "machine"), words);
 		return err_set(e, ECHILD, "QEMU ended at once: %s", words);
 	}
+	if (v->incoming.hold)
+		return r;
 	if (r == 0 && !json_is_true(json_object_get(status, "running")))
 		r = err_set(e, EIO, "the machine does not run: %s", json_string_value(json_object_get(status, "status")) ?: "?");
 	return r;
@@ -203,16 +357,19 @@ int machine_release(struct vm *v, struct err *e)
 
 int machine_go_on(struct vm *v, struct err *e)
 {
+	_emptying_ struct zone_emptying a = ZONE_EMPTYING_INIT;
 	_qmp_ struct qmp q = QMP_INIT;
-	int r = call(v, ANSWER_MS, &q, e);
+	int r = machine_call(v, ANSWER_MS, &q, e);
 
-	return r < 0 ? r : release(v, &q, e);
+	if (r == 0)
+		r = closer(v, &a, e);
+	return r < 0 ? r : release(v, &q, &a, e);
 }
 
 static int tell(const struct vm *v, const char *command, struct err *e)
 {
 	_qmp_ struct qmp q = QMP_INIT;
-	int r = call(v, ANSWER_MS, &q, e);
+	int r = machine_call(v, ANSWER_MS, &q, e);
 
 	return r < 0 ? r : qmp_do(&q, command, NULL, ANSWER_MS, NULL, e);
 }
@@ -225,25 +382,4 @@ int machine_power_button(const struct vm *v, struct err *e)
 int machine_reset(const struct vm *v, struct err *e)
 {
 	return tell(v, "system_reset", e);
-}
-
-int machine_info(const struct vm *v, json_t *out, struct err *e)
-{
-	static const struct {
-		const char *command, *name;
-	} ask[] = {{"query-status", "status"}, {"query-kvm", "kvm"}, {"query-cpus-fast", "cpus"}, {"query-block", "block"},
-		   {"query-chardev", "chardev"}, {"query-balloon", "balloon"}, {"query-version", "version"}};
-	_qmp_ struct qmp q = QMP_INIT;
-	int r = call(v, ANSWER_MS, &q, e);
-
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(ask); i++) {
-		json_t *value = NULL;
-
-		r = qmp_do(&q, ask[i].command, NULL, ANSWER_MS, &value, e);
-		if (r == 0)
-			json_object_set_new(out, ask[i].name, value);
-		else if (r == -EREMOTEIO) /* a question that this QEMU does not know */
-			r = 0;
-	}
-	return r;
 }

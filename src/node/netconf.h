@@ -17,6 +17,9 @@ void resolvers_written(struct vm *v);
 /* Of a running zone, if it is maintained and differs. What the zone itself is in the way of is a warning: its next boot does it. */
 void resolvers_live(struct vm *v, const json_t *from, const json_t *to);
 
+/* A lease has come, or says otherwise: the file of a zone that is maintained, or has none of ours yet. */
+void resolvers_leased(struct vm *v);
+
 /* Whether each route's gateway is on one of the VM's NICs. */
 int routes_check(const json_t *rec, struct err *e);
 /* All of them, in the zone's network namespace, behind its NICs. */

@@ -50,8 +50,11 @@ static const char *no_host(const struct net_ip *a)
 		return "nobody's";
 	if (a->ip[0] == 127)
 		return "the loopback's";
-	if (a->ip[0] >= 224)
-		return a->ip[0] < 240 ? "a group's" : "reserved";
+	/* 240.0.0.0/4 is reserved, and used: the kernel takes all of it but the last */
+	if (a->ip[0] >= 224 && a->ip[0] < 240)
+		return "a group's";
+	if (ip == UINT32_MAX)
+		return "everybody's";
 	if (host && (ip & host) == 0)
 		return "its network's own";
 	return host && (ip & host) == host ? "its network's broadcast" : NULL;

@@ -14,12 +14,16 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/steps.h"
 #include "base/str.h"
 #include "bpf/switch.h"
 #include "kern/ns.h"
+#include "kern/sock.h"
 #include "model/vm.h"
+#include "net/fw.h"
 #include "net/log.h"
 #include "node/fw.h"
+#include "node/lease.h"
 #include "node/netconf.h"
 #include "node/router.h"
 #include "zone/usage_net.h"
@@ -95,7 +99,20 @@ int nic_router(struct vm *v, struct net_switch *s, const json_t *nic, const stru
 	return router_need(v->c, v->st, s, n->v.sw, name, e);
 }
 
-static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t i, int ns, struct err *e)
+/* A tap's other end is the monitor's alone: the keeper gets it for that one, and nobody keeps a copy. */
+static int tap_up(struct net_switch *s, const struct vnic *v, int go, struct err *e)
+{
+	_fd_ int tap = -1;
+	int ifindex = vnic_add_tap(s, v, &tap, e), r = ifindex < 0 ? ifindex : failpoint("nic-tap", e);
+
+	if (r == 0 && (r = sock_send_fd(go, 'f', tap)) < 0)
+		err_sys(e, r, "hand VNIC %s to zoneadmd", v->name);
+	if (r < 0 && ifindex > 0)
+		vnic_remove(s, v->port, (uint32_t)ifindex, NULL);
+	return r < 0 ? r : ifindex;
+}
+
+static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t i, int ns, int go, struct err *e)
 {
 	struct nic *n = xalloc(sizeof *n);
 	int r = nic_from_record(v->st, nic, n, e), ifindex;
@@ -118,7 +135,7 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 	if (r == 0 && (n->v.flags & PORT_LOG))
 		r = net_log_on(s, &(uint32_t){(uint32_t)v->spec->zoneid}, 1, e);
 	if (r == 0)
-		r = vnic_add(s, &n->v, ns, e);
+		r = brand_hvm(v->brand) ? tap_up(s, &n->v, go, e) : vnic_add(s, &n->v, ns, e);
 	ifindex = r;
 	if (r > 0)
 		r = nics_list_add(v->c, v->uuid, n->v.port, ifindex, e);
@@ -128,7 +145,7 @@ static int one_up(struct vm *v, struct net_switch *s, const json_t *nic, size_t 
 	if (r == 0 && i == 0)
 		r = vmfw_up(v, s, e);
 	if (r == 0)
-		r = vnic_start(&n->v, ns, e);
+		r = brand_hvm(v->brand) ? lease_put(s, v->rec, nic, n->v.mtu, (uint32_t)ifindex, e) : vnic_start(&n->v, ns, e);
 	free(n);
 	return r;
 }
@@ -182,16 +199,18 @@ static void tell_missed(const struct ctx *c, const char *uuid, struct net_switch
 /* Leases, and the switch. One that is replaced is noted before: with the old address nobody may come in by this VM's name, also if we end here. */
 static int leased(struct vm *v, struct net_switch *s, struct err *e)
 {
-	int stale = addr_stale(v->st, v->uuid, v->rec, e), r = stale;
+	int stale = addr_stale(v->st, v->uuid, v->rec, e), moved = fwaddr_has_moved(v->st, v->rec, e), r = stale < 0 ? stale : moved;
 
-	if (stale == 0)
+	if (r >= 0 && stale == 0)
 		r = addr_take(v->st, v->uuid, v->rec, e);
 	if (r >= 0)
 		r = switch_open(v->c, true, s, e);
-	if (r < 0 || !stale)
+	if (r < 0 || (!stale && !moved))
 		return r;
 	r = vmfw_doubt(s, e);
-	return r < 0 ? r : addr_take(v->st, v->uuid, v->rec, e);
+	if (r == 0 && moved)
+		r = fwaddr_moving(v->st, false, v->rec, NULL, e);
+	return r < 0 || !stale ? r : addr_take(v->st, v->uuid, v->rec, e);
 }
 
 /*
@@ -205,10 +224,11 @@ static int former_gone(struct vm *v, struct err *e)
 	return access(path, F_OK) < 0 ? 0 : nics_down(v->c, v->uuid, e);
 }
 
-int nics_up(struct vm *v, pid_t init, struct err *e)
+int nics_up(struct vm *v, pid_t init, int go, struct err *e)
 {
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_fd_ int ns = ns_open(init, "net", e);
+	bool low;
 	size_t i;
 	json_t *o;
 	int r = ns < 0 ? ns : former_gone(v, e);
@@ -221,18 +241,19 @@ int nics_up(struct vm *v, pid_t init, struct err *e)
 		return r;
 	json_array_foreach(json_object_get(v->rec, "nics"), i, o)
 	{
-		r = one_up(v, &s, o, i, ns, e);
+		r = one_up(v, &s, o, i, ns, go, e);
 		if (r < 0)
 			break;
 	}
-	if (r == 0)
+	if (r == 0 && !brand_hvm(v->brand))
 		r = routes_up(v->rec, ns, e);
 	if (r == 0)
-		r = addr_tell(v->c, v->st, &s, v->uuid, v->rec, e);
-	if (r < 0) {
-		switch_close(&s);
+		r = addr_tell(v->c, v->st, &s, v->uuid, v->spec->zoneid, v->rec, e);
+	low = vm_bool(v->rec, "firewall_enabled", false) && net_fw_low(&s);
+	switch_close(&s);
+	vmfw_later(v->c, low);
+	if (r < 0)
 		nics_down(v->c, v->uuid, NULL);
-	}
 	return r;
 }
 
@@ -252,7 +273,7 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_free_ char *path = nics_list(c, uuid), *ns = kept_path(c, uuid);
 	_buf_ struct buf b = BUF_INIT;
-	bool kept, lost = false;
+	bool kept, lost = false, low;
 	struct err miss = ERR_INIT;
 	struct nic_line l;
 	unsigned zone = 0;
@@ -284,15 +305,19 @@ int nics_down(const struct ctx *c, const char *uuid, struct err *e)
 	}
 	if (r == 0 && lost && (r = vnic_sweep(&s, &miss)) > 0)
 		r = 0;
+	low = r == 0 && zone && net_fw_status(&s, zone, NULL) == 1;
 	if (r == 0 && zone)
 		r = net_fw_drop(&s, zone, &miss);
+	low = low && net_fw_low(&s);
 	if (r == 0)
-		r = addr_tell(c, NULL, &s, uuid, NULL, &miss);
+		r = addr_tell(c, NULL, &s, uuid, 0, NULL, &miss);
 	if (r < 0 && e)
 		*e = miss;
 	if (kept)
 		let_go(c, uuid);
 	if (r == 0)
 		unlink(path);
+	switch_close(&s);
+	vmfw_later(c, low);
 	return r;
 }

@@ -13,10 +13,10 @@
  */
 int nics_check(struct ctx *c, struct state *st, const json_t *old, const json_t *rec, struct err *e);
 /*
- * Makes them, in the network namespace of init, which is not running yet. What it has made stands in <run>/net/<uuid>. On
+ * Makes them, in the network namespace of init, which is not running yet; of a machine taps, whose other ends are sent over go. What it has made stands in <run>/net/<uuid>. On
  * failure nothing is left.
  */
-int nics_up(struct vm *v, pid_t init, struct err *e);
+int nics_up(struct vm *v, pid_t init, int go, struct err *e);
 /*
  * Takes away what nics_up() has made, whoever it was and however the zone ended. 0, also if there is nothing. An event for each that
  * the zone had taken away itself.

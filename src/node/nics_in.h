@@ -10,6 +10,7 @@
 #define IPS_MAX   40
 #define PORTS_MAX 64
 #define CIDS_MAX  20
+#define ROUTES_MAX 8
 
 /* A VNIC with room for its lists. */
 struct nic {
@@ -17,6 +18,7 @@ struct nic {
 	struct net_ip ips[IPS_MAX], allowed[IPS_MAX], gateways[IPS_MAX];
 	uint16_t blocked[PORTS_MAX];
 	struct vnic_cid cids[CIDS_MAX];
+	struct net_route routes[ROUTES_MAX];
 	struct net_ip dhcp; /* of one with "dhcp": the subnet that its lease is from */
 };
 

@@ -20,6 +20,7 @@
 #include "net/fw.h"
 #include "node/addr.h"
 #include "node/flow.h"
+#include "node/lease.h"
 #include "node/nics_live_in.h"
 #include "zone/usage_net.h"
 
@@ -55,7 +56,7 @@ static int away(struct live *l, const json_t *o, struct err *e);
 static int add(struct live *l, const json_t *o, struct err *e)
 {
 	_free_ struct nic *n = xalloc(sizeof *n);
-	int r = nic_from_record(l->v->st, o, n, e), slot = slot_free(l);
+	int r = nic_from_record(l->v->st, o, n, e), slot = slot_free(l), tap = -1;
 	struct live_port *p = r < 0 ? NULL : live_port(l, n->v.mac);
 
 	if (r < 0)
@@ -80,13 +81,15 @@ static int add(struct live *l, const json_t *o, struct err *e)
 	if (r == 0)
 		r = nics_list_add(l->v->c, l->v->uuid, n->v.port, 0, e);
 	if (r == 0)
-		r = vnic_add(&l->s, &n->v, l->ns, e);
-	if (r == -EEXIST) {
+		r = l->machine ? vnic_add_tap(&l->s, &n->v, &tap, e) : vnic_add(&l->s, &n->v, l->ns, e);
+	if (r == -EEXIST && !l->machine) {
 		err_set(e, EEXIST, "nics: the zone has an interface %s of its own", n->v.name);
 		return err_hint(e, "Give this NIC another `interface`.");
 	}
 	if (r < 0)
 		return r;
+	if (l->machine)
+		plug_add(&l->plug, o, n->v.mtu, tap);
 	p = &l->port[l->n++];
 	*p = (struct live_port){.ifindex = (uint32_t)r, .there = true};
 	snprintf(p->name, sizeof p->name, "%s", n->v.port);
@@ -95,7 +98,7 @@ static int add(struct live *l, const json_t *o, struct err *e)
 		r = nics_list_add(l->v->c, l->v->uuid, p->name, (int)p->ifindex, e);
 	if (r == 0)
 		r = nic_shape(l->v->st, &l->s, l->v->uuid, o, p->ifindex, e);
-	if (r == 0)
+	if (r == 0 && !l->machine)
 		r = vnic_inside(&l->s, p->ifindex, l->rtnl, e);
 	if (r > 0)
 		r = vnic_set(l->rtnl, r, &n->v, true, e);
@@ -167,6 +170,8 @@ static int alter(struct live *l, const json_t *was, const json_t *o, int inside,
 			r = vnic_announce(&l->s, &n->v, &old->v, p->ifindex, e);
 		return r;
 	}
+	if (l->machine) /* its guest's own business */
+		return 0;
 	index = vnic_inside(&l->s, p->ifindex, l->rtnl, &why);
 	r = index < 0 ? index : inside == 1 ? vnic_unset(l->rtnl, index, &old->v, &n->v, &why) : vnic_set(l->rtnl, index, &n->v, false, &why);
 	/* the switch enforces the new record whatever the zone has done to its own side */
@@ -284,6 +289,35 @@ static int change(struct live *l, const json_t *from, const json_t *to, struct e
 	return r < 0 ? r : all_changed(l, a, b, 2, e);
 }
 
+/* What guests are told, also where something else of the record has changed: name, resolvers. */
+static int leases(struct live *l, const json_t *rec, struct err *e)
+{
+	_free_ struct nic *n = xalloc(sizeof *n);
+	const json_t *o;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(rec, "nics"), i, o)
+	{
+		struct live_port *p;
+
+		r = nic_from_record(l->v->st, o, n, e);
+		p = r < 0 ? NULL : live_port(l, n->v.mac);
+		if (p && p->there)
+			r = lease_put(&l->s, rec, o, n->v.mtu, p->ifindex, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+	const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+
+	return x == y || json_equal((json_t *)x, (json_t *)y);
+}
+
 int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 {
 	_clean_(live_close) struct live l = LIVE_INIT(v);
@@ -295,16 +329,27 @@ int nics_live(struct vm *v, const json_t *from, const json_t *to, struct err *e)
 	if (!v->run.running || (json_array_size(a) == 0 && json_array_size(b) == 0))
 		return 0;
 	/* its names alone may have changed, which name servers tell */
-	if (same_nics && str_eq(vm_str(from, "alias"), vm_str(to, "alias")) && str_eq(vm_str(from, "hostname"), vm_str(to, "hostname")))
+	if (same_nics && same_text(from, to, "alias") && same_text(from, to, "hostname") &&
+	    (!l.machine || same_text(from, to, "resolvers")))
 		return 0;
-	r = live_open(v, &l, e);
+	/* before the switch is locked: the guest takes its time */
+	r = l.machine && !same_nics ? machine_unplug(v, a, b, e) : 0;
+	if (r == 0)
+		r = live_open(v, &l, e);
 	if (r < 0)
 		return r;
 	was = live_record(&l, from);
 	now = live_record(&l, to);
 	if (!same_nics)
 		r = change(&l, was, now, e);
-	return r < 0 ? r : addr_tell(v->c, v->st, &l.s, v->uuid, now, e);
+	if (r == 0 && l.machine)
+		r = leases(&l, now, e);
+	if (r == 0)
+		r = addr_tell(v->c, v->st, &l.s, v->uuid, v->run.zoneid, now, e);
+	if (r < 0 || l.plug.n == 0)
+		return r;
+	switch_close(&l.s);
+	return machine_plug(v, &l.plug, to, e);
 }
 
 static bool same(const json_t *a, const json_t *b)
@@ -314,7 +359,7 @@ static bool same(const json_t *a, const json_t *b)
 
 void nics_later(const json_t *from, const json_t *to, json_t *list)
 {
-	static const char *const names[] = {"nic_tag", "vlan_id", "mtu", "interface"};
+	static const char *const names[] = {"nic_tag", "vlan_id", "mtu", "interface", "model"};
 	const json_t *a = json_object_get(from, "nics"), *o, *was;
 	size_t i;
 

@@ -5,6 +5,7 @@
 
 #include "bpf/switch.h"
 #include "node/nics_in.h"
+#include "node/nics_machine.h"
 
 struct live_port {
 	char name[16];
@@ -21,9 +22,11 @@ struct live {
 	struct live_port port[NICS_MAX];
 	size_t n;
 	uint64_t gone[2]; /* received, sent by those that are no more */
+	bool machine;
+	struct plug plug; /* taps made here */
 	uint32_t firewall, firewall_new; /* PORT_FIREWALL, of ports that are there, and of new ones */
 };
-#define LIVE_INIT(vm) ((struct live){.v = (vm), .s = NET_SWITCH_INIT, .ns = -1, .rtnl = -1})
+#define LIVE_INIT(vm) ((struct live){.v = (vm), .machine = brand_hvm((vm)->brand), .s = NET_SWITCH_INIT, .ns = -1, .rtnl = -1})
 
 /* With the switch's lock until live_close(). What a killed command has left of its ports is finished or taken away. */
 int live_open(struct vm *v, struct live *l, struct err *e);

@@ -21,6 +21,7 @@ void live_close(struct live *l)
 	own_fd(&l->ns);
 	own_fd(&l->rtnl);
 	switch_close(&l->s);
+	plug_done(&l->plug);
 }
 
 struct live_port *live_port(struct live *l, const uint8_t mac[6])

@@ -146,6 +146,7 @@ int nic_from_record(struct state *st, const json_t *nic, struct nic *out, struct
 	out->v.ips = out->ips;
 	out->v.allowed = out->allowed;
 	out->v.gateways = out->gateways;
+	out->v.routes = out->routes;
 	out->v.blocked = out->blocked;
 	return r;
 }

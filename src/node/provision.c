@@ -43,8 +43,6 @@ static int tell_state(struct vm *v, const char *state, struct err *e)
 {
 	int r = set_state(v, state, e);
 
-	if (r == 0 && str_eq(state, "failed"))
-		vmfw_change(v, v->rec, NULL, false, NULL); /* its addresses may be another's from now on */
 	if (r == 0)
 		state_event(v->st, str_eq(state, "failed") ? "failed" : "provisioned", v->uuid, NULL, NULL);
 	return r;
@@ -57,6 +55,14 @@ int provision_down(struct vm *v, bool for_good, struct err *e)
 	if (is_ready(v->c, v->uuid))
 		return tell_state(v, "installed", e);
 	return for_good ? tell_state(v, "failed", e) : 0;
+}
+
+void provision_gone(struct vm *v)
+{
+	struct err e = ERR_INIT;
+
+	if (str_eq(v->vmstate, "failed") && vmfw_change(v, v->rec, NULL, false, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
 }
 
 int provision_settle(struct vm *v, struct err *e)
@@ -77,13 +83,13 @@ int provision_settle(struct vm *v, struct err *e)
 	r = set_state(v, "failed", e);
 	if (r < 0)
 		return r;
-	vmfw_change(v, v->rec, NULL, false, NULL);
 	if (!v->run.running) {
 		err_set(e, ECHILD, "VM %s: its init ended before it was up", v->uuid);
 	} else {
 		err_set(e, ETIME, "VM %s: its init has not come up within %lld s", v->uuid, VM_PROVISION_NS / 1000000000);
 		r = vm_halt_zone(v, NULL);
 	}
+	provision_gone(v);
 	err_hint(e, "Its console log is %s/vms/%s/console.log; `vmadm delete` clears the VM away.", v->c->node.log, v->uuid);
 	state_event(v->st, "failed", v->uuid, NULL, NULL);
 	return r < 0 ? r : -e->code;

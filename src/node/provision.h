@@ -21,5 +21,10 @@ int provision_wait(struct ctx *c, const char *uuid, struct err *e);
  * booted again, so an init that has not come up never will. Nothing for a VM in another state.
  */
 int provision_down(struct vm *v, bool for_good, struct err *e);
+/*
+ * Once the zone is down: the addresses of one that has failed may be another's from now on, and are in no set of the firewall. Not before: while
+ * it goes down it may still send.
+ */
+void provision_gone(struct vm *v);
 
 #endif

@@ -9,6 +9,9 @@
 #include "node/create.h"
 #include "node/flow.h"
 #include "node/lock.h"
+#include "node/machine.h"
+#include "node/migrate_in.h"
+#include "node/saved.h"
 #include "node/snapshot.h"
 #include "node/stop.h"
 #include "node/update.h"
@@ -46,6 +49,16 @@ static int cgroups_only(struct vm *v, struct err *e)
 	return r < 0 || v->run.running || cg_zone_populated(&v->cg, v->uuid) ? r : cg_zone_destroy(&v->cg, v->uuid, 1000, e);
 }
 
+/* Tried once: a guest whose agent is gone holds nobody up. */
+static int thaw(struct vm *v)
+{
+	struct err e = ERR_INIT;
+
+	if (machine_thaw(v, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: its file systems may be frozen still: %s", v->uuid, e.msg);
+	return 0;
+}
+
 static int recover_one(const char *uuid, const char *what, void *arg)
 {
 	struct ctx *c = arg;
@@ -66,8 +79,18 @@ static int recover_one(const char *uuid, const char *what, void *arg)
 		r = vm_delete_finish(&v, &e);
 	else if (r == 0 && str_starts(what, "update\n") && v.vmstate)
 		r = vm_update_recover(&v, what + strlen("update\n"), &e);
+	else if (r == 0 && str_eq(what, "freeze"))
+		r = v.run.running ? thaw(&v) : 0;
+	else if (r == 0 && (str_eq(what, "suspend") || str_eq(what, "checkpoint")))
+		r = suspend_recover(&v, &e);
+	else if (r == 0 && str_starts(what, "rollback\n")) /* killed behind the exchange: the root is the snapshot's, its memory not yet its state */
+		r = v.run.running ? 0 : saved_adopt(&v, what + strlen("rollback\n"), &e);
 	else if (r == 0 && str_eq(what, "reprovision"))
 		r = vm_reprovision_finish(&v, &e);
+	else if (r == 0 && str_starts(what, MIGRATE_INTENT) && (r = vm_migrate_recover(&v, what, &e)) == 1)
+		return 0;
+	else if (r == 0 && str_starts(what, RECEIVE_INTENT))
+		r = vm_receive_recover(&v, what, &e);
 	if (r < 0) {
 		ctx_log(c, LOG_WARN, "clearing up after an interrupted %.*s of VM %s: %s", word, what, uuid, e.msg);
 		return 0;
@@ -75,6 +98,23 @@ static int recover_one(const char *uuid, const char *what, void *arg)
 	intent_clear(c, uuid);
 	ctx_log(c, LOG_INFO, "cleared up after an interrupted %.*s of VM %s", word, what, uuid);
 	return 0;
+}
+
+struct only {
+	struct ctx *c;
+	const char *uuid;
+};
+
+static int recover_this(const char *uuid, const char *what, void *arg)
+{
+	struct only *o = arg;
+
+	return str_eq(uuid, o->uuid) && (!*what || str_starts(what, "update\n")) ? recover_one(uuid, what, o->c) : 0;
+}
+
+int node_recover_update(struct ctx *c, const char *uuid, struct err *e)
+{
+	return intent_each(c, recover_this, &(struct only){c, uuid}, e);
 }
 
 int node_recover(struct ctx *c, struct err *e)

@@ -11,6 +11,7 @@
 #include "model/netset.h"
 #include "model/vm.h"
 #include "node/netconf.h"
+#include "node/outside.h"
 
 static void add_server(struct buf *b, const struct net_cidr *a)
 {
@@ -56,6 +57,7 @@ static void of_switch(struct state *st, const json_t *nic, struct buf *b)
 static char *text_of(struct state *st, const json_t *rec)
 {
 	_buf_ struct buf servers = BUF_INIT;
+	_free_ char *told = NULL, *outside = NULL;
 	const char *domain = vm_str(rec, "dns_domain");
 	const json_t *o;
 	size_t i;
@@ -69,8 +71,13 @@ static char *text_of(struct state *st, const json_t *rec)
 	}
 	if (!servers.len)
 		of_switch(st, primary(rec), &servers);
+	if (!servers.len && (outside = outside_resolvers(st, primary(rec), &told)))
+		buf_puts(&servers, outside);
 	if (!servers.len)
 		return NULL;
+	/* what nobody has said is no reason not to take what the network says */
+	if (told && (!domain || str_eq(domain, "local")))
+		domain = told;
 	return domain && *domain ? xprintf("search %s\n%s", domain, buf_str(&servers)) : xstrdup(buf_str(&servers));
 }
 
@@ -106,6 +113,21 @@ void resolvers_written(struct vm *v)
 	for (unsigned i = 0; i < v->spec->nfiles; i++)
 		if (str_eq(v->spec->files[i].path, "/etc/resolv.conf") && access(mark, F_OK) < 0)
 			file_replace(mark, "", 0, 0600, 0, NULL);
+}
+
+/* Where the file is not kept for the zone, the first lease of its root writes it, as a first boot does where they are known by then. */
+void resolvers_leased(struct vm *v)
+{
+	_free_ char *text = text_of(v->st, v->rec), *mark = vm_path(v, "root/resolvers");
+	struct zfile f = {.path = (char *)"/etc/resolv.conf", .mode = 0644, .text = text};
+	struct err e = ERR_INIT;
+
+	if (!text || (!maintained(v->rec) && access(mark, F_OK) == 0))
+		return;
+	if (zone_file_write(v->c, &v->run, &f, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s; at its next boot it is as its record says", v->uuid, e.msg);
+	else if (access(mark, F_OK) < 0)
+		file_replace(mark, "", 0, 0600, 0, NULL);
 }
 
 void resolvers_live(struct vm *v, const json_t *from, const json_t *to)

@@ -296,7 +296,7 @@ static int responders(struct all *a, struct net_switch *s, struct err *e)
 	for (size_t i = 0; i < a->n; i++)
 		if (a->set[i]->dhcp || a->set[i]->ra || a->set[i]->dns)
 			sw[n++] = a->port[i].sw;
-	r = netd_sweep(s, sw, n, e);
+	r = netd_sweep(s, NETD_SERVES, sw, n, e);
 	for (size_t i = 0; r == 0 && i < a->n; i++)
 		r = addr_sync(a->c, a->st, s, a->port[i].sw, a->port[i].mtu, a->set[i], e);
 	return r;

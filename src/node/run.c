@@ -12,6 +12,7 @@
 #include "node/machine.h"
 #include "node/netconf.h"
 #include "node/nics.h"
+#include "node/seed.h"
 #include "node/tables.h"
 #include "node/usage.h"
 #include "node/vm.h"
@@ -111,9 +112,9 @@ static int do_begin(struct ctx *c, void *op, struct err *e)
 	return zone_begin(c, v->spec, &v->ahead, e);
 }
 
-static int net_up(void *arg, pid_t init, struct err *e)
+static int net_up(void *arg, pid_t init, int go, struct err *e)
 {
-	return nics_up(arg, init, e);
+	return nics_up(arg, init, go, e);
 }
 
 static int do_zone(struct ctx *c, void *op, struct err *e)
@@ -121,7 +122,10 @@ static int do_zone(struct ctx *c, void *op, struct err *e)
 	struct vm *v = op;
 	struct zone_net net = {net_up, v};
 
-	int r = zone_boot(c, v->spec, &v->ahead, &net, &v->run, e);
+	int r = brand_hvm(v->brand) ? seed_put(v, e) : 0;
+
+	if (r == 0)
+		r = zone_boot(c, v->spec, &v->ahead, &net, &v->run, e);
 
 	if (r == 0)
 		resolvers_written(v);

@@ -9,6 +9,7 @@
 #include "kern/cgroup.h"
 #include "model/vm.h"
 #include "node/io.h"
+#include "node/screen.h"
 #include "node/settings.h"
 #include "zone/settings.h"
 
@@ -25,12 +26,23 @@ static void bursting(const struct vm *v, const json_t *rec, struct buf *out)
 		   v->cg.root, v->uuid);
 }
 
-static int lines(const struct vm *v, const json_t *cpu, const json_t *io, char **out, struct err *e)
+/* A machine's balloon may hold what lies above its memory_reservation; without one, or with one that is all of its memory, nothing. */
+static void balloon(const struct vm *v, const json_t *rec, struct buf *out)
+{
+	int64_t floor = vm_int(rec, "memory_reservation", 0);
+
+	if (brand_hvm(v->brand) && floor > 0 && floor < vm_int(rec, "ram", 0) && v->c->node.balloon_below)
+		buf_printf(out, "balloon_floor %lld\nballoon_below %u\n", (long long)floor << 20, v->c->node.balloon_below);
+}
+
+static int lines(const struct vm *v, const json_t *cpu, const json_t *io, const json_t *screen, char **out, struct err *e)
 {
 	_buf_ struct buf b = BUF_INIT;
 	int r;
 
 	bursting(v, cpu, &b);
+	balloon(v, cpu, &b);
+	screen_settings(v->c, screen, &b);
 	r = io_settings(v, io, &b, e);
 	if (r == 0)
 		*out = b.len ? xstrdup(buf_str(&b)) : NULL;
@@ -39,7 +51,7 @@ static int lines(const struct vm *v, const json_t *cpu, const json_t *io, char *
 
 int settings_of(const struct vm *v, const json_t *rec, char **out, struct err *e)
 {
-	return lines(v, rec, rec, out, e);
+	return lines(v, rec, rec, rec, out, e);
 }
 
 /* Nobody watches it now: the next worker goes on where the last one was; until then it has what it always has. */
@@ -51,12 +63,12 @@ static int unwatched(struct vm *v, const json_t *cpu, const json_t *io, struct e
 	return r == 0 && io_bursts(io) ? io_clamp(v, io, e) : r;
 }
 
-int settings_live(struct vm *v, const json_t *cpu, const json_t *io, struct err *e)
+int settings_live(struct vm *v, const json_t *cpu, const json_t *io, const json_t *screen, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/" SETTINGS_FILE, v->c->node.run, v->uuid);
 	_free_ char *text = NULL;
 	struct err te = ERR_INIT;
-	int r = lines(v, cpu, io, &text, e);
+	int r = lines(v, cpu, io, screen, &text, e);
 
 	if (r < 0 || (!text && access(path, F_OK) < 0))
 		return r;

@@ -7,9 +7,9 @@
 /* The lines of a record for the worker; *out NULL = none. free(). The cgroups are found (vm_need_cg). */
 int settings_of(const struct vm *v, const json_t *rec, char **out, struct err *e);
 /*
- * Puts them beside the running zone, and the worker takes them, or it failed. What is about processors is from one record,
- * what is about I/O from another: an update changes one after the other.
+ * Puts them beside the running zone, and the worker takes them, or it failed. What is about processors and memory is from one record,
+ * what is about I/O or the screen from others: an update changes one after the other.
  */
-int settings_live(struct vm *v, const json_t *cpu, const json_t *io, struct err *e);
+int settings_live(struct vm *v, const json_t *cpu, const json_t *io, const json_t *screen, struct err *e);
 
 #endif

@@ -9,7 +9,12 @@
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/disks.h"
 #include "node/lock.h"
+#include "node/migrate.h"
+#include "node/machine.h"
+#include "node/machine_state.h"
+#include "node/saved.h"
 #include "node/snapshot.h"
 #include "node/stop.h"
 #include "node/usage.h"
@@ -23,6 +28,8 @@ static int open_snap(struct ctx *c, const char *word, const char *name, bool mus
 	if (!vm_snapshot_name_ok(name))
 		return err_set(e, EINVAL, "snapshot name \"%.80s\": use 1 to 64 of A-Z a-z 0-9 - . _ : %%", name);
 	r = vm_open(c, word, VM_LOCK | VM_WRITE, v, e);
+	if (r == 0)
+		r = vm_migrate_unsettled(v, e);
 	if (r == 0)
 		r = vm_need_store(v, e);
 	if (r < 0)
@@ -50,7 +57,87 @@ static void tell(struct vm *v, const char *event, const char *name)
 	state_event(v->st, event, v->uuid, d, NULL);
 }
 
-int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct err *e)
+/*
+ * A machine's guest holds still while its disks are taken, where it has an agent that can have it do so; where not, they are as after a power cut.
+ * The intent has the next command thaw it, should this one be killed.
+ */
+static bool freeze(struct vm *v)
+{
+	struct err e = ERR_INIT;
+	int r = 0;
+
+	if (!brand_hvm(v->brand) || !v->run.running || intent_set(v->c, v->uuid, "freeze", NULL) < 0)
+		return false;
+	r = machine_freeze(v, &e);
+	if (r < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s: the snapshot is as after a power cut", v->uuid, e.msg);
+	if (r == 0)
+		intent_clear(v->c, v->uuid);
+	return r != 0; /* who did not answer may have frozen all the same */
+}
+
+static void thaw(struct vm *v)
+{
+	struct err e = ERR_INIT;
+
+	if (machine_thaw(v, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: its file systems may be frozen still: %s", v->uuid, e.msg);
+	intent_clear(v->c, v->uuid);
+}
+
+/*
+ * Its memory goes to a file of the root while the guest runs; at the end of that the guest stands, and what is snapshotted then has disks and memory of one
+ * instant. That file means nothing in the root itself: killed anywhere, what is left of this is a guest that runs, or is let go on by the next command.
+ */
+static int with_memory(struct vm *v, const char *name, const char *root, const char *snap, unsigned *pause, struct err *e)
+{
+	struct qmigrate_now end = {0};
+	struct err we = ERR_INIT;
+	uint64_t stood;
+	int r = intent_set(v->c, v->uuid, "checkpoint", e);
+
+	if (r == 0)
+		r = saved_write(v, SAVED_CHECKPOINT, name, &end, e);
+	if (r < 0) {
+		intent_clear(v->c, v->uuid);
+		return r;
+	}
+	stood = clock_mono_ns();
+	r = failpoint("checkpoint-written", e);
+	if (r == 0)
+		r = store_snapshot(v->store, root, snap, true, store_quota_id(v->store, v->id_base), e);
+	if (r == 0)
+		r = failpoint("checkpoint-taken", e);
+	if (machine_outgoing_undo(v, &we) < 0) {
+		ctx_log(v->c, LOG_WARN, "VM %s: its guest stands: vmadm start %s lets it go on: %s", v->uuid, v->uuid, we.msg);
+		return r;
+	}
+	*pause = end.downtime_ms + (unsigned)((clock_mono_ns() - stood) / 1000000);
+	if (saved_drop(v, &we) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, we.msg);
+	else
+		intent_clear(v->c, v->uuid);
+	return r;
+}
+
+static int disks_alone_taken(struct vm *v, const char *root, const char *snap, struct err *e)
+{
+	bool frozen;
+	/* what a killed command left is of no snapshot: with a memory in it that is not of its disks, a rollback would bring that */
+	int r = !brand_hvm(v->brand) ? 0 : v->run.running ? saved_drop(v, e) : saved_tidy(v, e);
+
+	if (r < 0)
+		return r;
+	frozen = freeze(v);
+	r = failpoint("snapshot-frozen", e);
+	if (r == 0)
+		r = store_snapshot(v->store, root, snap, true, store_quota_id(v->store, v->id_base), e);
+	if (frozen)
+		thaw(v);
+	return r;
+}
+
+int vm_snapshot_create(struct ctx *c, const char *word, const char *name, unsigned *memory, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
 	_free_ char *snap = NULL, *root = NULL;
@@ -59,8 +146,10 @@ int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct
 
 	if (r < 0)
 		return r;
+	if (memory && (!brand_hvm(v.brand) || !v.run.running))
+		return err_set(e, EINVAL, "VM %s: -m is for hardware virtual machines (brand kvm) that run", v.uuid);
 	root = xprintf("%s/root", v.uuid);
-	r = store_snapshot(v.store, root, snap, true, store_quota_id(v.store, v.id_base), e);
+	r = memory ? with_memory(&v, name, root, snap, memory, e) : disks_alone_taken(&v, root, snap, e);
 	if (r == 0)
 		store_warn(c, v.store);
 	if (r < 0)
@@ -97,9 +186,10 @@ int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct
 
 struct exchange {
 	struct vm *v;
+	const char *name;
 	char *snap;         /* rollback: what takes the root's place */
 	json_t *rec;        /* reprovision: the record afterwards */
-	bool was_running;
+	bool was_running, suspended;
 };
 
 static int do_halt(struct ctx *c, void *op, struct err *e)
@@ -113,15 +203,24 @@ static int do_rollback(struct ctx *c, void *op, struct err *e)
 {
 	struct exchange *x = op;
 	_free_ char *root = xprintf("%s/root", x->v->uuid);
+	int r = store_rollback(x->v->store, x->snap, root, store_quota_id(x->v->store, x->v->id_base), e);
 
-	return store_rollback(x->v->store, x->snap, root, store_quota_id(x->v->store, x->v->id_base), e);
+	if (r < 0 || !brand_hvm(x->v->brand))
+		return r;
+	r = failpoint("rollback-memory", e);
+	if (r == 0)
+		r = disks_settle(x->v, x->v->rec, false, e);
+	if (r == 0)
+		r = saved_adopt(x->v, x->name, e);
+	x->suspended = r == 1;
+	return r < 0 ? r : 0;
 }
 
 static int do_boot(struct ctx *c, void *op, struct err *e)
 {
 	struct exchange *x = op;
 
-	return x->was_running ? vm_boot_zone(x->v, 0, e) : 0;
+	return x->was_running && !x->suspended ? vm_boot_zone(x->v, 0, e) : 0;
 }
 
 static const struct step rollback_steps[] = {
@@ -133,20 +232,28 @@ static const struct step rollback_steps[] = {
 int vm_snapshot_rollback(struct ctx *c, const char *word, const char *name, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
-	_free_ char *snap = NULL, *what = NULL;
+	_free_ char *snap = NULL, *what = NULL, *intent = NULL;
 	struct exchange x = {.v = &v};
 	int r = open_snap(c, word, name, true, &v, &snap, e);
 
 	if (r < 0)
 		return r;
+	r = disks_suit(&v, snap, e);
+	if (r < 0)
+		return err_add(e, "roll back VM %s to %s", v.uuid, name);
 	x.snap = snap;
+	x.name = name;
 	x.was_running = v.run.running;
 	what = xprintf("rollback %s", v.uuid);
-	r = steps_run(c, what, rollback_steps, ARRAY_LEN(rollback_steps), &x, e);
+	intent = xprintf("rollback\n%s", name);
+	r = brand_hvm(v.brand) ? intent_set(c, v.uuid, intent, e) : 0;
+	if (r == 0)
+		r = steps_run(c, what, rollback_steps, ARRAY_LEN(rollback_steps), &x, e);
+	intent_clear(c, v.uuid);
 	if (r < 0)
 		return err_add(e, "roll back VM %s to %s", v.uuid, name);
 	tell(&v, "rollback-snapshot", name);
-	return 0;
+	return x.suspended;
 }
 
 /* ---- reprovision ---- */

@@ -18,6 +18,7 @@
 #include "model/vm.h"
 #include "node/machine.h"
 #include "node/netconf.h"
+#include "node/scripts.h"
 #include "node/settings.h"
 #include "node/snapshot.h"
 #include "node/spec_in.h"
@@ -40,7 +41,7 @@ static void put_sysctl(struct zspec *z, const char *name, char *value)
 	z->sysctls[z->nsysctls++] = (struct zsysctl){xstrdup(name), value};
 }
 
-static void put_file(struct zspec *z, const char *path, unsigned mode, char *text)
+void spec_file(struct zspec *z, const char *path, unsigned mode, char *text)
 {
 	z->files = xrealloc(z->files, (z->nfiles + 1) * sizeof *z->files);
 	z->files[z->nfiles++] = (struct zfile){xstrdup(path), mode, text};
@@ -116,7 +117,12 @@ static int privileges(struct vm *v, struct zspec *z, struct err *e)
 		word[n++] = w;
 	}
 	/* a machine monitor has none, whatever SmartOS's words for it are */
-	r = brand_hvm(v->brand) ? 0 : caps_from_limit_priv(word, n, &z->caps, &words, e);
+	if (brand_hvm(v->brand)) {
+		words = SECCOMP_MONITOR;
+		r = 0;
+	} else {
+		r = caps_from_limit_priv(word, n, &z->caps, &words, e);
+	}
 	if (r < 0)
 		return err_add(e, "limit_priv");
 	r = seccomp_cached(v->c, words, path, e);
@@ -183,7 +189,7 @@ static void systemd_mount(struct zspec *z, const char *target)
 	buf_puts(&b, "/run/systemd/system/");
 	systemd_unit(&b, target);
 	buf_puts(&b, ".d/zone.conf");
-	put_file(z, buf_str(&b), 0644, xstrdup("[Unit]\nDefaultDependencies=no\n"));
+	spec_file(z, buf_str(&b), 0644, xstrdup("[Unit]\nDefaultDependencies=no\n"));
 }
 
 /*
@@ -196,7 +202,7 @@ static void systemd_mount_known(struct zspec *z, const char *target)
 
 	buf_puts(&b, "/run/systemd/system/");
 	systemd_unit(&b, target);
-	put_file(z, buf_str(&b), 0644, xprintf("[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=zone\nWhere=%s\n", target));
+	spec_file(z, buf_str(&b), 0644, xprintf("[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=zone\nWhere=%s\n", target));
 }
 
 static void systemd_mounts(struct zspec *z)
@@ -216,6 +222,10 @@ static void systemd_mounts(struct zspec *z)
 	systemd_mount(z, "/.zonecontrol");
 	systemd_mount(z, "/.zonecontrol/native");
 	systemd_mount(z, "/.zonecontrol/numbers");
+	if (str_eq(z->brand, "lx")) {
+		systemd_mount(z, "/native");
+		systemd_mount(z, "/native/.zonecontrol");
+	}
 }
 
 int vm_spec(struct vm *v, struct zspec *z, struct err *e)
@@ -279,9 +289,12 @@ int vm_spec(struct vm *v, struct zspec *z, struct err *e)
 	r = settings_of(v, v->rec, &z->settings, e);
 	if (r < 0 || brand_hvm(v->brand))
 		return r;
-	put_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
+	r = scripts_spec(v, z, vm_init_kind(v), e);
+	if (r < 0)
+		return r;
+	spec_file(z, "/etc/hostname", 0644, xprintf("%s\n", z->hostname));
 	resolv = resolvers_at_boot(v);
 	if (resolv)
-		put_file(z, "/etc/resolv.conf", 0644, resolv);
+		spec_file(z, "/etc/resolv.conf", 0644, resolv);
 	return 0;
 }

@@ -20,8 +20,11 @@
 #include "node/fw.h"
 #include "node/lock.h"
 #include "node/machine.h"
+#include "node/migrate.h"
+#include "node/outside.h"
 #include "node/provision.h"
 #include "node/router.h"
+#include "node/saved.h"
 #include "node/stop.h"
 #include "node/usage.h"
 #include "node/vm.h"
@@ -44,25 +47,53 @@ static int refuse_failed(const struct vm *v, struct err *e)
 	return err_hint(e, "Its provisioning did not finish: `vmadm delete %s` clears it away.", v->uuid);
 }
 
-int vm_start(struct ctx *c, const char *word, struct err *e)
+static int boot_with(struct vm *v, const json_t *opts, struct err *e)
 {
-	_vm_ struct vm v = VM_INIT;
-	int r = vm_open(c, word, VM_LOCK | VM_WRITE | VM_BOOT, &v, e);
+	_json_ json_t *rec = NULL;
+	json_t *keep = v->rec;
+	int r = machine_start_with(v, opts, &rec, e);
 
 	if (r < 0)
 		return r;
+	v->rec = rec;
+	r = vm_boot_zone(v, 0, e);
+	v->rec = keep;
+	return r;
+}
+
+static int start(struct ctx *c, const char *word, const json_t *opts, bool resume, struct err *e)
+{
+	_vm_ struct vm v = VM_INIT;
+	bool resumed;
+	int r = vm_open(c, word, VM_LOCK | VM_WRITE | VM_BOOT, &v, e);
+
+	if (r == 0)
+		r = vm_migrate_refuse(&v, e);
+	if (r < 0)
+		return r;
+	if (resume && !v.run.running && !saved_there(c, v.uuid))
+		return err_set(e, EINVAL, "VM %s is not suspended", v.uuid);
+	if (json_array_size(opts) && !v.run.running && saved_there(c, v.uuid)) {
+		err_set(e, EBUSY, "VM %s is suspended: what a start is given it has only when it boots", v.uuid);
+		return err_hint(e, "vmadm resume %s, or give its memory up, as by a power cut: vmadm stop -F", v.uuid);
+	}
 	if (v.run.running) {
 		/* one whose command was killed may still wait for it; one that is too busy to say so has been let go */
 		r = brand_hvm(v.brand) ? machine_go_on(&v, e) : 1;
-		if (r == 1 || r == -ETIME)
-			return 1;
-	} else {
+		/* what was brought to it ended with its command, and it waits on */
+		if (r == 2)
+			r = vm_halt_zone(&v, e);
+		else if (r == 1 || r == -ETIME)
+			return json_array_size(opts) ? err_set(e, EBUSY, "VM %s runs: what a start is given it has only then", v.uuid) : 1;
+	}
+	if (r == 0 && !v.run.running) {
 		r = refuse_failed(&v, e);
 		if (r == 0)
-			r = vm_boot_zone(&v, 0, e);
+			r = json_array_size(opts) ? boot_with(&v, opts, e) : saved_boot(&v, e);
 	}
 	if (r < 0)
 		return err_add(e, "start VM %s", v.uuid);
+	resumed = r == 1;
 	r = state_vm_set_autoboot(v.st, v.uuid, 1, e);
 	if (r > 0) {
 		json_object_set_new(v.rec, "autoboot", json_true());
@@ -70,8 +101,18 @@ int vm_start(struct ctx *c, const char *word, struct err *e)
 	}
 	if (r < 0)
 		return err_add(e, "VM %s runs, but autoboot could not be stored", v.uuid);
-	state_event(v.st, "start", v.uuid, NULL, NULL);
+	state_event(v.st, resumed ? "resume" : "start", v.uuid, NULL, NULL);
 	return 0;
+}
+
+int vm_start(struct ctx *c, const char *word, const json_t *opts, struct err *e)
+{
+	return start(c, word, opts, false, e);
+}
+
+int vm_resume(struct ctx *c, const char *word, struct err *e)
+{
+	return start(c, word, NULL, true, e);
 }
 
 static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
@@ -248,6 +289,18 @@ static int open_to_stop(struct ctx *c, const char *word, bool ahead, struct vm *
 	return r < 0 && v->killed ? err_add(e, "VM %s was halted, but not all was done", v->uuid) : r;
 }
 
+/* The memory of one that is suspended. 1 = it was. */
+static int give_up(struct vm *v, struct err *e)
+{
+	int r = saved_drop(v, e);
+
+	if (r <= 0)
+		return r;
+	ctx_log(v->c, LOG_WARN, "VM %s: its memory is given up: its disks are as after a power cut", v->uuid);
+	state_event(v->st, "discard-state", v->uuid, NULL, NULL);
+	return 1;
+}
+
 int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -264,8 +317,11 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 		r = autoboot_off(&v, &m, e);
 		if (r == 0)
 			r = v.run.init_pid || v.run.keeper_pid || force ? vm_halt_zone(&v, e) : 0;
+		if (r == 0 && force && brand_hvm(v.brand))
+			r = give_up(&v, e);
 		rs = autoboot_stored(&v, &m, r < 0 ? NULL : e);
-		return r < 0 ? r : rs < 0 ? rs : 1;
+		outside_leave(&v);
+		return r < 0 ? r : rs < 0 ? rs : r == 0;
 	}
 	r = provision_down(&v, true, e);
 	/* its image may have to be looked up, and the database is another thread's while that commits */
@@ -277,8 +333,11 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 		r = v.killed ? vm_halt_zone(&v, e) : vm_take_down(&v, force, timeout, false, e);
 	rs = autoboot_stored(&v, &m, r < 0 ? NULL : e);
 	r = r < 0 ? r : rs;
+	if (!v.run.running)
+		provision_gone(&v);
 	if (r < 0)
 		return err_add(e, "stop VM %s", v.uuid);
+	outside_leave(&v);
 	done_in(&v, "stop", begin);
 	state_event(v.st, "stop", v.uuid, NULL, NULL);
 	return 0;
@@ -290,19 +349,21 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 	uint64_t begin = clock_mono_ns();
 	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 
+	if (r == 0)
+		r = vm_migrate_refuse(&v, e);
 	if (r < 0)
 		return r;
 	if (!v.run.running)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
 	r = provision_down(&v, false, e);
-	if (r == 0 && force && brand_hvm(v.brand)) {
+	/* one that has been changed since it was started is booted anew */
+	if (r == 0 && force && brand_hvm(v.brand) && (r = machine_changed(&v, e)) == 0) {
 		r = machine_reset(&v, e);
 		/* one that had stopped (its disk was full, its command was killed) stands before its first instruction now */
 		if (r == 0)
 			r = machine_go_on(&v, e);
-	} else {
-		if (r == 0)
-			r = vm_take_down(&v, force, -1, true, e);
+	} else if (r >= 0) {
+		r = vm_take_down(&v, force, -1, true, e);
 		if (r == 0)
 			r = vm_boot_zone(&v, 0, e);
 	}
@@ -331,7 +392,11 @@ static int do_halt(struct ctx *c, void *op, struct err *e)
 	struct vm *v = op;
 	int r = v->run.running ? zone_mark_halting(c, v->uuid, true, e) : 0;
 
-	return r < 0 ? r : vm_halt_zone(v, e);
+	if (r == 0)
+		r = vm_halt_zone(v, e);
+	if (r == 0)
+		outside_leave(v);
+	return r;
 }
 
 static int do_datasets(struct ctx *c, void *op, struct err *e)
@@ -354,6 +419,8 @@ static int do_row(struct ctx *c, void *op, struct err *e)
 	_json_ json_t *had = NULL;
 	int r = fwaddr_note(v->st, v->rec, &had, e);
 
+	if (r == 0)
+		r = fwaddr_moving(v->st, false, v->rec, NULL, e);
 	if (r == 0)
 		r = flow_forget(v->st, v->uuid, e);
 	if (r == 0)

@@ -9,4 +9,7 @@ int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err 
 /* All of delete but the checks: also what finishes a delete that was killed. Lock held. */
 int vm_delete_finish(struct vm *v, struct err *e);
 
+/* suspend.c: what a killed suspend or checkpoint left. The guest runs on. */
+int suspend_recover(struct vm *v, struct err *e);
+
 #endif

@@ -10,6 +10,7 @@
 #include "kern/slice.h"
 #include "model/vm.h"
 #include "node/dataset.h"
+#include "node/disks.h"
 #include "node/fw.h"
 #include "node/hold.h"
 #include "node/io.h"
@@ -17,8 +18,11 @@
 #include "node/netconf.h"
 #include "node/nics.h"
 #include "node/router.h"
+#include "node/screen.h"
 #include "node/lock.h"
+#include "node/migrate.h"
 #include "node/machine.h"
+#include "node/saved.h"
 #include "node/settings.h"
 #include "node/update.h"
 #include "node/vm.h"
@@ -31,6 +35,9 @@ struct update {
 	json_t *had;     /* owned: old with its leases, which storing what comes after takes away */
 	json_t *rec;     /* owned: after */
 	json_t *changed; /* owned: names */
+	bool plugged; /* the machine could not be brought back to the disks it had: what it may still have stays */
+	bool grown; /* its guest did not give back the memory that it got: the limit that has room for it stays */
+	unsigned size_later; /* of ram and vcpus what waits for the next start (machine_resize) */
 	bool locked_later; /* max_locked_memory could not be raised on what runs */
 };
 
@@ -46,18 +53,31 @@ static bool touched(const struct update *u, const char *const *names)
 	return false;
 }
 
+/* With less than its guest has, a monitor would be killed. */
+static json_t *with_room(const struct update *u)
+{
+	static const char *const names[] = {"max_physical_memory", "max_swap"};
+	json_t *rec = json_copy(u->old);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		json_object_set(rec, names[i], json_object_get(u->rec, names[i]));
+	return rec;
+}
+
 /* What the worker watches it lets go of before the kernel's limit is written, and takes hold of after: it may be clamped. */
-static int apply_limits(struct update *u, const json_t *rec, struct err *e)
+static int apply_limits(struct update *u, const json_t *to, struct err *e)
 {
 	static const char *const shares[] = {"cpu_shares", NULL};
+	_json_ json_t *roomy = u->grown && to == u->old ? with_room(u) : NULL;
+	const json_t *rec = roomy ?: to;
 	uint64_t n = (uint64_t)vm_int(rec, "cpu_shares", 100);
 	bool watched = vm_int(rec, "cpu_baseline", 0) != 0;
-	int r = watched ? 0 : settings_live(u->v, rec, u->old, e); /* the I/O limits come after these, and are undone before */
+	int r = watched ? 0 : settings_live(u->v, rec, u->old, u->old, e); /* the I/O limits come after these, and are undone before */
 
 	if (r == 0)
 		r = limits_apply(u->v->c, &u->v->cg, rec, e);
 	if (r == 0 && watched)
-		r = settings_live(u->v, rec, u->old, e);
+		r = settings_live(u->v, rec, u->old, u->old, e);
 	/* logins to come first: none that begins meanwhile may bring the old one */
 	if (r == 0 && touched(u, shares))
 		r = zone_spec_slice(u->v->c, u->v->uuid, slice_of_shares(n), e);
@@ -67,11 +87,11 @@ static int apply_limits(struct update *u, const json_t *rec, struct err *e)
 static int apply_io(struct update *u, const json_t *rec, struct err *e)
 {
 	bool watched = io_bursts(rec);
-	int r = watched ? 0 : settings_live(u->v, u->rec, rec, e);
+	int r = watched ? 0 : settings_live(u->v, u->rec, rec, u->old, e);
 
 	if (r == 0)
 		r = io_apply(u->v, rec, false, e);
-	return r == 0 && watched ? settings_live(u->v, u->rec, rec, e) : r;
+	return r == 0 && watched ? settings_live(u->v, u->rec, rec, u->old, e) : r;
 }
 
 static int apply_cpus(struct update *u, const json_t *rec, struct err *e)
@@ -79,15 +99,24 @@ static int apply_cpus(struct update *u, const json_t *rec, struct err *e)
 	return cg_set_cpus(&u->v->cg, u->v->uuid, vm_str(rec, "dedicated_cpus"), e);
 }
 
+static int apply_screen(struct update *u, const json_t *rec, struct err *e)
+{
+	int r = screen_change(u->v, rec == u->rec ? u->old : u->rec, rec, e);
+
+	if (r == 0 && (r = settings_live(u->v, u->rec, u->rec, rec, e)) < 0)
+		r = screen_port_failed(u->v->c, rec, r, e);
+	return r;
+}
+
 /* Limits that the cgroups of a running zone hold: the undo is the old record's. */
 static const struct held {
 	int (*apply)(struct update *u, const json_t *rec, struct err *e);
 	const char *const names[12];
-} limits = {apply_limits, {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap", "max_lwps",
+} limits = {apply_limits, {"cpu_cap", "cpu_shares", "cpu_baseline", "cpu_burst_time", "max_physical_memory", "max_swap", "max_lwps", "ram",
 			   "memory_reservation"}},
   io = {apply_io, {"zfs_io_priority", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", "io_read_bps_max",
 		   "io_write_bps_max", "io_read_iops_max", "io_write_iops_max", "io_burst_time"}},
-  cpus = {apply_cpus, {"dedicated_cpus"}};
+  cpus = {apply_cpus, {"dedicated_cpus"}}, screen = {apply_screen, {"vnc_port", "vnc_password"}};
 
 static int hold(struct update *u, const struct held *h, const json_t *rec, struct err *e)
 {
@@ -111,34 +140,128 @@ static int hold(struct update *u, const struct held *h, const json_t *rec, struc
 HELD(limits)
 HELD(io)
 HELD(cpus)
+HELD(screen)
 #undef HELD
 
-static int set_quota(struct update *u, json_t *rec, struct err *e)
+/* room: of which record the disks are that it is to have room for. */
+static int set_quota(struct update *u, const json_t *rec, const json_t *room, struct err *e)
 {
-	static const char *const names[] = {"quota", NULL};
-	json_t *keep = u->v->rec;
-	int r;
+	static const char *const names[] = {"quota", "disks", NULL};
 
-	if (!touched(u, names))
-		return 0;
-	u->v->rec = rec;
-	r = dataset_quota(u->v, e);
-	u->v->rec = keep;
-	return r;
+	return touched(u, names) ? dataset_quota(u->v, rec, room, e) : 0;
 }
 
 static int do_quota(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return set_quota(u, u->rec, e);
+	/* those of both, until what goes has gone */
+	return set_quota(u, u->rec, disks_bytes(u->old) > disks_bytes(u->rec) ? u->old : u->rec, e);
 }
 
 static int undo_quota(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return set_quota(u, u->old, e);
+	return set_quota(u, u->old, u->old, e);
+}
+
+static bool has_disks(const struct update *u)
+{
+	static const char *const names[] = {"disks", NULL};
+
+	return brand_hvm(u->v->brand) && touched(u, names);
+}
+
+static int do_disks(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return has_disks(u) ? disks_prepare(u->v, u->old, u->rec, e) : 0;
+}
+
+static int undo_disks(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	/* its number is not given again while the file is there, and the next change of its disks, or its next start, takes it away */
+	return has_disks(u) && !u->plugged ? disks_settle(u->v, u->old, true, e) : 0;
+}
+
+/* Memory that becomes less does before its limit, and what becomes more after it; undone it is the other way round. */
+static bool becomes_less(const struct update *u)
+{
+	return vm_int(u->rec, "ram", 0) < vm_int(u->old, "ram", 0);
+}
+
+static int resize(struct update *u, const json_t *from, const json_t *to, int ms, struct err *e)
+{
+	return brand_hvm(u->v->brand) && u->v->run.running ? machine_resize(u->v, from, to, ms, &u->size_later, e) : 0;
+}
+
+/* A guest that does not go along in time has what it has until its next change or start: not every command from now on waits for it again. */
+static int own_affair(const struct update *u, int r, const struct err *why)
+{
+	if (r != -ETIME && r != -ENOTSUP)
+		return r;
+	ctx_log(u->v->c, LOG_WARN, "VM %s: not as before: %s", u->v->uuid, why->msg);
+	return 0;
+}
+
+static int do_smaller(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return becomes_less(u) ? resize(u, u->old, u->rec, MACHINE_SIZE_MS, e) : 0;
+}
+
+static int do_larger(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return becomes_less(u) ? 0 : resize(u, u->old, u->rec, MACHINE_SIZE_MS, e);
+}
+
+static int undo_smaller(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return becomes_less(u) ? resize(u, u->rec, u->old, 0, e) : 0;
+}
+
+static int undo_larger(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+	int r = becomes_less(u) ? 0 : resize(u, u->rec, u->old, MACHINE_SIZE_MS, e);
+
+	u->grown = r < 0 && vm_int(u->rec, "ram", 0) > vm_int(u->old, "ram", 0);
+	return own_affair(u, r, e);
+}
+
+/* When it is stored: a guest that has seen a larger disk makes use of it, and who removes one has no more use for it. */
+static int do_plug(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return has_disks(u) && u->v->run.running ? disks_live(u->v, u->rec, DISKS_LET_GO_MS, e) : 0;
+}
+
+static int undo_plug(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	int r = has_disks(u) && u->v->run.running ? disks_live(u->v, u->old, DISKS_LET_GO_MS, e) : 0;
+
+	u->plugged = r < 0;
+	return own_affair(u, r, e);
+}
+
+static int do_settle(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+	int r = has_disks(u) ? disks_settle(u->v, u->rec, true, e) : 0;
+
+	return r < 0 || !has_disks(u) ? r : set_quota(u, u->rec, u->rec, e);
 }
 
 static int do_mounts(struct ctx *c, void *op, struct err *e)
@@ -284,7 +407,9 @@ static int do_firewall(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
-	return firewall_cares(u) ? vmfw_change(u->v, u->had ? u->had : u->old, u->rec, false, e) : 0;
+	int r = firewall_cares(u) ? fwaddr_moving(u->v->st, u->v->run.running, u->old, u->rec, e) : 0;
+
+	return r == 0 && firewall_cares(u) ? vmfw_change(u->v, u->had ? u->had : u->old, u->rec, false, e) : r;
 }
 
 static int undo_firewall(struct ctx *c, void *op, struct err *e)
@@ -295,19 +420,30 @@ static int undo_firewall(struct ctx *c, void *op, struct err *e)
 }
 
 static const struct step update_steps[] = {
+	{"update-smaller", do_smaller, undo_smaller},
 	{"update-limits", do_limits, undo_limits},
+	{"update-larger", do_larger, undo_larger},
 	{"update-io", do_io, undo_io},
 	{"update-cpus", do_cpus, undo_cpus},
+	{"update-screen", do_screen, undo_screen},
 	{"update-quota", do_quota, undo_quota},
+	{"update-disks", do_disks, undo_disks},
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},
 	{"update-nics", do_nics, undo_nics},
 	{"update-netconf", do_netconf, undo_netconf},
 	{"update-locked", do_locked, undo_locked},
 	{"update-store", do_store, undo_store},
+	{"update-plug", do_plug, undo_plug},
 	{"update-firewall", do_firewall, undo_firewall},
+	{"update-settle", do_settle, NULL},
 	{"update-record", do_record, NULL},
 };
+
+static bool size_is_live(const struct update *u, const char *name)
+{
+	return brand_hvm(u->v->brand) && ((str_eq(name, "ram") && !(u->size_later & MACHINE_RAM)) || (str_eq(name, "vcpus") && !(u->size_later & MACHINE_VCPUS)));
+}
 
 static json_t *differing(const json_t *a, const json_t *b)
 {
@@ -324,6 +460,17 @@ static json_t *differing(const json_t *a, const json_t *b)
 	return names;
 }
 
+/* Stored, but what was to be done then may not be. */
+static int recover_disks(struct vm *v, struct err *e)
+{
+	/* its guest is asked to let go of what it is to lose: nobody waits here for that */
+	int r = v->run.running ? disks_live(v, v->rec, 0, e) : 0;
+
+	if (r == 0 || r == -ETIME)
+		r = disks_settle(v, v->rec, true, e);
+	return r < 0 ? r : dataset_quota(v, v->rec, v->rec, e);
+}
+
 int vm_update_recover(struct vm *v, const char *target, struct err *e)
 {
 	_json_ json_t *rec = NULL, *changed = NULL;
@@ -337,6 +484,8 @@ int vm_update_recover(struct vm *v, const char *target, struct err *e)
 	/* stored: the kernel had all of it before; the copy beside the data can be old, and the firewall */
 	if (json_array_size(changed) == 0) {
 		r = vmfw_change(v, NULL, rec, true, e);
+		if (r == 0 && brand_hvm(v->brand))
+			r = recover_disks(v, e);
 		return r < 0 ? r : vm_record_save(v, e);
 	}
 	u.rec = rec;
@@ -353,7 +502,9 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 	if (r == 0)
 		r = vm_available(out, e);
 	if (r == 0)
-		r = machine_check_update(v->rec, out, v->run.running, e);
+		r = machine_check_update(v, out, payload, e);
+	if (r == 0)
+		r = saved_check_update(v, out, diff, e);
 	if (r == 0)
 		r = vm_grants_check(out, e);
 	if (r == 0)
@@ -383,11 +534,16 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	_vm_ struct vm v = VM_INIT;
 	_json_ json_t *rec = NULL, *changed = NULL, *detail = NULL, *had = NULL;
 	_free_ char *what = NULL, *target = NULL, *intent = NULL;
+	_held_ struct disks_held held = DISKS_HELD_INIT;
 	struct update u = {.v = &v};
 	const json_t *n;
 	size_t i;
-	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+	int r = disks_hold(c, json_object_get(payload, "add_disks"), &held, e);
 
+	if (r == 0)
+		r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
+	if (r == 0)
+		r = vm_migrate_unsettled(&v, e);
 	if (r == 0)
 		r = prepare(&v, payload, &rec, &changed, report, e);
 	if (r < 0)
@@ -413,6 +569,10 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 		json_array_foreach(changed, i, n)
 			if (v.run.running && str_eq(json_string_value(n), "nics"))
 				nics_later(v.rec, rec, *later);
+			else if (v.run.running && str_eq(json_string_value(n), "vnc_password") && screen_password_live(v.rec, rec))
+				continue;
+			else if (v.run.running && size_is_live(&u, json_string_value(n)))
+				continue;
 			else if (v.run.running && (vm_live_of(json_string_value(n), vm_str(rec, "brand")) == VM_LIVE_BOOT ||
 					      (u.locked_later && !strcmp(json_string_value(n), "max_locked_memory"))))
 				json_array_append(*later, (json_t *)n);

@@ -33,23 +33,32 @@ static int host_open(struct host *h, struct err *e)
 	return h->rtnl < 0 ? h->rtnl : 0;
 }
 
-/* Without a switch the kernel has given a physical device back already, by its name there: then there is only what it had to give it again. */
-static int give_back(struct ctx *c, struct uplink *u, struct err *e)
+/*
+ * Without a switch (s NULL) the kernel has given a physical device back already, by its name there: then there is only what it had to give it
+ * again.
+ */
+static int give_back(struct ctx *c, struct net_switch *s, struct uplink *u, struct err *e)
 {
-	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_clean_(host_close) struct host h = HOST_INIT;
 	unsigned lost = 0;
-	int r = host_open(&h, e);
+	int r = s ? host_open(&h, e) : 0;
 
-	if (r == 0)
-		r = switch_open(c, false, &s, e);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = uplink_down(&s, h.rtnl, h.ns, u, &lost, e);
+	if (r == 0 && s)
+		r = uplink_down(s, h.rtnl, h.ns, u, &lost, e);
 	if (r == 0 && lost)
 		ctx_log(c, LOG_WARN, "%s: %u of its addresses and routes could not be given back", u->device, lost);
 	return r;
+}
+
+/* Its lock, where there is one: 1; 0: there is none. */
+static int lock_switch(struct ctx *c, struct net_switch *s, struct err *e)
+{
+	struct err miss = ERR_INIT;
+	int r = switch_open(c, false, s, &miss);
+
+	if (r < 0 && r != -ENOENT && e)
+		*e = miss;
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
 /* ---- added ---- */
@@ -173,22 +182,34 @@ static int load(struct ctx *c, const char *tag, struct state **st, json_t **o, s
 	return r < 0 ? r : uplink_from(tag, *o, u, e);
 }
 
-int uplink_remove(struct ctx *c, const char *tag, struct err *e)
+/* expired: if it is not confirmed, else -ESTALE; asked with the lock that a confirmation has. */
+static int remove_uplink(struct ctx *c, const char *tag, bool expired, struct err *e)
 {
 	_clean_(uplink_done) struct uplink u = UPLINK_INIT;
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_clean_(state_close) struct state *st = NULL;
 	struct err miss = ERR_INIT;
 	json_t *o = NULL;
-	int r = load(c, tag, &st, &o, &u, &miss);
+	int have = lock_switch(c, &s, e), r;
 
+	if (have < 0)
+		return have;
+	r = load(c, tag, &st, &o, &u, &miss);
+	if (r == 0 && expired && uplink_left(c, o) != 0)
+		r = err_set(&miss, ESTALE, "the uplink of nic tag %s was confirmed", tag);
 	json_decref(o);
 	if (r == 0)
-		r = give_back(c, &u, &miss);
+		r = give_back(c, have ? &s : NULL, &u, &miss);
 	if (r == 0)
 		r = state_net_delete(st, UPLINK_KIND, tag, &miss);
 	if (r < 0 && r != -ENOENT && e)
 		*e = miss;
 	return r == -ENOENT ? 0 : r;
+}
+
+int uplink_remove(struct ctx *c, const char *tag, struct err *e)
+{
+	return remove_uplink(c, tag, false, e);
 }
 
 static int is_user(const struct vm_row *row, void *arg)
@@ -209,8 +230,10 @@ int uplink_expire(struct ctx *c, const char *tag, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
 	struct taken t = {.by = tag};
-	int r = uplink_remove(c, tag, e);
+	int r = remove_uplink(c, tag, true, e);
 
+	if (r == -ESTALE) /* in the last moment */
+		return 0;
 	if (r == 0)
 		r = state_open(c, STATE_WRITE, &st, e);
 	if (r == 0 && state_vm_each(st, STATE_RECORD, is_user, &t, NULL) == 0)
@@ -225,11 +248,14 @@ int uplink_confirm(struct ctx *c, const char *tag, struct err *e)
 	_clean_(uplink_done) struct uplink u = UPLINK_INIT;
 	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
 	_clean_(state_close) struct state *st = NULL;
+	struct state_nictag t;
 	json_t *o = NULL;
-	int r = switch_open(c, false, &s, e); /* its lock: not while it is being given back */
+	int r = lock_switch(c, &s, e); /* not while it is being given back */
 
-	if (r == 0)
+	if (r >= 0)
 		r = load(c, tag, &st, &o, &u, e);
+	if (r == -ENOENT && st && state_nictag_get(st, tag, &t, NULL) == 0)
+		r = err_set(e, EINVAL, "nic tag %s has no uplink: there is nothing to confirm", tag);
 	if (r == 0 && uplink_left(c, o) < 0)
 		r = err_set(e, ESTALE, "the uplink of nic tag %s is confirmed already", tag);
 	if (r == 0 && uplink_left(c, o) == 0)
@@ -281,6 +307,14 @@ static int one_up(struct ctx *c, struct state *st, const struct host *h, const c
 	return r < 0 ? r : uplink_keep(c, st, tag, &u, 0, e);
 }
 
+static int back_for_now(struct ctx *c, struct uplink *u, struct err *e)
+{
+	_clean_(switch_close) struct net_switch s = NET_SWITCH_INIT;
+	int have = lock_switch(c, &s, e);
+
+	return have < 0 ? have : give_back(c, have ? &s : NULL, u, e);
+}
+
 static int each_uplink(struct ctx *c, bool up, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
@@ -305,7 +339,7 @@ static int each_uplink(struct ctx *c, bool up, struct err *e)
 
 		if (r == 0 && up)
 			one = one_up(c, st, &h, a.one[i].tag, a.one[i].o, &miss);
-		else if (r == 0 && (one = uplink_from(a.one[i].tag, a.one[i].o, &u, &miss)) == 0 && (one = give_back(c, &u, &miss)) == 0)
+		else if (r == 0 && (one = uplink_from(a.one[i].tag, a.one[i].o, &u, &miss)) == 0 && (one = back_for_now(c, &u, &miss)) == 0)
 			one = uplink_keep(c, st, a.one[i].tag, &u, uplink_left(c, a.one[i].o) < 0 ? 0 : vm_int(a.one[i].o, "until", 0), &miss);
 		if (one < 0) {
 			bad++;

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Who gives an unconfirmed uplink back: a process that nothing of the login that started it ends with. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/own.h"
 #include "kern/cgroup.h"
+#include "node/later.h"
 #include "node/uplink_in.h"
 #include "node/vmops.h"
-
-extern char **environ;
 
 #define WATCH_S 5 /* after a confirmation its watcher is there no longer than this */
 
@@ -36,21 +33,9 @@ static void leave_session(struct ctx *c, pid_t pid)
 
 int uplink_watch_start(struct ctx *c, const char *tag, struct err *e)
 {
-	char *argv[] = {(char *)c->self, (char *)"--node", (char *)c->node.name, (char *)"uplink-watch", (char *)tag, NULL};
-	posix_spawn_file_actions_t a;
-	posix_spawnattr_t at;
 	pid_t pid;
-	int r;
+	int r = later(c, "uplink-watch", tag, NULL, &pid);
 
-	posix_spawn_file_actions_init(&a);
-	posix_spawnattr_init(&at);
-	for (int fd = 0; fd < 3; fd++)
-		posix_spawn_file_actions_addopen(&a, fd, "/dev/null", O_RDWR, 0);
-	/* of no terminal and no session: it outlives the shell, and the command */
-	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSID);
-	r = posix_spawn(&pid, c->self, &a, &at, argv, environ);
-	posix_spawn_file_actions_destroy(&a);
-	posix_spawnattr_destroy(&at);
 	if (r)
 		return err_sys(e, r, "start %s uplink-watch", c->self);
 	leave_session(c, pid);

@@ -72,7 +72,7 @@ int vm_ahead_drop(struct vm *v, struct err *e)
 static int open_ahead(struct vm *v, const char *uuid, struct err *e)
 {
 	_free_ char *running = xprintf("%s/%s/zone", v->c->node.run, uuid);
-	_free_ char *path = NULL;
+	_free_ char *path = NULL, *disk = NULL;
 
 	if (!uuid_valid(uuid))
 		return 0;
@@ -83,8 +83,16 @@ static int open_ahead(struct vm *v, const char *uuid, struct err *e)
 	v->lock = lock_take(v->c, uuid, e);
 	if (v->lock < 0)
 		return v->lock;
-	if (access(running, F_OK) < 0)
-		vm_ahead(v);
+	if (access(running, F_OK) == 0)
+		return 0;
+	/*
+	 * Whose first disk is there is a machine, or a zone that has made it look so: then this is in vain. Before the rest, for it
+	 * gets a copy of all descriptors.
+	 */
+	disk = vm_path(v, "root/disk0");
+	if (faccessat(AT_FDCWD, disk, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		accel_probe_start(&v->probe, NULL);
+	vm_ahead(v);
 	return 0;
 }
 
@@ -145,6 +153,7 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 void vm_close(struct vm *v)
 {
 	vm_halt_join(v, NULL);
+	accel_probe_done(&v->probe);
 	if (v->have_image)
 		image_done(&v->image);
 	vm_ahead_drop(v, NULL);

@@ -7,11 +7,14 @@
 
 #include "base/ctx.h"
 #include "brand/brand.h"
+#include "hvm/accel.h"
 #include "image/image.h"
 #include "kern/cgroup.h"
 #include "state/state.h"
 #include "store/store.h"
 #include "zone/zone.h"
+
+struct qmigrate_opts;
 
 struct vm {
 	struct ctx *c;
@@ -33,12 +36,21 @@ struct vm {
 	bool awaited;             /* vm_boot_zone() started an init that says when it is up, and somebody waits for it */
 	struct zone_run run;      /* as it was when the lock was taken */
 	struct zone_ahead ahead;
+	struct accel_probe probe; /* of KVM, begun ahead for what is likely to be a machine */
 	char *resolvers;          /* resolvers_look(); owned */
 	bool looked;              /* and it was called */
+	uint64_t log_mark;        /* bytes of its console log when the spec was made: what a monitor says at its start lies behind */
+	struct {
+		const json_t *layout; /* NULL = a boot is one from the beginning */
+		int fd;
+		const struct qmigrate_opts *opts; /* .progress; may be NULL */
+		bool hold;            /* the guest is not let go: machine_go_on() */
+	} incoming;               /* machine_state.h */
 	struct zspec *spec;       /* between vm_begin_zone() and vm_boot_zone(); owned */
 };
 
-#define VM_INIT ((struct vm){.lock = -1, .ahead = {.go = -1, .reply = -1}})
+#define VM_INIT \
+	((struct vm){.lock = -1, .incoming = {.fd = -1}, .ahead = {.go = -1, .reply = -1}, .probe = {.pidfd = -1, .said = -1}})
 #define _vm_    __attribute__((cleanup(vm_close)))
 
 /* WRITE opens the database for writing; BOOT: as vm_ahead(), where it does not run */

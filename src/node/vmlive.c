@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include "node/saved.h"
 #include "node/vmlive.h"
 
 #include <errno.h>
@@ -57,15 +58,29 @@ static void put_exit(const struct ctx *c, const char *uuid, const struct zone_ru
 	json_decref(last);
 }
 
-static void put_restarts(const struct ctx *c, const char *uuid, json_t *o)
+static void put_restarts(const struct ctx *c, const char *uuid, bool hvm, json_t *o)
 {
 	_free_ char *path = xprintf("%s/%s/spec", c->node.run, uuid);
 	_buf_ struct buf b = BUF_INIT;
 	struct zspec z = {0};
 
-	if (file_read(AT_FDCWD, path, 1 << 20, &b, NULL) == 0 && zspec_parse(buf_str(&b), b.len, &z, NULL) == 0)
+	if (file_read(AT_FDCWD, path, 1 << 20, &b, NULL) == 0 && zspec_parse(buf_str(&b), b.len, &z, NULL) == 0) {
 		json_object_set_new(o, "init_restarts", json_integer((json_int_t)z.init_restarts));
+		for (char **a = z.argv; hvm && a && a[0] && a[1]; a++)
+			if (str_eq(a[0], "-accel"))
+				put_str(o, "accelerator_used", str_starts(a[1], "kvm") ? "kvm" : "tcg");
+	}
 	zspec_done(&z);
+}
+
+/* As its worker has heard (zoneadmd/part_machine.c): nobody is asked, so a list of many costs a file each. */
+static void put_status(const struct ctx *c, const char *uuid, json_t *o)
+{
+	_free_ char *path = xprintf("%s/%s/paused", c->node.run, uuid);
+	_buf_ struct buf b = BUF_INIT;
+
+	put_str(o, "machine_status", file_read(AT_FDCWD, path, 64, &b, NULL) == 0 && str_starts(buf_str(&b), "io-error") ? "io-error" :
+				     b.len ? "paused" : "running");
 }
 
 static int put_snapshot(const char *name, uint64_t created_ns, void *arg)
@@ -103,13 +118,13 @@ static void put_missing(struct store *s, const struct vm_row *row, json_t *o)
 json_t *vm_live_of_row(struct ctx *c, const struct vm_facts *f, unsigned parts)
 {
 	const struct vm_row *row = f->row;
-	const char *state = vm_state_name(row->state, row->state_ns, f->now_ns, f->run, !f->store);
-	bool up = f->run && f->run->running;
+	const char *state = vm_state_name(row->state, row->state_ns, f->now_ns, f->run, !f->store, str_eq(row->type, "KVM") && saved_there(c, row->uuid));
+	bool up = f->run && f->run->running, hvm = str_eq(row->type, "KVM") || str_eq(row->type, "BHYV");
 	json_t *o = json_object();
 
 	put_str(o, "state", state);
 	put_str(o, "zone_state", vm_zone_state_name(row->state, f->run));
-	json_object_set_new(o, "hvm", json_boolean(str_eq(row->type, "KVM") || str_eq(row->type, "BHYV")));
+	json_object_set_new(o, "hvm", json_boolean(hvm));
 	json_object_set_new(o, "zonepath", json_sprintf("%s/%s", c->node.pool, row->uuid));
 	if (f->server_uuid)
 		put_str(o, "server_uuid", f->server_uuid);
@@ -125,7 +140,9 @@ json_t *vm_live_of_row(struct ctx *c, const struct vm_facts *f, unsigned parts)
 	if ((parts & LIVE_EXIT) && f->store)
 		put_exit(c, row->uuid, f->run, o);
 	if ((parts & LIVE_RESTARTS) && (up || (f->run && f->run->keeper)))
-		put_restarts(c, row->uuid, o);
+		put_restarts(c, row->uuid, hvm && up, o);
+	if ((parts & LIVE_STATUS) && hvm && up)
+		put_status(c, row->uuid, o);
 	if ((parts & LIVE_SNAPSHOTS) && f->store)
 		put_snapshots(c, f->store, row->uuid, o);
 	if ((parts & LIVE_MISSING) && !up)

@@ -10,7 +10,7 @@
 #include "zone/zone.h"
 
 /* What costs a file or more for each VM; the rest is always there. */
-enum { LIVE_EXIT = 1, LIVE_RESTARTS = 2, LIVE_SNAPSHOTS = 4, LIVE_MISSING = 8, LIVE_ALL = 15 };
+enum { LIVE_EXIT = 1, LIVE_RESTARTS = 2, LIVE_SNAPSHOTS = 4, LIVE_MISSING = 8, LIVE_STATUS = 16, LIVE_ALL = 31 };
 
 struct vm_facts {
 	const struct vm_row *row;
@@ -22,8 +22,8 @@ struct vm_facts {
 
 /*
  * state, zone_state, hvm, zonepath, server_uuid; pid, zoneid, boot_timestamp of a running VM; transition_to and
- * transition_expire of one that is being provisioned; and of `parts`: exit_status and exit_timestamp, init_restarts,
- * snapshots, missing. What does not apply is absent. A part that can't be read is left out and logged as a warning.
+ * transition_expire of one that is being provisioned; and of `parts`: exit_status and exit_timestamp, init_restarts and accelerator_used,
+ * snapshots, missing, machine_status. What does not apply is absent. A part that can't be read is left out and logged as a warning.
  * New reference.
  */
 json_t *vm_live_of_row(struct ctx *c, const struct vm_facts *f, unsigned parts);

@@ -18,18 +18,29 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 /* The object of `vmadm get`; new reference. */
 int vm_get(struct ctx *c, const char *word, json_t **out, struct err *e);
 
-/* What the kernel holds for a running VM: zone, usage, limits. New reference. */
-int vm_info(struct ctx *c, const char *word, json_t **out, struct err *e);
+/*
+ * What the kernel holds for a running VM: zone, usage, limits; of a machine also what its monitor says, in "machine". types (NULL-terminated;
+ * NULL = as said): of a machine, those parts alone; "all": each part on its own beside the zone's. New reference.
+ */
+int vm_info(struct ctx *c, const char *word, const char *const *types, json_t **out, struct err *e);
+/* "nmi" into its processors, or a "screenshot", whose file is in *said (free()); of a machine that runs. */
+int vm_sysrq(struct ctx *c, const char *word, const char *what, char **said, struct err *e);
 
 /* 0 done, 1 nothing to do (was running already). Sets autoboot. */
-int vm_start(struct ctx *c, const char *word, struct err *e);
+int vm_start(struct ctx *c, const char *word, const json_t *opts, struct err *e);
+/* A machine (brand kvm) to disk; its next start lets it go on. 1 = it was suspended already. */
+int vm_suspend(struct ctx *c, const char *word, struct err *e);
+/* vm_start() of one that is suspended, and of no other. */
+int vm_resume(struct ctx *c, const char *word, struct err *e);
 /* timeout in seconds, -1 = the brand's. 1 = was stopped already. Clears autoboot before stopping. */
 int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err *e);
 int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e);
 int vm_kill(struct ctx *c, const char *word, int sig, struct err *e);
 int vm_delete(struct ctx *c, const char *word, struct err *e);
 
-int vm_snapshot_create(struct ctx *c, const char *word, const char *name, struct err *e);
+/* memory (may be NULL: without): of a machine that runs, its memory as well; how long its guest stood, in ms. */
+int vm_snapshot_create(struct ctx *c, const char *word, const char *name, unsigned *memory, struct err *e);
+/* 1 = the snapshot has the memory of its machine, which is suspended now. */
 int vm_snapshot_rollback(struct ctx *c, const char *word, const char *name, struct err *e);
 int vm_snapshot_delete(struct ctx *c, const char *word, const char *name, struct err *e);
 /* payload: {"image_uuid": …}; root anew, record, quota and config kept. */
@@ -41,6 +52,8 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e);
 int vm_ready(struct ctx *c, const char *uuid, struct err *e);
 /* Clears what killed commands left. Called by every command that changes something; costs one open when there is nothing. */
 int node_recover(struct ctx *c, struct err *e);
+/* Of one VM what an update left: on behalf of that VM, which has no claim on more. */
+int node_recover_update(struct ctx *c, const char *uuid, struct err *e);
 /* Attaches the pool, clears what the last boot left, starts the autoboot VMs in parallel. */
 int node_boot(struct ctx *c, struct err *e);
 struct cg_host;

@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
+#include "node/saved.h"
 #include "node/vmlive.h"
 #include "node/vmquery_in.h"
 #include "node/vmstate.h"
@@ -79,6 +80,12 @@ static void number(struct vm_val *v, int64_t n)
 		*v = (struct vm_val){.kind = VAL_NUM, .num = n};
 }
 
+/* Its memory waits on the disk. Asked of machines alone, and of those that don't run. */
+static bool suspended(const struct gather *g, const struct vm_row *row, const struct zone_run *run)
+{
+	return str_eq(row->type, "KVM") && !run->running && saved_there(g->c, row->uuid);
+}
+
 static void column(struct gather *g, const struct vm_row *row, const struct zone_run *run, enum vm_col col, struct vm_val *v)
 {
 	struct vm_query *q = g->q;
@@ -114,7 +121,7 @@ static void column(struct gather *g, const struct vm_row *row, const struct zone
 			text(q, v, clock_iso((uint64_t)row->create_ns, t), false);
 		break;
 	case COL_STATE:
-		state = vm_state_name(row->state, row->state_ns, g->now, run, !g->store);
+		state = vm_state_name(row->state, row->state_ns, g->now, run, !g->store, suspended(g, row, run));
 		text(q, v, state, state != row->state);
 		break;
 	case COL_ZONE_STATE: text(q, v, vm_zone_state_name(row->state, run), false); break;

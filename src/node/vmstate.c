@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 
-const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns, const struct zone_run *run, bool pool_missing)
+const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns, const struct zone_run *run, bool pool_missing, bool suspended)
 {
 	/* without a keeper nobody hears what its init says; it runs, and the next operation stores that */
 	if (str_eq(stored, "provisioning") && run && run->running && !run->keeper)
@@ -20,7 +20,7 @@ const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns,
 			return "running";
 		return run->ended == ZONE_END_NONE ? "ready" : "shutting_down";
 	}
-	return pool_missing ? "missing" : "stopped";
+	return pool_missing ? "missing" : suspended ? "suspended" : "stopped";
 }
 
 const char *vm_zone_state_name(const char *stored, const struct zone_run *run)

@@ -9,10 +9,10 @@
 
 /*
  * stored: "installed", "provisioning", "failed", … since state_ns (wall time); now_ns: wall time; run: NULL = nothing
- * is known to run. pool_missing: its data can't be reached, which shows as "missing" while it does not run.
+ * is known to run. suspended: a machine that has its memory on disk, which shows while it does not run. pool_missing: its data can't be reached, which shows as "missing" while it does not run.
  * The result is a constant, or stored itself for a state that only the database knows ("configured").
  */
-const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns, const struct zone_run *run, bool pool_missing);
+const char *vm_state_name(const char *stored, int64_t state_ns, uint64_t now_ns, const struct zone_run *run, bool pool_missing, bool suspended);
 /* The zone's own state, as zoneadm has it: configured, incomplete, installed, ready, running, shutting_down. */
 const char *vm_zone_state_name(const char *stored, const struct zone_run *run);
 

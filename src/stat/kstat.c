@@ -18,7 +18,7 @@
 enum how {
 	VALUE,    /* a cg_value times mul, divided by div */
 	PSI,      /* a cg_value that is an average */
-	ZONENAME, CPU_CAP, CPU_USAGE, CPU_EFFECTIVE, BASELINE, BURST_LIMIT, BURSTING, NWAIT, ABOVE, BELOW, IO_LIMIT, IO_BASE, IO_SPENT, IO_NOW, IO_MAX, BOOTED, INIT, /* of a zone */
+	ZONENAME, CPU_CAP, CPU_USAGE, CPU_EFFECTIVE, BASELINE, BURST_LIMIT, BURSTING, NWAIT, ABOVE, BELOW, IO_LIMIT, IO_BASE, IO_SPENT, IO_NOW, IO_MAX, BOOTED, INIT, GUEST, /* of a zone */
 	BOOT_TIME, CPUS, LWPS, LOAD, PHYSMEM, FREEMEM, AVAIL, SWAPTOTAL, SWAPFREE, /* of the host */
 };
 
@@ -30,76 +30,14 @@ struct stat {
 	unsigned needs;
 };
 
-#define V(name, value, needs) {name, VALUE, value, 1, 1, needs}
-#define P(name, base, needs_)                                                                                     \
-	{name "_full_avg10", PSI, base + 4, 1, 1, needs_}, {name "_full_avg300", PSI, base + 6, 1, 1, needs_},           \
-	{name "_full_avg60", PSI, base + 5, 1, 1, needs_}, {name "_full_usec", VALUE, base + 7, 1, 1, needs_},     \
-	{name "_some_avg10", PSI, base, 1, 1, needs_}, {name "_some_avg300", PSI, base + 2, 1, 1, needs_},         \
-	{name "_some_avg60", PSI, base + 1, 1, 1, needs_}, {name "_some_usec", VALUE, base + 3, 1, 1, needs_}
-
-/* Each list in the order of its names. */
-static const struct stat cpucaps[] = {
-	{"above_sec", ABOVE, 0, 1, 1, CGS_CPU | CGS_THROTTLE | STAT_BURST},
-	{"baseline", BASELINE, 0, 1, 1, STAT_BURST},
-	{"below_sec", BELOW, 0, 1, 1, CGS_CPU | CGS_THROTTLE | STAT_BURST},
-	{"burst_limit_sec", BURST_LIMIT, 0, 1, 1, STAT_BURST},
-	{"bursting_sec", BURSTING, 0, 1, 1, STAT_BURST},
-	{"effective", CPU_EFFECTIVE, 0, 1, 1, CGS_CPU | STAT_BURST},
-	{"nwait", NWAIT, 0, 1, 1, CGS_CPU | CGS_THROTTLE},
-	{"usage", CPU_USAGE, 0, 1, 1, CGS_CPU},
-	{"value", CPU_CAP, 0, 1, 1, CGS_CPU | STAT_BURST},
-	{"zonename", ZONENAME, 0, 1, 1, 0},
-};
-/* Of the zone's bursts; k as in zone/ioburst.h. */
-#define B(name, k)                                                                                                                 \
-	{name "_baseline", IO_BASE, k, 1, 1, STAT_BURST}, {name "_bursting_sec", IO_SPENT, k, 1, 1, STAT_BURST},            \
-	{name "_effective", IO_NOW, k, 1, 1, STAT_BURST}, {name "_value", IO_MAX, k, 1, 1, STAT_BURST}
-static const struct stat iobursts[] = {
-	{"burst_limit_sec", IO_LIMIT, 0, 1, 1, STAT_BURST}, B("read_bps", 0), B("read_iops", 2), B("write_bps", 1), B("write_iops", 3),
-	{"zonename", ZONENAME, 0, 1, 1, 0},
-};
-static const struct stat lwps[] = {V("usage", CGV_LWPS, CGS_LWPS), V("value", CGV_LWPS_CAP, CGS_LWPS), {"zonename", ZONENAME, 0, 1, 1, 0}};
-static const struct stat physmem[] = {V("usage", CGV_MEM, CGS_MEMORY), V("value", CGV_MEM_CAP, CGS_MEMORY), {"zonename", ZONENAME, 0, 1, 1, 0}};
-static const struct stat swapresv[] = {V("usage", CGV_BOTH, CGS_MEMORY), V("value", CGV_BOTH_CAP, CGS_MEMORY),
-				       {"zonename", ZONENAME, 0, 1, 1, 0}};
-static const struct stat memory_cap[] = {
-	V("anon", CGV_ANON, CGS_MEMSTAT), V("file", CGV_FILE, CGS_MEMSTAT), V("majfault", CGV_MAJFAULTS, CGS_MEMSTAT),
-	V("nover", CGV_MEM_OVER, CGS_EVENTS), V("oom_kill", CGV_OOM, CGS_EVENTS), V("pagedout", CGV_PAGEDOUT, CGS_MEMSTAT),
-	V("pgfault", CGV_FAULTS, CGS_MEMSTAT), V("physcap", CGV_MEM_CAP, CGS_MEMORY), V("rss", CGV_MEM, CGS_MEMORY),
-	V("swap", CGV_BOTH, CGS_MEMORY), V("swapcap", CGV_BOTH_CAP, CGS_MEMORY), {"zonename", ZONENAME, 0, 1, 1, 0},
-};
-static const struct stat zones[] = {
-	{"boot_time", BOOTED, 0, 1, 1, 0},
-	{"cpu_shares", VALUE, CGV_CPU_SHARES, 1, 1, CGS_CPU},
-	{"forkfail_cap", VALUE, CGV_LWPS_OVER, 1, 1, CGS_EVENTS},
-	{"init_pid", INIT, 0, 1, 1, 0},
-	{"nsec_sys", VALUE, CGV_CPU_SYS, 1000, 1, CGS_CPU},
-	{"nsec_user", VALUE, CGV_CPU_USER, 1000, 1, CGS_CPU},
-	{"zonename", ZONENAME, 0, 1, 1, 0},
-};
-static const struct stat zone_zfs[] = {
-	V("nread", CGV_READ, CGS_IO), V("nwritten", CGV_WRITTEN, CGS_IO), V("reads", CGV_READS, CGS_IO), V("writes", CGV_WRITES, CGS_IO),
-	{"zonename", ZONENAME, 0, 1, 1, 0},
-};
-static const struct stat zone_pressure[] = {
-	P("cpu", CGV_PSI_CPU, CGS_PRESSURE), P("io", CGV_PSI_IO, CGS_PRESSURE), P("memory", CGV_PSI_MEM, CGS_PRESSURE),
-	{"zonename", ZONENAME, 0, 1, 1, 0},
-};
-static const struct stat system_misc[] = {
-	{"avenrun_15min", LOAD, 2, 1, 1, 0}, {"avenrun_1min", LOAD, 0, 1, 1, 0}, {"avenrun_5min", LOAD, 1, 1, 1, 0},
-	{"boot_time", BOOT_TIME, 0, 1, 1, 0}, {"ncpus", CPUS, 0, 1, 1, 0}, {"nlwp", LWPS, 0, 1, 1, 0},
-};
-static const struct stat system_pages[] = {
-	{"availmem_bytes", AVAIL, 0, 1, 1, 0}, {"freemem_bytes", FREEMEM, 0, 1, 1, 0}, {"physmem_bytes", PHYSMEM, 0, 1, 1, 0},
-	{"swap_free_bytes", SWAPFREE, 0, 1, 1, 0}, {"swap_total_bytes", SWAPTOTAL, 0, 1, 1, 0},
-};
+#include "stat/kstat_tbl.h"
 
 /* By module; in a module by name. name: of the kstat, with the zone's id behind it; NULL: the zone's name. */
 static const struct group {
 	const char *module, *name, *class;
 	bool zone;
 	const struct stat *stats;
-	size_t n;
+	size_t n; /* without stats, of one kstat for each thing that a zone has: what is needed for them */
 } groups[] = {
 #define S(a) a, ARRAY_LEN(a)
 	{"caps", "cpucaps_zone_", "zone_caps", true, S(cpucaps)},
@@ -107,7 +45,9 @@ static const struct group {
 	{"caps", "lwps_zone_", "zone_caps", true, S(lwps)},
 	{"caps", "physicalmem_zone_", "zone_caps", true, S(physmem)},
 	{"caps", "swapresv_zone_", "zone_caps", true, S(swapresv)},
-	{"link", NULL, "net", true, NULL, 0}, /* kstat_link.c */
+	{"disk", NULL, "disk", true, NULL, STAT_GUEST}, /* kstat_disk.c */
+	{"guest_mem", NULL, "guest_mem", true, S(guest_mem)},
+	{"link", NULL, "net", true, NULL, STAT_NET}, /* kstat_link.c */
 	{"memory_cap", NULL, "zone_memory_cap", true, S(memory_cap)},
 	{"unix", "system_misc", "misc", false, S(system_misc)},
 	{"unix", "system_pages", "pages", false, S(system_pages)},
@@ -128,8 +68,8 @@ unsigned kstat_needs(const struct kstat_pattern *p, size_t n, bool *rate)
 		for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
 			if (!kstat_match(&p[i], KS_MODULE, groups[g].module) || !kstat_match(&p[i], KS_CLASS, groups[g].class))
 				continue;
-			needs |= groups[g].stats ? 0 : STAT_NET;
-			for (size_t k = 0; k < groups[g].n; k++) {
+			needs |= groups[g].stats ? 0 : (unsigned)groups[g].n;
+			for (size_t k = 0; groups[g].stats && k < groups[g].n; k++) {
 				if (!kstat_match(&p[i], KS_STAT, groups[g].stats[k].name))
 					continue;
 				needs |= groups[g].stats[k].needs;
@@ -208,6 +148,7 @@ static bool value_of(const struct stat_sample *s, const struct stat_zone *z, con
 	case BELOW: v = periods(z, false); break;
 	case BOOTED: v = z->boot_ns / 1000000000; break;
 	case INIT: v = (uint64_t)z->init; break;
+	case GUEST: v = z->guest && z->guest->mem[k->value] != GUEST_NONE ? z->guest->mem[k->value] : CGV_UNKNOWN; break;
 	case BOOT_TIME: v = s->host.boot_s; break;
 	case CPUS: v = s->host.cpus; break;
 	case LWPS: v = s->host.lwps; break;
@@ -261,7 +202,7 @@ static int statistics(const struct walk *w, const struct group *g, const struct 
 	/* a zone without cap and baseline has no caps:*:cpucaps_zone_*, as on illumos */
 	if (g->stats == cpucaps && z->now[CGV_CPU_QUOTA] == CGV_NONE && !z->burst.on)
 		return 0;
-	if (g->stats == iobursts && !z->ioburst.limit_s)
+	if ((g->stats == iobursts && !z->ioburst.limit_s) || (g->stats == guest_mem && !z->guest))
 		return 0;
 	while (r >= 0 && (a < g->n || b < ARRAY_LEN(every))) {
 		bool own = b == ARRAY_LEN(every) || (a < g->n && strcmp(g->stats[a].name, every[b]) < 0);
@@ -309,43 +250,74 @@ static int by_link(const void *a, const void *b)
 	return strcmp(((const struct stat_link *)a)->name, ((const struct stat_link *)b)->name);
 }
 
-/* Of a zone, or of the global one: one for each of its links. */
+/* One of the things that a zone, or the global one, has: false = no pattern is for it. */
+static bool thing(const struct walk *w, const struct group *g, const struct stat_zone *z, const char *what, char name[NAME_MAX_], struct kstat_item *it)
+{
+	char instance[24];
+	bool any = false;
+
+	*it = (struct kstat_item){.module = g->module, .class = g->class, .name = name, .instance = z ? z->zoneid : 0,
+				  .snaptime = (double)w->s->now_ns / 1e9};
+	snprintf(instance, sizeof instance, "%" PRIu64, it->instance);
+	if (z)
+		snprintf(name, NAME_MAX_, "%s_%s", z->name ?: z->uuid, what);
+	else
+		snprintf(name, NAME_MAX_, "%s", what);
+	for (size_t k = 0; k < w->n; k++) {
+		w->on[k] = kstat_match(&w->p[k], KS_MODULE, g->module) && kstat_match(&w->p[k], KS_INSTANCE, instance) &&
+			   kstat_match(&w->p[k], KS_CLASS, g->class) && kstat_match_name(&w->p[k], name);
+		any |= w->on[k];
+	}
+	return any;
+}
+
+/* What each kstat has, filled in. */
+static int offer_thing(const struct walk *w, const struct group *g, const struct stat_zone *z, struct kstat_item *it)
+{
+	if (it->kind == KV_TEXT)
+		it->text = it->stat[0] == 'c' ? g->class : z ? z->name ?: z->uuid : "global";
+	else if (it->kind == KV_SECONDS)
+		it->number = it->stat[0] == 'c' ? crtime(w, z) : w->s->now_ns;
+	else if (it->number == GUEST_NONE)
+		return 0;
+	return offer(w, it);
+}
+
 static int links(const struct walk *w, const struct group *g, const struct stat_zone *z)
 {
 	const struct stat_links *l = z ? &z->net : &w->s->net;
-	const char *zone = z ? z->name ?: z->uuid : "global";
-	char name[NAME_MAX_], instance[24], text[40];
+	char name[NAME_MAX_], text[40];
 	unsigned order[DROP_REASONS];
+	struct kstat_item it;
 	int r = 0;
 
 	if (l->n) {
 		qsort(l->l, l->n, sizeof *l->l, by_link);
 		kstat_link_order(order);
 	}
-	for (size_t i = 0; r >= 0 && i < l->n; i++) {
-		struct kstat_item it = {.module = g->module, .class = g->class, .name = name, .instance = z ? z->zoneid : 0,
-					.snaptime = (double)w->s->now_ns / 1e9};
-		bool any = false;
-
-		snprintf(instance, sizeof instance, "%" PRIu64, it.instance);
-		if (z)
-			snprintf(name, sizeof name, "%s_%s", zone, l->l[i].name);
-		else
-			snprintf(name, sizeof name, "%s", l->l[i].name);
-		for (size_t k = 0; k < w->n; k++) {
-			w->on[k] = kstat_match(&w->p[k], KS_MODULE, g->module) && kstat_match(&w->p[k], KS_INSTANCE, instance) &&
-				   kstat_match(&w->p[k], KS_CLASS, g->class) && kstat_match_name(&w->p[k], name);
-			any |= w->on[k];
-		}
-		for (unsigned k = 0; any && r >= 0 && kstat_link_stat(k, order, &l->l[i].n, &it, text); k++) {
-			if (it.kind == KV_TEXT)
-				it.text = it.stat[0] == 'c' ? g->class : zone;
-			else if (it.kind == KV_SECONDS)
-				it.number = it.stat[0] == 'c' ? crtime(w, z) : w->s->now_ns;
-			r = offer(w, &it);
-		}
-	}
+	for (size_t i = 0; r >= 0 && i < l->n; i++)
+		if (thing(w, g, z, l->l[i].name, name, &it))
+			for (unsigned k = 0; r >= 0 && kstat_link_stat(k, order, &l->l[i].n, &it, text); k++)
+				r = offer_thing(w, g, z, &it);
 	return r;
+}
+
+static int disks(const struct walk *w, const struct group *g, const struct stat_zone *z)
+{
+	char name[NAME_MAX_];
+	struct kstat_item it;
+	int r = 0;
+
+	for (size_t i = 0; z && z->guest && r >= 0 && i < z->guest->n; i++)
+		if (thing(w, g, z, z->guest->d[i].name, name, &it))
+			for (unsigned k = 0; r >= 0 && kstat_disk_stat(k, &z->guest->d[i], &it); k++)
+				r = offer_thing(w, g, z, &it);
+	return r;
+}
+
+static int things(const struct walk *w, const struct group *g, const struct stat_zone *z)
+{
+	return g->n == STAT_NET ? links(w, g, z) : disks(w, g, z);
 }
 
 static int by_id(const void *x, const void *y)
@@ -370,9 +342,9 @@ int kstat_each(const struct stat_sample *s, const struct kstat_pattern *p, size_
 		for (next = g + 1; next < ARRAY_LEN(groups) && !strcmp(groups[next].module, groups[g].module);)
 			next++;
 		if (!groups[g].stats) {
-			r = links(&w, &groups[g], NULL);
+			r = things(&w, &groups[g], NULL);
 			for (size_t i = 0; r >= 0 && i < s->n; i++)
-				r = links(&w, &groups[g], z[i]);
+				r = things(&w, &groups[g], z[i]);
 			continue;
 		}
 		for (size_t i = 0; r >= 0 && i < (groups[g].zone ? s->n : 1); i++)

@@ -39,6 +39,9 @@ void kstat_link_order(unsigned order[DROP_REASONS]);
 /* Statistic n of a link, by name: false behind the last. Texts, crtime and snaptime are the caller's to fill; text may become the name's room. */
 bool kstat_link_stat(unsigned n, const unsigned order[DROP_REASONS], const struct sw_count *c, struct kstat_item *out, char text[40]);
 
+/* The same of a machine's disk. */
+bool kstat_disk_stat(unsigned n, const struct stat_disk *d, struct kstat_item *out);
+
 /* What has to be sampled for these patterns (CGS_*); *rate: some of it is a rate, and needs two samples. */
 unsigned kstat_needs(const struct kstat_pattern *p, size_t n, bool *rate);
 /*

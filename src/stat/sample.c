@@ -19,6 +19,7 @@ static void forget(struct stat_sample *s, struct stat_zone *z)
 	free(z->name);
 	free(z->alias);
 	free(z->net.l);
+	free(z->guest);
 	free(z);
 }
 

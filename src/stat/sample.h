@@ -18,9 +18,11 @@
 #include "bpf/switch.h"
 #include "kern/cgroup_stat.h"
 #include "kern/hoststat.h"
+#include "stat/guest.h"
 
 #define STAT_BURST (1u << 16) /* beside CGS_*: what the zones' workers keep */
 #define STAT_NET   (1u << 17) /* and what the switch counts */
+#define STAT_GUEST (1u << 18) /* and what machines' monitors tell */
 
 /* A VNIC, the caller's to add with stat_link(). */
 struct stat_link {
@@ -49,6 +51,7 @@ struct stat_zone {
 		uint64_t limit_s, base[4], max[4], now[4], spent_s[4];
 	} ioburst;
 	struct stat_links net;
+	struct stat_guest *guest; /* of a machine that was asked (STAT_GUEST); the caller's to fill, freed here */
 	struct cg_files *files;
 	bool taken;
 };

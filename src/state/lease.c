@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "state/db.h"
 #include "state/taken.h"
 
-#define KIND "lease"
+#define KIND    "lease"
+#define OUTSIDE "outside" /* what a server elsewhere said; it is none of ours */
+#define BOUND   "bound"   /* it has it now */
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -30,6 +33,11 @@ static bool is_for(const json_t *v, const char *tag, unsigned vlan)
 	return str_eq(text_of(v, "tag"), tag) && json_integer_value(json_object_get(v, "vlan")) == (json_int_t)vlan;
 }
 
+static bool is_lost(const json_t *v)
+{
+	return json_object_get(v, OUTSIDE) && !json_is_true(json_object_get(v, BOUND));
+}
+
 int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned vlan, char vm[37], uint32_t *ip, struct err *e)
 {
 	struct err miss = ERR_INIT;
@@ -44,7 +52,7 @@ int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned 
 			*e = miss;
 		return r;
 	}
-	r = (!tag || is_for(v, tag, vlan)) && inet_pton(AF_INET, text_of(v, "ip") ?: "", &a) == 1;
+	r = (!tag || is_for(v, tag, vlan)) && !is_lost(v) && inet_pton(AF_INET, text_of(v, "ip") ?: "", &a) == 1;
 	if (r) {
 		*ip = ntohl(a.s_addr);
 		snprintf(vm, 37, "%s", text_of(v, "vm") ?: "");
@@ -63,8 +71,10 @@ static int drop(struct state *s, const char *mac, struct err *e)
 		return 0;
 	taken_key(text_of(v, "tag") ?: "", (unsigned)json_integer_value(json_object_get(v, "vlan")), text_of(v, "ip") ?: "", key);
 	r = state_net_delete(s, KIND, mac, e);
-	if (r == 0 && state_net_get(s, TAKEN_KIND, key, &t, NULL) == 0 && str_eq(text_of(t, "vm"), text_of(v, "vm")))
+	if (r == 0 && !is_lost(v) && state_net_get(s, TAKEN_KIND, key, &t, NULL) == 0 && str_eq(text_of(t, "vm"), text_of(v, "vm")))
 		r = state_net_delete(s, TAKEN_KIND, key, e);
+	if (r == 0)
+		r = holders_lease(s, text_of(v, "vm") ?: "", mac, text_of(v, "ip") ?: "", false, e);
 	json_decref(t);
 	json_decref(v);
 	return r;
@@ -77,9 +87,28 @@ static int keep(struct state *s, const struct lease_ask *q, const char *key, con
 
 	if (r == 0)
 		r = state_net_put(s, TAKEN_KIND, key, t, e);
+	if (r == 0)
+		r = holders_lease(s, q->vm, q->mac, ip, true, e);
 	json_decref(v);
 	json_decref(t);
 	return r;
+}
+
+struct indexing {
+	struct state *s;
+	struct err *e;
+};
+
+static int index_one(const char *mac, const json_t *v, void *arg)
+{
+	struct indexing *x = arg;
+
+	return holders_lease(x->s, text_of(v, "vm") ?: "", mac, text_of(v, "ip") ?: "", true, x->e);
+}
+
+int lease_index(struct state *s, struct err *e)
+{
+	return state_net_each(s, KIND, index_one, &(struct indexing){s, e}, e);
 }
 
 /* Beginning where the link address says: a NIC that comes again finds the address that it had, if it is still free. */
@@ -191,4 +220,101 @@ int state_lease_back(struct state *s, const char *uuid, const json_t *from, cons
 	int r = state_begin(s, e);
 
 	return r < 0 ? r : state_end(s, lease_change(s, uuid, from, to, e), e);
+}
+
+/* ---- from outside ---- */
+
+int state_lease_from(struct state *s, const char *mac, const char *tag, unsigned vlan, json_t **out, struct err *e)
+{
+	struct err miss = ERR_INIT;
+	json_t *v = NULL;
+	int r = state_net_get(s, KIND, mac, &v, &miss);
+
+	if (r < 0 && r != -ENOENT && e)
+		*e = miss;
+	if (r == 0 && json_is_object(json_object_get(v, OUTSIDE)) && is_for(v, tag, vlan)) {
+		*out = v;
+		return 1;
+	}
+	json_decref(v);
+	return r == -ENOENT ? 0 : r;
+}
+
+struct late {
+	const struct lease_outside *l;
+	const char *ip;
+	char mac[18];
+};
+
+/* Whose time was over without a word: its client was dead. */
+static int late_one(const char *mac, const json_t *v, void *arg)
+{
+	struct late *a = arg;
+
+	if (!is_for(v, a->l->tag, a->l->vlan) || !str_eq(text_of(v, "ip"), a->ip) || is_lost(v) || !json_object_get(v, OUTSIDE) || str_eq(mac, a->l->mac))
+		return 0;
+	if ((uint64_t)json_integer_value(json_object_get(json_object_get(v, OUTSIDE), "until")) >= clock_wall_ns() / 1000000000)
+		return 0;
+	snprintf(a->mac, sizeof a->mac, "%s", mac);
+	return -ECANCELED;
+}
+
+static int learn(struct state *s, const struct lease_outside *l, struct err *e)
+{
+	struct in_addr n = {htonl(l->ip)};
+	char ip[INET_ADDRSTRLEN], key[160];
+	json_t *v, *t;
+	int r = drop(s, l->mac, e);
+
+	inet_ntop(AF_INET, &n, ip, sizeof ip);
+	taken_key(l->tag, l->vlan, ip, key);
+	/* nor may it be one of another NIC of this VM */
+	if (r == 0)
+		r = taken_by_other(s, key, "", true, e);
+	if (r > 0) {
+		struct late a = {.l = l, .ip = ip};
+
+		r = state_net_each(s, KIND, late_one, &a, NULL) == -ECANCELED ? drop(s, a.mac, e) : err_set(e, EEXIST, "another NIC has the address %s", ip);
+	}
+	if (r < 0)
+		return r;
+	v = json_pack("{s:s, s:s, s:i, s:s, s:b, s:O}", "vm", l->vm, "tag", l->tag, "vlan", (int)l->vlan, "ip", ip, BOUND, 1, OUTSIDE, l->said);
+	t = json_pack("{s:s}", "vm", l->vm);
+	r = state_net_put(s, KIND, l->mac, v, e);
+	if (r == 0)
+		r = state_net_put(s, TAKEN_KIND, key, t, e);
+	if (r == 0)
+		r = holders_lease(s, l->vm, l->mac, ip, true, e);
+	json_decref(v);
+	json_decref(t);
+	return r;
+}
+
+int state_lease_learn(struct state *s, const struct lease_outside *l, struct err *e)
+{
+	int r = state_begin(s, e);
+
+	return r < 0 ? r : state_end(s, learn(s, l, e), e);
+}
+
+static int lose(struct state *s, const char *mac, const char *vm, struct err *e)
+{
+	json_t *v = NULL;
+	int r = state_net_get(s, KIND, mac, &v, NULL);
+
+	if (r == 0 && json_object_get(v, OUTSIDE) && !is_lost(v) && str_eq(text_of(v, "vm"), vm)) {
+		r = drop(s, mac, e);
+		json_object_set_new(v, BOUND, json_false());
+		if (r == 0)
+			r = state_net_put(s, KIND, mac, v, e);
+	}
+	json_decref(v);
+	return r == -ENOENT ? 0 : r;
+}
+
+int state_lease_lose(struct state *s, const char *mac, const char *vm, struct err *e)
+{
+	int r = state_begin(s, e);
+
+	return r < 0 ? r : state_end(s, lose(s, mac, vm, e), e);
 }

@@ -125,6 +125,12 @@ int state_net_each(struct state *s, const char *kind, int (*each)(const char *na
 int state_net_each_text(struct state *s, const char *kind, int (*each)(const char *name, const char *text, void *arg), void *arg, struct err *e);
 int state_net_delete(struct state *s, const char *kind, const char *name, struct err *e); /* 0, also if there was none */
 
+/*
+ * Calls each for every VM that has this address in its record or as a lease, on whatever switch, or a NIC with this link address; at NULL: for those
+ * with a prefix in allowed_ips. It may be called twice for one. For who may write: the index may have to be made.
+ */
+int state_holders(struct state *s, const char *at, int (*each)(const char *uuid, void *arg), void *arg, struct err *e);
+
 /* Whether the NICs of a record have nothing that another VM has which has not failed: -EEXIST. Inserting and replacing look again. */
 int state_nics_free(struct state *s, const json_t *rec, struct err *e);
 
@@ -142,6 +148,23 @@ int state_lease_stale(struct state *s, const struct lease_ask *q, struct err *e)
 int state_lease_back(struct state *s, const char *uuid, const json_t *from, const json_t *to, struct err *e);
 /* 1 with its VM and address, 0: it has none on that switch; tag NULL: on none. */
 int state_lease_get(struct state *s, const char *mac, const char *tag, unsigned vlan, char vm[37], uint32_t *ip, struct err *e);
+
+/*
+ * Of a NIC whose switch has no server of ours: the address that one outside gave it, with "outside": what that said. It is the NIC's alone while it is
+ * bound, and what it asks for first when it is not.
+ */
+struct lease_outside {
+	const char *vm, *mac, *tag;
+	unsigned vlan;
+	uint32_t ip;
+	json_t *said; /* borrowed; has "until", seconds since 1970 */
+};
+/* -EEXIST: another NIC of this host has it; one whose time is over has it no more. */
+int state_lease_learn(struct state *s, const struct lease_outside *l, struct err *e);
+/* It has it no more, and asks for it the next time. 0, also if it has none. */
+int state_lease_lose(struct state *s, const char *mac, const char *vm, struct err *e);
+/* 1 and the whole object, the caller's to free; 0: it has none from outside on that switch. */
+int state_lease_from(struct state *s, const char *mac, const char *tag, unsigned vlan, json_t **out, struct err *e);
 
 /* ---- events ---- */
 /*

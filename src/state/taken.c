@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What no two VMs may have: link addresses, addresses and VRRP router ids of their NICs. Each is an object of kind "taken" with the VM's
+ * What no two VMs may have: link addresses, addresses and VRRP router ids of their NICs, ports of their screens. Each is an object of kind "taken" with the VM's
  * uuid, written with the VM's record, so that a create looks up what it wants and reads no other record. Those of a VM whose
  * provisioning has failed are anybody's.
  */
@@ -15,7 +15,7 @@
 #include "state/taken.h"
 
 #define KIND         TAKEN_KIND
-#define INDEXED      "nics-indexed-2" /* of a node whose VMs were made before there was this index, or before one address was one key */
+#define INDEXED      "nics-indexed-3" /* of a node whose VMs were made before there was this index or holders.c's, or before one address was one key */
 #define PROVISION_NS (300 * 1000000000LL)
 
 static const char *text_of(const json_t *o, const char *key)
@@ -31,6 +31,11 @@ static int keys_each(const json_t *rec, int (*each)(const char *key, const char 
 	size_t i, k;
 	int r = 0;
 
+	if (json_integer_value(json_object_get(rec, "vnc_port")) > 0) {
+		snprintf(key, sizeof key, "vnc %lld", (long long)json_integer_value(json_object_get(rec, "vnc_port")));
+		snprintf(what, sizeof what, "vnc_port: %lld", (long long)json_integer_value(json_object_get(rec, "vnc_port")));
+		r = each(key, what, arg);
+	}
 	json_array_foreach(json_object_get(rec, "nics"), i, o)
 	{
 		const char *tag = text_of(o, "nic_tag") ?: "", *mac = text_of(o, "mac");
@@ -38,12 +43,12 @@ static int keys_each(const json_t *rec, int (*each)(const char *key, const char 
 
 		if (mac) {
 			snprintf(key, sizeof key, "mac %s", mac);
-			snprintf(what, sizeof what, "the link address %s", mac);
+			snprintf(what, sizeof what, "nics: the link address %s", mac);
 			r = each(key, what, arg);
 		}
 		if (r == 0 && vrid > 0) {
 			snprintf(key, sizeof key, "vrid %s/%lld %lld", tag, (long long)vlan, (long long)vrid);
-			snprintf(what, sizeof what, "the VRRP router id %lld on nic tag %s", (long long)vrid, tag);
+			snprintf(what, sizeof what, "nics: the VRRP router id %lld on nic tag %s", (long long)vrid, tag);
 			r = each(key, what, arg);
 		}
 		json_array_foreach(json_object_get(o, "ips"), k, ip)
@@ -55,13 +60,13 @@ static int keys_each(const json_t *rec, int (*each)(const char *key, const char 
 				continue;
 			str_ip(s, addr);
 			snprintf(key, sizeof key, "ip %s/%lld %s", tag, (long long)vlan, addr);
-			snprintf(what, sizeof what, "the address %s on nic tag %s", addr, tag);
+			snprintf(what, sizeof what, "nics: the address %s on nic tag %s", addr, tag);
 			r = each(key, what, arg);
 		}
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return r;
 }
 
 struct claim {
@@ -113,7 +118,7 @@ static int take_key(const char *key, const char *what, void *arg)
 	int r = has_other(c, key, owner);
 
 	if (r > 0) {
-		err_set(c->e, EEXIST, "nics: %s is taken by VM %s", what, owner);
+		err_set(c->e, EEXIST, "%s is taken by VM %s", what, owner);
 		return -EEXIST;
 	}
 	return r < 0 || !c->value ? r : state_net_put(c->s, KIND, key, c->value, c->e);
@@ -145,10 +150,13 @@ static int index_row(const struct vm_row *row, void *arg)
 	struct claim one = {.s = c->s, .uuid = row->uuid, .value = rec ? json_pack("{s:s}", "vm", row->uuid) : NULL, .e = c->e};
 	int r = rec && counts(row, NULL) ? keys_each(rec, take_key, &one) : 0;
 
+	if (r == -EEXIST) /* two that conflict since before it was looked at: the first has it */
+		r = 0;
+	if (r == 0 && rec)
+		r = holders_change(c->s, row->uuid, NULL, rec, c->e);
 	json_decref(one.value);
 	json_decref(rec);
-	/* two that conflict since before it was looked at: the first has it */
-	return r == -EEXIST ? 0 : r;
+	return r;
 }
 
 static int index_all(struct state *s, struct err *e)
@@ -160,7 +168,20 @@ static int index_all(struct state *s, struct err *e)
 	if (r == 0)
 		return 0;
 	r = state_vm_each(s, STATE_RECORD, index_row, &c, e);
+	if (r == 0)
+		r = lease_index(s, e);
 	return r < 0 ? r : state_kv_set(s, INDEXED, "1", e);
+}
+
+int taken_index(struct state *s, struct err *e)
+{
+	_free_ char *done = NULL;
+	int r = state_kv_get(s, INDEXED, &done, NULL);
+
+	if (r == 0)
+		return 0;
+	r = state_begin(s, e);
+	return r < 0 ? r : state_end(s, index_all(s, e), e);
 }
 
 static size_t nnics(const json_t *rec)
@@ -179,7 +200,7 @@ static int with_nics(const struct vm_row *row, void *arg)
 {
 	json_t **rec = arg;
 
-	if (row->record && strstr(row->record, "\"nic_tag\""))
+	if (row->record && (strstr(row->record, "\"nic_tag\"") || strstr(row->record, "\"vnc_port\"")))
 		*rec = json_loads(row->record, 0, NULL);
 	return 0;
 }
@@ -198,10 +219,12 @@ int taken_change(struct state *s, const char *uuid, const json_t *rec, struct er
 		r = lease_change(s, uuid, old, rec, e);
 	if (r == 0)
 		r = keys_each(rec, take_key, &c);
-	if (r == 0 && nnics(old)) {
+	if (r == 0 && old) {
 		keys_each(rec, note_key, keep);
 		r = keys_each(old, drop_key, &c);
 	}
+	if (r == 0)
+		r = holders_change(s, uuid, old, rec, e);
 	json_decref(c.value);
 	json_decref(keep);
 	json_decref(old);

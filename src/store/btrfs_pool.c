@@ -140,37 +140,52 @@ static int find_device(const char *fsid, char *out, size_t room)
 	return out && *out;
 }
 
-/* Pools that no node of this boot has mounted: their label begins with our name. */
-static int find_pool(struct pool_conf *p, struct err *e)
+/* Adds a pool's device to a list for people, as far as there is room. */
+static void list_pool(char *list, size_t room, const struct btrfs_super *sb, const char *path)
+{
+	size_t n = strlen(list);
+
+	snprintf(list + n, room - n, "%s%.64s on %s", n ? ", " : "", sb->label, path);
+}
+
+/* The one pool that bears this node's name and no node of this boot has mounted. Pools of other nodes are named, never
+ * taken: they may be of a node here that is only not up. With an fsid, that pool, whatever it is called. */
+static int find_pool(struct ctx *c, struct pool_conf *p, struct err *e)
 {
 	_file_ FILE *f = fopen("/proc/partitions", "re");
 	struct btrfs_super sb;
-	char path[80], labels[256] = "";
-	bool given = *p->fsid;
-	size_t n = 0;
+	char path[80], own[80], ours[256] = "", others[256] = "";
+	bool given = *p->fsid, several = false;
 
+	snprintf(own, sizeof own, "cloister:%s", c->node.name);
 	while (next_device(f, path, &sb)) {
+		bool mine = given ? !strcmp(p->fsid, sb.fsid) : !strcmp(sb.label, own);
+
 		if (!str_starts(sb.label, "cloister:") || btrfs_mounted(sb.fsid))
+			continue;
+		list_pool(mine ? ours : others, sizeof ours, &sb, path);
+		if (!mine)
 			continue;
 		if (!*p->fsid)
 			strcpy(p->fsid, sb.fsid);
-		if (strcmp(p->fsid, sb.fsid)) {
-			if (given)
-				continue;
-			err_set(e, ENOTUNIQ, "there is more than one pool: %s, and %s on %s", labels, sb.label, path);
-			err_hint(e, "name the device of the one to import");
-			return -ENOTUNIQ;
-		}
-		n += (size_t)snprintf(labels + n, n < sizeof labels ? sizeof labels - n : 0, "%s%.64s on %s", n ? ", " : "", sb.label, path);
-		if (n >= sizeof labels)
-			n = sizeof labels - 1;
+		several |= strcmp(p->fsid, sb.fsid) != 0;
 		if (p->ndevs < POOL_DEVS_MAX)
 			snprintf(p->dev[p->ndevs++], sizeof p->dev[0], "%s", path);
 	}
+	if (several) {
+		err_set(e, ENOTUNIQ, "there is more than one pool %s: %s", own, ours);
+		err_hint(e, "name the device of the one to import");
+		return -ENOTUNIQ;
+	}
 	if (p->ndevs)
 		return 0;
-	err_set(e, ENODEV, "no pool was found on this machine's disks");
-	err_hint(e, "name the file, devices or folder it is on");
+	if (*others) {
+		err_set(e, ENODEV, "no pool %s was found on this machine's disks, but %s", given ? p->fsid : own, others);
+		err_hint(e, "name the device, if that is the one to import");
+	} else {
+		err_set(e, ENODEV, "no pool was found on this machine's disks");
+		err_hint(e, "name the file, devices or folder it is on");
+	}
 	return -ENODEV;
 }
 
@@ -180,7 +195,7 @@ int pool_btrfs_find(struct ctx *c, struct pool_conf *p, struct err *e)
 
 	if (!p->ndevs) {
 		p->kind = POOL_DEVICES;
-		return find_pool(p, e);
+		return find_pool(c, p, e);
 	}
 	for (size_t i = 0; i < p->ndevs; i++) {
 		struct btrfs_super sb;

@@ -24,6 +24,7 @@
 
 #define END_MS   3000 /* for the processes of zones that have just ended */
 #define RETRY_MS 20
+#define BUILT_MS 5000 /* a zone of another node that is being built has a copy of all mounts, for longer where processors are scarce */
 #define RETRIES  10
 
 int pool_lock(struct ctx *c, struct err *e)
@@ -122,13 +123,15 @@ int pool_detach_now(struct ctx *c, const struct pool_conf *p, struct err *e)
 	bool busy = false;
 	int r = 0;
 
-	for (int round = 0; round <= RETRIES; round++) {
+	for (int round = 0;; round++) {
 		r = unmount(c, p);
 		busy = r == 0 && p->kind != POOL_FOLDER && ops->busy(p->fsid);
 		if (r != -EBUSY && !busy)
 			break;
-		if (round < RETRIES)
+		if (round < (busy ? BUILT_MS / RETRY_MS : RETRIES))
 			wait_for_ends(c, round);
+		else
+			break;
 	}
 	if (r < 0) {
 		err_sys(e, r, "unmount %s", c->node.pool);

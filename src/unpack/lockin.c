@@ -60,25 +60,31 @@ static void keep_caps(uint64_t keep)
 		fail(errno, "capset");
 }
 
-static void filter(void)
+static void filter(bool tree)
 {
 	static const int allowed[] = {
-		SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(close),
-		SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(getdents64),
-		SCMP_SYS(openat2), SCMP_SYS(mkdirat), SCMP_SYS(symlinkat), SCMP_SYS(linkat), SCMP_SYS(unlinkat),
-		SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(fchmod), SCMP_SYS(utimensat), SCMP_SYS(ftruncate),
-		SCMP_SYS(fsetxattr), SCMP_SYS(mknodat), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+		SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(close),
+		SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 		SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
 		SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
 #if CLOISTER_ASAN
 		SCMP_SYS(sigaltstack), /* asked for ahead of every function that does not return */
 #endif
 	};
+	/* and what a tree is made with; a disk, or a digest, is of descriptors alone */
+	static const int trees[] = {
+		SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(getdents64), SCMP_SYS(openat2), SCMP_SYS(mkdirat), SCMP_SYS(symlinkat),
+		SCMP_SYS(linkat), SCMP_SYS(unlinkat), SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(fchmod), SCMP_SYS(utimensat),
+		SCMP_SYS(ftruncate), SCMP_SYS(fsetxattr), SCMP_SYS(mknodat),
+	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	need(f);
 	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
 		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0) < 0)
+			fail(EINVAL, "system call filter");
+	for (size_t i = 0; tree && i < sizeof trees / sizeof *trees; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, trees[i], 0) < 0)
 			fail(EINVAL, "system call filter");
 	/* memory yes, code no */
 	if (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) < 0 ||
@@ -95,7 +101,7 @@ void lock_in(const struct unpack *u)
 		fail(errno, "close_range");
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0)
 		fail(errno, "unshare");
-	if (u->digest) {
+	if (u->digest || u->disk) {
 		/* no tree: an empty place of its own would need a mount; without a folder all opens fail by the filter */
 		if (chdir("/") < 0)
 			fail(errno, "chdir");
@@ -110,10 +116,10 @@ void lock_in(const struct unpack *u)
 	limit(RLIMIT_AS, 2UL << 30);
 #endif
 	limit(RLIMIT_MEMLOCK, 0);
-	keep_caps(u->digest ? 0
+	keep_caps(u->digest || u->disk ? 0
 			    : 1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID |
 				      1ULL << CAP_SETFCAP);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(errno, "no_new_privs");
-	filter();
+	filter(!u->digest && !u->disk);
 }

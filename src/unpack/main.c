@@ -95,6 +95,7 @@ static void options(struct unpack *u, int argc, char **argv)
 	static const struct option lo[] = {
 		{"layer", no_argument, NULL, 'l'},
 		{"digest", no_argument, NULL, 'd'},
+		{"disk", no_argument, NULL, 'k'},
 		{"sha256", required_argument, NULL, '2'},
 		{"sha1", required_argument, NULL, '1'},
 		{"diff", required_argument, NULL, 'D'},
@@ -116,6 +117,9 @@ static void options(struct unpack *u, int argc, char **argv)
 			break;
 		case 'd':
 			u->digest = true;
+			break;
+		case 'k':
+			u->disk = true;
 			break;
 		case '2':
 			hex(optarg, u->sha256, 64);
@@ -185,10 +189,14 @@ int main(int argc, char **argv)
 		fail(ENOTSUP, "locale C.UTF-8 is missing");
 	u.parent_fd = -1;
 	lock_in(&u);
-	stream_open(&u);
-	if (!u.digest)
-		tree(&u);
-	stream_finish(&u, sum);
+	if (u.disk) {
+		disk_unpack(&u, sum);
+	} else {
+		stream_open(&u);
+		if (!u.digest)
+			tree(&u);
+		stream_finish(&u, sum);
+	}
 	say("ok %llu %llu %llu %s", (unsigned long long)u.entries, (unsigned long long)u.bytes,
 	    (unsigned long long)u.in_bytes, sum);
 	_exit(0); /* nothing to flush; what runs at exit would find its system calls gone */

@@ -62,6 +62,11 @@ static la_ssize_t read_plain(struct archive *a, void *arg, const void **p)
 	return (la_ssize_t)n;
 }
 
+la_ssize_t stream_plain(struct unpack *u, const void **p)
+{
+	return read_plain(NULL, u, p);
+}
+
 static bool is_zfs_stream(const uint8_t head[16])
 {
 	/* drr_type u32, drr_payloadlen u32, drr_magic u64: 0x2F5bacbac in either byte order */
@@ -79,30 +84,38 @@ static void open_or_fail(struct unpack *u, struct archive *a, archive_read_callb
 	}
 }
 
+static void begin(struct unpack *u)
+{
+	sha256_init(&u->in256);
+	sha256_init(&u->plain256);
+	sha1_init(&u->in1);
+}
+
 void stream_open(struct unpack *u)
 {
 	struct archive_entry *ae;
 	int r;
 
-	sha256_init(&u->in256);
-	sha256_init(&u->plain256);
-	sha1_init(&u->in1);
+	begin(u);
 	if (u->digest)
 		return;
 	u->outer = need(archive_read_new());
 	archive_read_support_filter_gzip(u->outer);
 	archive_read_support_filter_bzip2(u->outer);
 	archive_read_support_filter_xz(u->outer);
-	archive_read_support_filter_lzma(u->outer);
+	if (!u->disk) /* it is told by no mark, and a disk may begin with anything */
+		archive_read_support_filter_lzma(u->outer);
 	archive_read_support_filter_zstd(u->outer);
 	archive_read_support_format_raw(u->outer);
 	archive_read_support_format_empty(u->outer);
 	open_or_fail(u, u->outer, read_input);
 	r = archive_read_next_header(u->outer, &ae);
 	if (r == ARCHIVE_EOF)
-		fail(EBADMSG, "the archive is empty");
+		fail(EBADMSG, "%s is empty", u->disk ? "it" : "the archive");
 	if (r < ARCHIVE_WARN)
 		fail(EBADMSG, "%s", archive_error_string(u->outer));
+	if (u->disk)
+		return;
 	u->inner = need(archive_read_new());
 	archive_read_support_format_tar(u->inner);
 	open_or_fail(u, u->inner, read_plain);
@@ -126,15 +139,13 @@ static bool has_end(const struct unpack *u)
 	return u->end_after >= (u->end_before + 511) / 512 * 512 + 512;
 }
 
-void stream_finish(struct unpack *u, char hex[65])
+/* What is left of the input, and whether it is what it should be. */
+static void digests(struct unpack *u, char hex[65])
 {
 	uint8_t d[32];
 	char other[65];
 	const void *p;
 
-	if (!u->digest)
-		while (read_plain(NULL, u, &p) > 0)
-			;
 	while (read_input(NULL, u, &p) > 0)
 		;
 	if (u->size >= 0 && u->in_bytes != (uint64_t)u->size)
@@ -152,6 +163,22 @@ void stream_finish(struct unpack *u, char hex[65])
 		to_hex(d, 32, other);
 		compare("sha256 of the unpacked layer", u->diff, other);
 	}
-	if (!u->digest && !u->sha256[0] && !u->sha1[0] && !has_end(u))
+}
+
+void stream_finish(struct unpack *u, char hex[65])
+{
+	const void *p;
+
+	if (!u->digest)
+		while (read_plain(NULL, u, &p) > 0)
+			;
+	digests(u, hex);
+	if (!u->digest && !u->disk && !u->sha256[0] && !u->sha1[0] && !has_end(u))
 		fail(EBADMSG, "the archive has no end: truncated");
+}
+
+void stream_whole(struct unpack *u, char hex[65])
+{
+	begin(u);
+	digests(u, hex);
 }

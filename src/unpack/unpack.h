@@ -3,7 +3,7 @@
  * cloister-unpack: bytes from outside become a file tree, in a process that can reach nothing else.
  *
  *	descriptor 3  the archive, read once from where it stands to its end
- *	descriptor 4  the folder that becomes the tree; the process chroots into it
+ *	descriptor 4  the folder that becomes the tree; the process chroots into it. Of a disk (--disk) the file that becomes it
  *	descriptor 5  status lines to the caller:
  *	              p BYTES                progress, bytes of the input
  *	              e ERRNO TEXT           why it failed; the last line
@@ -35,6 +35,7 @@ struct inoset {
 struct unpack {
 	bool layer;       /* OCI layer: whiteouts, and parents may be links inside the tree */
 	bool digest;      /* only hash the input */
+	bool disk;        /* a machine's disk, not a tree */
 	char sha256[65], sha1[41], diff[65]; /* wanted, hex; "" = any */
 	int64_t size;     /* wanted, -1 = any */
 	uint64_t max_bytes, max_entries;
@@ -72,6 +73,14 @@ void lock_in(const struct unpack *u);
 void stream_open(struct unpack *u);
 /* Reads what is left of the input and compares digests and sizes. hex gets the SHA-256 of the input. */
 void stream_finish(struct unpack *u, char hex[65]);
+
+/* What comes out of its filters, of a disk: bytes at *p, 0 = the end. */
+la_ssize_t stream_plain(struct unpack *u, const void **p);
+/* All of the input, only for its digests. */
+void stream_whole(struct unpack *u, char hex[65]);
+
+/* disk.c: instead of a tree. hex as stream_finish() has it. */
+void disk_unpack(struct unpack *u, char hex[65]);
 
 /* entry.c */
 void entry_unpack(struct unpack *u, struct archive_entry *ae);

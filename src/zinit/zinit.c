@@ -6,6 +6,7 @@
  *	zinit                 the zone's services: every executable in /etc/zinit.d, in order of name
  *	zinit -- PROGRAM …    that program instead (vmadm's init_name)
  *	zinit --once -- …     the same, and the zone ends with it, with its status (restart_init false)
+ *	zinit --first P …     P too, once, beside the rest: what the zone's metadata asks for
  *
  * The distribution's reboot, poweroff, halt and shutdown reach it by sysvinit's fifo, to which they fall back where no
  * systemd answers.
@@ -264,6 +265,13 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	p[1].fd = initctl_open();
+	if (argc > 2 && !strcmp(argv[1], "--first")) {
+		struct service *s = add(argv[2], NULL);
+
+		if (s)
+			s->once = true;
+		argc -= 2, argv += 2;
+	}
 	if (argc > 1 && !strcmp(argv[1], "--once")) {
 		with_program = true;
 		argc--, argv++;

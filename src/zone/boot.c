@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,7 +76,8 @@ void zone_start_ahead(const struct ctx *c, const struct cg_host *h, const char *
 
 	*a = ZONE_AHEAD_INIT;
 	a->lock = lock;
-	if (pipe2(p, O_CLOEXEC) < 0)
+	/* a socket, which descriptors can be sent over */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
 		return;
 	s = xalloc(sizeof *s);
 	*s = (struct spawn){.c = c, .find = !h && cgroups, .found = h, .uuid = xstrdup(uuid), .in = p[0], .lock = lock, .reply = -1, .e = ERR_INIT};
@@ -183,7 +185,7 @@ int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struc
 		zone_start_ahead(c, NULL, z->uuid, a->lock, false, a);
 		rc = spawned(a, e);
 		if (rc == -ENOENT)
-			rc = err_sys(e, errno, "pipe to zoneadmd");
+			rc = err_sys(e, errno, "socket to zoneadmd");
 	}
 	if (rc < 0)
 		return rc;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,6 +16,7 @@
 #include "base/own.h"
 #include "kern/owner.h"
 #include "kern/slice.h"
+#include "model/prop.h"
 #include "model/vm.h"
 #include "zone/burst.h"
 
@@ -47,6 +49,20 @@ uint64_t limits_generation(const struct ctx *c)
 	return fd >= 0 && pread(fd, &n, sizeof n, 0) == sizeof n ? n : 0;
 }
 
+int limits_can_reserve(const struct cg_host *h, const json_t *rec, struct err *e)
+{
+	uint64_t bytes = number(rec, "memory_reservation", 0) * MIB;
+	struct sysinfo si;
+	int r;
+
+	if (!bytes || !(prop_brand(vm_str(rec, "brand")) & B_HVM) || (h->in_v2[CG_MEMORY] && !h->v1[CG_MEMORY][0]))
+		return cg_can_reserve(h, bytes, e);
+	if (sysinfo(&si) == 0 && !si.totalswap)
+		return 1;
+	r = cg_can_reserve(h, bytes, e);
+	return r < 0 ? err_hint(e, "its memory controller is on cgroup v1; v2 can, and so can a host without swap, for machines: swapoff -a") : r;
+}
+
 int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e)
 {
 	const char *uuid = vm_str(rec, "uuid");
@@ -61,7 +77,9 @@ int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, stru
 	if (r == 0)
 		r = cg_set_cpu_cap(h, uuid, number(rec, "cpu_cap", 0), e);
 	if (r == 0)
-		r = cg_set_reservation(h, uuid, number(rec, "memory_reservation", 0) * MIB, e);
+		r = limits_can_reserve(h, rec, e);
+	if (r >= 0)
+		r = cg_set_reservation(h, uuid, r == 1 ? 0 : number(rec, "memory_reservation", 0) * MIB, e);
 	if (r == 0)
 		r = cg_set_pids(h, uuid, number(rec, "max_lwps", 2000), e);
 	changed(c);

@@ -16,6 +16,12 @@
 int limits_apply(struct ctx *c, const struct cg_host *h, const json_t *rec, struct err *e);
 
 /*
+ * memory_reservation of a record, of which brand and that are looked at: whether this host can hold to it. 1 = it is a machine's, which its
+ * balloon leaves it, and from which the kernel takes nothing: a guest's memory goes to swap alone, and there is none.
+ */
+int limits_can_reserve(const struct cg_host *h, const json_t *rec, struct err *e);
+
+/*
  * Another number after each limits_apply() of the node, that failed ones too: who keeps limits in mind asks this one first.
  * 0: none has been applied since the machine's start.
  */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -45,6 +46,65 @@ int zone_mount_add(const struct ctx *c, const struct zone_run *r, const struct z
 int zone_mount_remove(const struct ctx *c, const struct zone_run *r, const char *target, struct err *e)
 {
 	return live(c, r, "remove-mount", NULL, target, e);
+}
+
+int zone_mounts_remove_start(const struct ctx *c, const struct zone_run *r, const char *const *targets, size_t n, struct zone_emptying *a,
+			     struct err *e)
+{
+	const char *argv[6 + ZONE_EMPTYING_MAX + 1] = {"zoneadmd", "--live", "remove-mounts"};
+	char init[16], start[24], keeper[16];
+	_fd_ int in = -1, go = -1;
+	int p[2], rc;
+
+	*a = ZONE_EMPTYING_INIT;
+	if (!r->running || !r->keeper)
+		return err_set(e, ESRCH, "the zone is not running, or has no keeper");
+	if (n > ZONE_EMPTYING_MAX)
+		return err_set(e, E2BIG, "more than %d mounts at once", ZONE_EMPTYING_MAX);
+	snprintf(init, sizeof init, "%d", (int)r->init_pid);
+	snprintf(start, sizeof start, "%llu", (unsigned long long)r->init_start);
+	snprintf(keeper, sizeof keeper, "%d", (int)r->keeper_pid);
+	argv[3] = init;
+	argv[4] = start;
+	argv[5] = keeper;
+	memcpy(argv + 6, targets, n * sizeof *targets);
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	in = p[0];
+	go = p[1];
+	rc = zoneadmd_spawn(c, argv, in, -1, &a->pid, &a->reply, e);
+	if (rc == 0)
+		a->go = take_fd(&go);
+	return rc;
+}
+
+int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err *e)
+{
+	char answer[64];
+	pid_t pid = a->pid;
+	int rc;
+
+	if (a->gone)
+		return 0;
+	if (a->go < 0)
+		return err_set(e, EINVAL, "nobody was started to take mounts away");
+	/* of one that has ended already the answer is what it said */
+	if (write(a->go, "g", 1) != 1 && errno != EPIPE)
+		return err_sys(e, errno, "tell zoneadmd");
+	a->pid = 0;
+	rc = zoneadmd_hear(c, pid, &a->reply, NULL, NULL, answer, sizeof answer, e);
+	a->gone = rc == 0;
+	return rc;
+}
+
+void zone_emptying_done(struct zone_emptying *a)
+{
+	own_fd(&a->go);
+	own_fd(&a->reply);
+	if (a->pid > 0)
+		while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	*a = ZONE_EMPTYING_INIT;
 }
 
 int zone_dev_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zdev *d, struct err *e)

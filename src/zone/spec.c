@@ -28,7 +28,7 @@ static const struct field fields[] = {
 	FIELD(node, F_STR),	    FIELD(shared, F_BOOL),    FIELD(root_path, F_STR), FIELD(lower, F_STRV),
 	FIELD(upper, F_STR),	    FIELD(work, F_STR),	      FIELD(root_ro, F_BOOL),  FIELD(argv, F_STRV),
 	FIELD(env, F_STRV),	    FIELD(user, F_STR),	      FIELD(cwd, F_STR),       FIELD(docker, F_BOOL),
-	FIELD(restart_init, F_BOOL), FIELD(init_restarts, F_U64), FIELD(no_console, F_BOOL), FIELD(notify, F_BOOL),
+	FIELD(restart_init, F_BOOL), FIELD(init_restarts, F_U64), FIELD(no_console, F_BOOL), FIELD(notify, F_BOOL), FIELD(scripts, F_BOOL),
 	FIELD(nics, F_BOOL),	   	 FIELD(cg_v2_zone, F_STR),
 	FIELD(join, F_STRV),	    FIELD(sup_join, F_STRV),  FIELD(caps, F_HEX),      FIELD(seccomp, F_STR),
 	FIELD(memlock, F_U64),	    FIELD(nofile, F_U64),     FIELD(ptys, F_U64),      FIELD(systemd, F_STR),
@@ -344,7 +344,7 @@ static int parse_fd(struct zspec *z, char **v, unsigned n)
 	uint64_t number, kind;
 
 	if (n != 3 || !v[0] || !v[1] || !v[2] || to_num(v[0], 10, ZFD_MAX, &number) < 0 || number < ZFD_MIN ||
-	    to_num(v[1], 10, ZFD_LISTEN, &kind) < 0 || (kind == ZFD_LISTEN) != !strchr(v[2], '/'))
+	    to_num(v[1], 10, ZFD_SENT, &kind) < 0 || (strchr(v[2], '/') && (kind >= ZFD_LISTEN || v[2][0] != '/')))
 		return -EINVAL;
 	for (unsigned i = 0; i < z->nfds; i++)
 		if (z->fds[i].number == number)

@@ -34,9 +34,10 @@ struct zdev { char *name; /* below /dev */ char type; uint32_t major, minor; uns
 struct zfile { char *path; unsigned mode; char *text; }; /* written as the zone's root, inside, before init: existing ones replaced */
 /* A descriptor that init is born with, from 4 on: all of the host that a machine monitor has. */
 enum zfd_kind {
-	ZFD_FILE,   /* of the host, to be read and written */
+	ZFD_FILE,   /* of the host, to be read and written; a name without a / at its beginning: in run_dir */
 	ZFD_FILE_RO,
 	ZFD_LISTEN, /* a stream socket that listens below run_dir, for root of the host alone */
+	ZFD_SENT,   /* what the command sends when it has made the zone's links, in this order; path: a name for people */
 };
 struct zfd { unsigned number; enum zfd_kind kind; char *path; };
 #define ZFD_MIN 4
@@ -81,6 +82,7 @@ struct zspec {
 	char *settings;         /* what the worker is told, zone/settings.h; NULL = nothing */
 	bool no_console;
 	bool nics;              /* the command is told when the network namespace is there, and says when its links are */
+	bool scripts;           /* `cloister zone-scripts` is called when init runs */
 	bool notify;            /* init says READY=1 to /.zonecontrol/notify when it is up (sd_notify(3)): provisioning */
 
 	char *cg_v2_zone;       /* directory: <v2>/<root>/<uuid>/zone, CLONE_INTO_CGROUP or join */

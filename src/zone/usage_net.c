@@ -33,37 +33,80 @@ bool nic_line(const char **t, struct nic_line *out)
 	return true;
 }
 
-static int port_counts(int map, unsigned ifindex, uint64_t *received, uint64_t *sent)
+struct maps {
+	int counters, ports, traffic; /* the last two -1: a switch of before they were */
+};
+
+static void maps_close(struct maps *m)
+{
+	own_fd(&m->counters);
+	own_fd(&m->ports);
+	own_fd(&m->traffic);
+}
+
+static int maps_open(const char *net, struct maps *m)
+{
+	_free_ char *dir = xprintf("%s/bpf", net);
+
+	m->counters = bpf_open(dir, "counters", NULL);
+	if (m->counters < 0)
+		return m->counters;
+	m->ports = bpf_open(dir, "ports", NULL);
+	m->traffic = bpf_open(dir, "traffic", NULL);
+	return 0;
+}
+
+/* What a port with a place has beside its counters (net/traffic.h). */
+static int place_counts(const struct maps *m, uint32_t ifindex, int cpus, uint64_t *received, uint64_t *sent)
+{
+	_free_ struct sw_traffic *t = calloc((size_t)cpus, sizeof *t);
+	struct sw_port p;
+	uint32_t place;
+	int r;
+
+	if (m->ports < 0 || m->traffic < 0)
+		return 0;
+	r = t ? bpf_get(m->ports, &ifindex, &p, NULL) : -ENOMEM;
+	if (r < 0)
+		return r;
+	place = SW_PLACE(p.flags);
+	r = place ? bpf_get(m->traffic, &place, t, NULL) : 0;
+	for (int i = 0; r == 0 && i < cpus; i++) {
+		*received += t[i].rbytes;
+		*sent += t[i].obytes;
+	}
+	return r;
+}
+
+static int port_counts(const struct maps *m, unsigned ifindex, uint64_t *received, uint64_t *sent)
 {
 	int cpus = bpf_cpus(), r;
 	_free_ struct sw_count *c = calloc((size_t)cpus, sizeof *c);
+	uint64_t in = 0, out = 0;
 	uint32_t key = ifindex;
 
 	if (!c)
 		return -ENOMEM;
-	r = bpf_get(map, &key, c, NULL);
+	r = bpf_get(m->counters, &key, c, NULL);
+	if (r == 0)
+		r = place_counts(m, ifindex, cpus, &in, &out);
 	if (r < 0)
 		return r;
-	*received = *sent = 0;
 	for (int i = 0; i < cpus; i++) {
-		*received += c[i].rbytes;
-		*sent += c[i].obytes;
+		in += c[i].rbytes;
+		out += c[i].obytes;
 	}
+	*received = in;
+	*sent = out;
 	return 0;
-}
-
-static int counters(const char *net)
-{
-	_free_ char *dir = xprintf("%s/bpf", net);
-
-	return bpf_open(dir, "counters", NULL);
 }
 
 int usage_net_port(const char *net, unsigned ifindex, uint64_t *received, uint64_t *sent)
 {
-	_fd_ int map = counters(net);
+	_clean_(maps_close) struct maps m = {-1, -1, -1};
+	int r = maps_open(net, &m);
 
-	return map < 0 ? map : port_counts(map, ifindex, received, sent);
+	return r < 0 ? r : port_counts(&m, ifindex, received, sent);
 }
 
 void usage_net_read(const char *net, const char *uuid, struct usage_sample *s)
@@ -71,21 +114,20 @@ void usage_net_read(const char *net, const char *uuid, struct usage_sample *s)
 	_free_ char *path = xprintf("%s/%s", net, uuid);
 	_buf_ struct buf b = BUF_INIT;
 	uint64_t in = 0, out = 0, i, o;
-	_fd_ int map = -1;
+	_clean_(maps_close) struct maps m = {-1, -1, -1};
 	struct nic_line l;
 	const char *t;
 
 	if (file_read(AT_FDCWD, path, LIST_MAX, &b, NULL) < 0)
 		return;
-	map = counters(net);
-	if (map < 0)
+	if (maps_open(net, &m) < 0)
 		return;
 	t = buf_str(&b);
 	while (nic_line(&t, &l)) {
 		if (!l.port[0]) {
 			in += l.received;
 			out += l.sent;
-		} else if (l.ifindex && !l.counted && port_counts(map, l.ifindex, &i, &o) == 0) {
+		} else if (l.ifindex && !l.counted && port_counts(&m, l.ifindex, &i, &o) == 0) {
 			in += i;
 			out += o;
 		}

@@ -73,9 +73,12 @@ void zone_ahead_done(struct zone_ahead *a);
  * made the cgroups, goes on to limits and datasets. On failure, and after zone_ahead_done(), nothing of the zone runs.
  */
 int zone_begin(struct ctx *c, const struct zspec *z, struct zone_ahead *a, struct err *e);
-/* Makes the links of a zone whose spec says nics; init is in its network namespace, and has not been exec'd. */
+/*
+ * Makes the links of a zone whose spec says nics; init is in its network namespace, and has not been exec'd. What the spec has of ZFD_SENT
+ * it sends over the socket go, in that order, each with the letter f.
+ */
 struct zone_net {
-	int (*up)(void *arg, pid_t init, struct err *e);
+	int (*up)(void *arg, pid_t init, int go, struct err *e);
 	void *arg;
 };
 /*
@@ -116,6 +119,22 @@ int zone_forget(struct ctx *c, const char *uuid, struct err *e);
 /* Mounts and devices of a running zone, in the build namespace, so that their flags are locked inside. */
 int zone_mount_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zmount *m, struct err *e);
 int zone_mount_remove(const struct ctx *c, const struct zone_run *r, const char *target, struct err *e);
+/*
+ * Several at once, the last first, by a process that is started ahead and waits: it costs nothing when they are wanted away. Those
+ * that are not there are none. Of one that was started and is not wanted done() is the end.
+ */
+#define ZONE_EMPTYING_MAX 16
+struct zone_emptying {
+	pid_t pid;
+	int go, reply;
+	bool gone; /* they are: remove() has nothing more to do */
+};
+#define ZONE_EMPTYING_INIT ((struct zone_emptying){.go = -1, .reply = -1})
+int zone_mounts_remove_start(const struct ctx *c, const struct zone_run *r, const char *const *targets, size_t n, struct zone_emptying *a,
+			     struct err *e);
+int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err *e);
+void zone_emptying_done(struct zone_emptying *a);
+#define _emptying_ __attribute__((cleanup(zone_emptying_done)))
 int zone_dev_add(const struct ctx *c, const struct zone_run *r, const struct zspec *z, const struct zdev *d, struct err *e);
 int zone_dev_remove(const struct ctx *c, const struct zone_run *r, const char *name, struct err *e);
 /* A file in a running zone, written inside by its own root as those of its boot are. -ETIMEDOUT: the zone does not let it. */

@@ -52,7 +52,7 @@ struct hear {
 
 static void reply_net(struct hear *h, const char *pid)
 {
-	int r = h && h->net ? h->net->up(h->net->arg, (pid_t)atoi(pid), &h->e) : 0;
+	int r = h && h->net ? h->net->up(h->net->arg, (pid_t)atoi(pid), h->go ? *h->go : -1, &h->e) : 0;
 
 	if (!h || !h->go)
 		return;

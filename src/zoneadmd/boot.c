@@ -94,12 +94,13 @@ struct listeners {
  * process is the same: pid, children, start time. Should the exec fail, this image does it.
  */
 static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, bool child, int build_ns, int master, int listener,
-		int notify, int view, const struct listeners *l, uint64_t boot_ns)
+		int notify, int view, int mdata, const struct listeners *l, uint64_t boot_ns)
 {
 	char pid[16], ns[24], *argv[] = {(char *)"zoneadmd", (char *)"--keep", z->uuid, pid, (char *)(child ? "1" : "0"), ns, NULL};
 
 	snprintf(pid, sizeof pid, "%d", (int)init);
 	snprintf(ns, sizeof ns, "%llu", (unsigned long long)boot_ns);
+	fd_fix(mdata, FD_MDATA);
 	fd_fix(build_ns, FD_BUILD_NS);
 	fd_fix(master, FD_MASTER);
 	fd_fix(listener, FD_LISTEN);
@@ -113,7 +114,7 @@ static int keep(const struct zspec *z, int run_dir, int init_fd, pid_t init, boo
 	for (int i = 0; i < l->n; i++)
 		fd_fix(l->fd[i], FD_LISTENERS + i);
 	close(FD_STATUS);
-	close_range(FD_STATUS + 1, FD_BUILD_NS - 1, 0);
+	close_range(FD_STATUS + 1, FD_MDATA - 1, 0);
 	close_range((unsigned)(FD_LISTENERS + l->n), ~0U, 0);
 	unsetenv("CLOISTER_FAIL");
 	execv("/proc/self/exe", argv);
@@ -185,7 +186,7 @@ static int boot(struct boot *b, struct err *e)
 	join_sup(&b->z, b->in_sup);
 	oom_score("-900\n");
 	calls.n = b->listener >= 0;
-	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, b->view_dev, &calls, boot_ns);
+	return keep(&b->z, b->run_dir, b->init_fd, b->init, true, b->build_ns, b->master, listener, b->notify, b->view_dev, b->mdata, &calls, boot_ns);
 }
 
 static int program_folder(char *out, size_t n)
@@ -231,7 +232,7 @@ int boot_main(const char *uuid, const char *spec, const char *sup)
 {
 	struct boot b = {
 		.status = FD_STATUS, .run_dir = -1, .go = -1, .host = -1, .init_fd = -1, .sock = -1, .userns = -1, .root = -1, .dev = -1, .pts = -1, .proc = -1, .sys = -1,
-		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .view = -1, .view_dev = -1, .view_pidfd = -1, .listener = -1,
+		.null = -1, .empty = -1, .own = -1, .all = -1, .master = -1, .build_ns = -1, .notify = -1, .mdata = -1, .view = -1, .view_dev = -1, .view_pidfd = -1, .listener = -1,
 	};
 	struct err e = ERR_INIT;
 	char libexec[4096];
@@ -270,7 +271,7 @@ static void take_listener(int number, void *arg)
 }
 
 /* What a worker that has outlived its keeper still holds. */
-static int from_worker(int run_dir, int *build_ns, int *master, int *listener, int *view, struct listeners *l)
+static int from_worker(int run_dir, int *build_ns, int *master, int *listener, int *view, int *mdata, struct listeners *l)
 {
 	_buf_ struct buf text = BUF_INIT;
 	unsigned long long start;
@@ -286,6 +287,7 @@ static int from_worker(int run_dir, int *build_ns, int *master, int *listener, i
 	*master = pidfd_getfd(fd, FD_MASTER, 0);
 	*listener = pidfd_getfd(fd, FD_LISTEN, 0);
 	*view = pidfd_getfd(fd, FD_VIEW, 0);
+	*mdata = pidfd_getfd(fd, FD_MDATA, 0);
 	l->sock = pidfd_getfd(fd, FD_CALLS, 0);
 	listeners_each(pid, take_listener, &(struct taken){fd, l});
 	pidfd_kill(fd, SIGKILL);
@@ -298,7 +300,7 @@ static int adopt(int status, struct err *e)
 	struct run_zone rz;
 	_buf_ struct buf text = BUF_INIT, none = BUF_INIT;
 	_fd_ int run_dir = -1, init_fd = -1;
-	int build_ns = -1, master = -1, listener = -1, view = -1;
+	int build_ns = -1, master = -1, listener = -1, view = -1, mdata = -1;
 	struct listeners calls = {.sock = -1};
 	int r = spec_read(&z, e);
 
@@ -315,7 +317,7 @@ static int adopt(int status, struct err *e)
 	init_fd = pidfd_of(rz.init.pid, rz.init.start, NULL);
 	if (init_fd < 0)
 		return err_set(e, ESRCH, "the zone is not running");
-	from_worker(run_dir, &build_ns, &master, &listener, &view, &calls);
+	from_worker(run_dir, &build_ns, &master, &listener, &view, &mdata, &calls);
 	/* The worker died too, and the console with it. But a worker has other work: it gets a line that leads nowhere. */
 	if (master < 0)
 		master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -335,7 +337,7 @@ static int adopt(int status, struct err *e)
 	join_sup(&z, false);
 	oom_score("-900\n");
 	answer_ok(status, &none, &rz.init);
-	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, view, &calls, rz.boot_ns);
+	return keep(&z, run_dir, init_fd, rz.init.pid, false, build_ns, master, listener, -1, view, mdata, &calls, rz.boot_ns);
 }
 
 int adopt_main(const char *uuid)

@@ -263,6 +263,8 @@ static int stage_net(struct boot *b, struct err *e)
 
 	if (!b->z.nics)
 		return 0;
+	if (build_fds_sent(b, e) < 0)
+		return -e->code;
 	do
 		n = read(b->go, &c, 1);
 	while (n < 0 && errno == EINTR);

@@ -173,7 +173,8 @@ int build_dev(struct boot *b, struct err *e)
 		r = mnt_attach_at(b->pts, b->dev, "pts", e);
 	if (r == 0 && !b->z.no_console)
 		r = console(b, e);
-	if (r == 0 && !in_spec(&b->z, "/dev/shm"))
+	/* an empty root has no place to put anything */
+	if (r == 0 && !b->z.root_empty && !in_spec(&b->z, "/dev/shm"))
 		r = shm(b, e);
 	if (r < 0)
 		return r;

@@ -7,36 +7,44 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/own.h"
+#include "kern/diskfd.h"
 #include "kern/sock.h"
 #include "zoneadmd/zoneadmd.h"
 
 static int open_one(const struct boot *b, const struct zfd *f, struct err *e)
 {
-	struct stat st;
-	int fd;
+	/* the run directory is covered by then: build_own() */
+	_free_ char *path = f->path[0] == '/' ? xstrdup(f->path) : xprintf("/proc/self/fd/%d/%s", b->run_dir, f->path);
 
-	if (f->kind == ZFD_LISTEN)
-		return sock_serve(b->run_dir, f->path, e);
-	fd = open(f->path, (f->kind == ZFD_FILE ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, errno, "%s", f->path);
-	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-		return fd;
-	close(fd);
-	return err_set(e, EINVAL, "%s is neither a file nor a block device", f->path);
+	return f->kind == ZFD_LISTEN ? sock_serve(b->run_dir, f->path, e) : diskfd_open(path, f->kind == ZFD_FILE_RO, e);
 }
 
 int build_fds(struct boot *b, struct err *e)
 {
 	b->fds = xalloc((b->z.nfds + 1) * sizeof *b->fds);
 	for (unsigned i = 0; i < b->z.nfds; i++) {
+		b->fds[i] = -1;
+		if (b->z.fds[i].kind == ZFD_SENT)
+			continue;
 		b->fds[i] = open_one(b, &b->z.fds[i], e);
 		if (b->fds[i] < 0)
 			return b->fds[i];
+	}
+	return 0;
+}
+
+int build_fds_sent(struct boot *b, struct err *e)
+{
+	for (unsigned i = 0; i < b->z.nfds; i++) {
+		int r = b->z.fds[i].kind == ZFD_SENT ? sock_recv_fd(b->go, &b->fds[i]) : 'f';
+
+		if (r < 0)
+			return err_set(e, ECANCELED, "the command has given up");
+		if (r != 'f' || b->fds[i] < 0)
+			return err_set(e, EPROTO, "the command did not send %s", b->z.fds[i].path);
 	}
 	return 0;
 }

@@ -176,7 +176,7 @@ static int filesystems(struct boot *b, struct err *e)
 	}
 	if (r == 0)
 		r = mount_in(b, "cgroup2", "cgroup2", false, NULL, b->sys, "fs/cgroup", e);
-	if (r == 0)
+	if (r == 0 && !b->z.root_empty)
 		r = mount_in(b, "mqueue", NULL, false, NULL, b->dev, "mqueue", e);
 	return r;
 }

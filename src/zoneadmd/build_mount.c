@@ -17,6 +17,7 @@
 #include "kern/mount.h"
 #include "kern/path.h"
 #include "kern/sock.h"
+#include "zone/mdata.h"
 #include "zone/numbers.h"
 #include "zoneadmd/zoneadmd.h"
 
@@ -258,9 +259,48 @@ static int numbers(struct boot *b, int control, struct err *e)
 	return m < 0 ? m : mnt_attach(m, file, e);
 }
 
-int build_control(struct boot *b, struct err *e)
+/* Where the zone's root, and nobody else, asks for the zone's metadata. A machine has no use for it: its guest is not in here. */
+static int metadata(struct boot *b, int control, struct err *e)
+{
+	if (b->z.root_empty)
+		return 0;
+	b->mdata = sock_serve(control, MDATA_SOCK, e);
+	if (b->mdata >= 0 && fchownat(control, MDATA_SOCK, b->z.id_base, b->z.id_base, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, errno, "/.zonecontrol/" MDATA_SOCK);
+	return b->mdata < 0 ? b->mdata : 0;
+}
+
+static int native_mount(const struct boot *b, struct err *e)
 {
 	_free_ char *zone = xprintf("%s/zone", b->libexec);
+	_fd_ int m = mnt_clone(AT_FDCWD, zone, e);
+	int r = m < 0 ? m : mnt_attr(m, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, -1, e);
+
+	return r < 0 ? r : take_fd(&m);
+}
+
+/* A folder of the root that nothing of the zone's leads elsewhere; made if it is not there. */
+static int own_place(const struct boot *b, const char *path, struct err *e)
+{
+	int on = path_open_nolink(b->root, path, O_PATH | O_DIRECTORY, 0, NULL);
+
+	if (on == -ENOENT)
+		return path_mkdirs_in(b->root, path, 0755, b->z.id_base, b->z.id_base, e);
+	return on < 0 ? err_sys(e, on, "%s in the zone's root is not a folder", path) : on;
+}
+
+/* Where programs that know SmartOS's lx brand look: /native/usr, and /native/.zonecontrol. */
+static int native_lx(const struct boot *b, int control, struct err *e)
+{
+	_fd_ int on = own_place(b, "/native", e), m = on < 0 ? on : native_mount(b, e);
+	_fd_ int copy = m < 0 ? m : mnt_clone(control, "", e);
+	int r = copy < 0 ? copy : mnt_attach(m, on, e);
+
+	return r < 0 ? r : mnt_attach_at(copy, m, ".zonecontrol", e);
+}
+
+int build_control(struct boot *b, struct err *e)
+{
 	_buf_ struct buf text = BUF_INIT;
 	_fd_ int m = own_folder(b->own, "control", 0755, 0, e);
 	_fd_ int native = -1, on = -1, file = -1;
@@ -268,17 +308,10 @@ int build_control(struct boot *b, struct err *e)
 
 	if (r < 0)
 		return r;
-	native = mnt_clone(AT_FDCWD, zone, e);
+	native = native_mount(b, e);
 	if (native < 0)
 		return native;
-	r = mnt_attr(native, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, -1, e);
-	if (r < 0)
-		return r;
-	on = path_open_nolink(b->root, "/.zonecontrol", O_PATH | O_DIRECTORY, 0, NULL);
-	if (on == -ENOENT)
-		on = path_mkdirs_in(b->root, "/.zonecontrol", 0755, b->z.id_base, b->z.id_base, e);
-	else if (on < 0)
-		err_sys(e, on, "/.zonecontrol in the zone's root is not a folder");
+	on = own_place(b, "/.zonecontrol", e);
 	if (on < 0)
 		return on;
 	r = mnt_attach(m, on, e);
@@ -298,10 +331,14 @@ int build_control(struct boot *b, struct err *e)
 			return b->notify;
 	}
 	r = numbers(b, m, e);
+	if (r == 0)
+		r = metadata(b, m, e);
 	if (r < 0)
 		return r;
 	own_fd(&file); /* an open writer would keep the mount from becoming read-only */
 	/* a machine monitor has no use for programs */
 	r = b->z.root_empty ? 0 : mnt_attach_at(native, m, "native", e);
-	return r < 0 ? r : mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);
+	if (r == 0)
+		r = mnt_attr(m, MOUNT_ATTR_RDONLY, 0, -1, e);
+	return r == 0 && !strcmp(b->z.brand ?: "", "lx") ? native_lx(b, m, e) : r;
 }

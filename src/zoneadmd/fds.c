@@ -32,6 +32,14 @@ int fd_fix(int fd, int number)
 	return dup2(fd, number) < 0 ? -errno : 0;
 }
 
+int fd_up(int fd)
+{
+	int up = fcntl(fd, F_DUPFD_CLOEXEC, FD_FREE), r = -errno;
+
+	close(fd);
+	return up < 0 ? r : up;
+}
+
 int spec_read(struct zspec *z, struct err *e)
 {
 	_buf_ struct buf b = BUF_INIT;

@@ -337,6 +337,7 @@ int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
 	_buf_ struct buf text = BUF_INIT;
 	struct index_slot *slot;
 	struct run_ended d;
+	bool scripts;
 
 	signal(SIGPIPE, SIG_IGN);
 	fd_cloexec(FD_SPEC, 1);
@@ -345,11 +346,14 @@ int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns)
 		k.ready_by = clock_mono_ns() + READY_S * SECOND;
 	if (spec_read(&k.z, NULL) < 0)
 		return 1;
+	scripts = child && k.z.scripts;
 	trim_spec(&k.z);
 	k.console = fcntl(FD_MASTER, F_GETFD) >= 0 && fcntl(FD_LISTEN, F_GETFD) >= 0;
 	slot = claim(uuid);
 	kept_start();
 	children_start();
+	if (scripts && k.z.cloister && k.z.node)
+		keeper_call_scripts(&k.z);
 	keep_init(&k);
 	if (slot)
 		index_ended(slot);

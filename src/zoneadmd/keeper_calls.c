@@ -87,12 +87,16 @@ void kept_ready(const struct pollfd *p, int control)
 	int fd, r = 0;
 
 	if (p[1].revents && sock_recv_fd(FD_CALLS, &fd) >= 0 && fd >= 0) {
-		watch(fd, &r);
+		fd = fd_up(fd);
+		if (fd < 0)
+			r = fd;
+		else
+			watch(fd, &r);
 		if (r == 0) {
 			untold = fd;
 			tell(control);
 		} else {
-			close(fd);
+			own_fd(&fd);
 		}
 	}
 	if (p[2].revents && untold >= 0)

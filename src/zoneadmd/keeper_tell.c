@@ -19,10 +19,10 @@ void keeper_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Not waited for: it takes the VM's lock, whose holder may wait for us. */
-void keeper_call_ready(const struct zspec *z)
+/* Not waited for: it takes the VM's lock, whose holder may wait for us; or as long as a zone's script likes. */
+static void call(const struct zspec *z, const char *verb)
 {
-	char *argv[] = {z->cloister, (char *)"--node", z->node, (char *)"zone-ready", z->uuid, NULL};
+	char *argv[] = {z->cloister, (char *)"--node", z->node, (char *)verb, z->uuid, NULL};
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -39,11 +39,20 @@ void keeper_call_ready(const struct zspec *z)
 		;
 }
 
+void keeper_call_ready(const struct zspec *z)
+{
+	call(z, "zone-ready");
+}
+
+void keeper_call_scripts(const struct zspec *z)
+{
+	call(z, "zone-scripts");
+}
+
 int keeper_call_ended(const struct zspec *z)
 {
 	char *argv[] = {z->cloister, (char *)"--node", z->node, (char *)"zone-ended", z->uuid, NULL};
-	_free_ char *log = z->log_dir ? xprintf("%s/platform.log", z->log_dir) : NULL;
-	_fd_ int out = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+	_fd_ int out = z->log_dir ? platform_log(z->log_dir) : -1;
 	pid_t pid = fork();
 	int st;
 

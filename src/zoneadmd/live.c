@@ -3,7 +3,8 @@
  * Mounts and devices of a running zone. Changed in the build namespace, of which the zone's is a slave: what is
  * attached here arrives there with its flags locked, which a mount made in the zone's own namespace would not have.
  *
- *	zoneadmd --live VERB INIT START KEEPER [NAME]      spec at 3, answer to 4
+ *	zoneadmd --live VERB INIT START KEEPER [NAME]                spec at 3, answer to 4
+ *	zoneadmd --live remove-mounts INIT START KEEPER NAME…        begins when a letter comes at 3, ends when 3 is closed instead
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@
 
 #define MOUNTINFO_MAX (16u << 20)
 #define FILE_MS       5000
+#define NAMES_MAX     16
 
 struct live {
 	struct zspec z;
@@ -39,6 +41,9 @@ struct live {
 	int userns, build_ns, root;
 	int run_dir;    /* the keeper's */
 	const char *name;
+	char **names;   /* mounts to be removed */
+	size_t nnames;
+	bool many;
 };
 
 /* Number behind "word" in the line of mountinfo for mount id, 0 = none. */
@@ -182,30 +187,27 @@ static void checkpoint_gone(struct live *l)
 		unlinkat(fd, l->name + n + 1, AT_REMOVEDIR);
 }
 
-static int remove_mount(struct live *l, struct err *e)
+/* 1 = it was taken away. */
+static int take_named(struct live *l, struct mount_rec *m, struct err *e)
 {
-	_buf_ struct buf before = BUF_INIT;
-	struct mount_rec m;
 	_fd_ int at = -1;
-	int r = mounts_find(l->run_dir, l->name, &m, e);
+	int r = mounts_find(l->run_dir, l->name, m, e);
 
-	if (r == 0)
-		r = enter_build(l, e);
 	if (r < 0)
 		return r;
-	at = find_mount(l, &m, e);
+	at = find_mount(l, m, e);
 	if (at == -ENOENT)
 		mounts_forget(l->run_dir, l->name, NULL);
 	if (at < 0)
 		return at;
-	r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &before, e);
-	if (r < 0)
-		return r;
 	r = take_away(l, at);
-	if (r < 0)
-		return err_sys(e, r, "unmount %s", l->name);
-	own_fd(&at);
-	r = keeps_copy(l, buf_str(&before), m.id, e);
+	return r < 0 ? err_sys(e, r, "unmount %s", l->name) : 1;
+}
+
+static int taken(struct live *l, const char *before, const struct mount_rec *m, struct err *e)
+{
+	int r = keeps_copy(l, before, m->id, e);
+
 	if (r == 1) {
 		err_set(e, EBUSY, "the running zone keeps a copy of the mount at %s", l->name);
 		return err_hint(e, "It goes with the next reboot of the zone.");
@@ -213,6 +215,31 @@ static int remove_mount(struct live *l, struct err *e)
 	if (r == 0)
 		checkpoint_gone(l);
 	return r < 0 ? r : mounts_forget(l->run_dir, l->name, e);
+}
+
+/* The last first. Of several those that are not there are none. */
+static int remove_mounts(struct live *l, struct err *e)
+{
+	_buf_ struct buf before = BUF_INIT;
+	struct mount_rec m[NAMES_MAX];
+	bool gone[NAMES_MAX] = {false};
+	int r = enter_build(l, e);
+
+	if (r == 0)
+		r = file_read(l->proc, "self/mountinfo", MOUNTINFO_MAX, &before, e);
+	for (size_t i = l->nnames; i-- > 0 && r == 0;) {
+		l->name = l->names[i];
+		r = take_named(l, &m[i], e);
+		gone[i] = r == 1;
+		if (r == 1 || (r == -ENOENT && l->many))
+			r = 0;
+	}
+	for (size_t i = l->nnames; i-- > 0 && r == 0;) {
+		l->name = l->names[i];
+		if (gone[i])
+			r = taken(l, buf_str(&before), &m[i], e);
+	}
+	return r;
 }
 
 static int open_dev(struct live *l, struct err *e)
@@ -326,17 +353,25 @@ static int prepare(struct live *l, char **argv, struct err *e)
 		err_set(e, ESTALE, "the zone's build namespace was lost with its keeper and worker");
 		return err_hint(e, "mounts and devices change with the next reboot of the zone");
 	}
-	return spec_read(&l->z, e);
+	return l->nnames ? 0 : spec_read(&l->z, e);
+}
+
+/* It was begun ahead: what it acts on is looked at when it is wanted. false: who began it has closed this instead. */
+static bool wanted(void)
+{
+	char go;
+
+	return read(3, &go, 1) == 1;
 }
 
 int live_main(int argc, char **argv)
 {
 	static const struct {
 		const char *verb;
-		int argc;
+		int least, most;
 		int (*run)(struct live *, struct err *);
-	} verbs[] = {{"add-mount", 6, add_mount}, {"remove-mount", 7, remove_mount}, {"add-dev", 6, add_dev}, {"remove-dev", 7, remove_dev},
-		   {"write-file", 6, write_file}};
+	} verbs[] = {{"add-mount", 6, 6, add_mount}, {"remove-mount", 7, 7, remove_mounts}, {"remove-mounts", 7, 6 + NAMES_MAX, remove_mounts},
+		   {"add-dev", 6, 6, add_dev}, {"remove-dev", 7, 7, remove_dev}, {"write-file", 6, 6, write_file}};
 	struct live l = {.userns = -1, .build_ns = -1, .root = -1, .run_dir = -1, .name = argc > 6 ? argv[6] : NULL};
 	struct err e = ERR_INIT;
 
@@ -344,9 +379,16 @@ int live_main(int argc, char **argv)
 		return 1;
 	err_set(&e, EINVAL, "verb %s", argv[2]);
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-		if (strcmp(verbs[i].verb, argv[2]) || argc != verbs[i].argc)
+		if (strcmp(verbs[i].verb, argv[2]) || argc < verbs[i].least || argc > verbs[i].most)
 			continue;
 		e = ERR_INIT;
+		if (verbs[i].run == remove_mounts) {
+			l.names = argv + 6;
+			l.nnames = (size_t)(argc - 6);
+			l.many = verbs[i].most > 7;
+		}
+		if (l.many && !wanted())
+			return 0;
 		if (prepare(&l, argv, &e) == 0 && verbs[i].run(&l, &e) == 0)
 			return write(FD_STATUS, "ok\n", 3) != 3;
 	}

@@ -40,10 +40,21 @@ struct part {
 	void (*end)(void);
 };
 
-extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view, part_calls, part_drops;
+extern const struct part part_console, part_events, part_usage, part_burst, part_ioburst, part_view, part_calls, part_drops, part_mdata, part_screen, part_machine;
 
 /* part_drops.c: whether the zone has a log in the switch now. For the part that wakes anyway. */
 void drops_look(void);
+/* dhcp_look.c: whether who asks for this zone's addresses outside lives; else it is started again. The same. */
+void dhcp_look(const char *uuid);
+/*
+ * machine_balloon.c: a machine's balloon, for the part that has its monitor (fd): a line of it, the guest's begin anew, what is set, when a turn
+ * is due (0 = never), and that turn.
+ */
+void machine_balloon_line(int fd, const char *line, size_t n);
+void machine_balloon_reset(void);
+int machine_balloon_settings(const char *text);
+uint64_t machine_balloon_due(void);
+void machine_balloon_turn(int fd, uint64_t now);
 /* worker.c: whether there is a keeper. */
 bool worker_kept(void);
 /* part_calls.c: a listener that has come to be, of a login; owned. */

@@ -22,12 +22,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/share.h"
 #include "kern/notify.h"
 #include "kern/pidfd.h"
 #include "kern/sock.h"
 #include "zoneadmd/hand.h"
 #include "zoneadmd/part.h"
-#include "zoneadmd/share.h"
 #include "zoneadmd/view.h"
 #include "zoneadmd/zoneadmd.h"
 
@@ -282,9 +282,10 @@ static void listen_to(int listener, void *arg)
 
 void calls_listen(int listener)
 {
-	if (calls.epoll < 0)
+	listener = fd_up(listener);
+	if (listener >= 0 && calls.epoll < 0)
 		close(listener); /* the keeper has it, for the next worker */
-	else
+	else if (listener >= 0)
 		listen_to(listener, NULL);
 }
 

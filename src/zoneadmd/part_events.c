@@ -135,13 +135,12 @@ static void program_find(void)
 static void exec_command(const struct kind *k, const char *detail) __attribute__((noreturn));
 static void exec_command(const struct kind *k, const char *detail)
 {
-	char count[24], path[512], *argv[] = {program.path, (char *)"--node", program.node, (char *)"zone-event", (char *)zone_uuid,
+	char count[24], *argv[] = {program.path, (char *)"--node", program.node, (char *)"zone-event", (char *)zone_uuid,
 					      (char *)k->name, count, detail[0] ? (char *)detail : NULL, NULL};
 	int out;
 
 	snprintf(count, sizeof count, "%llu", (unsigned long long)k->count);
-	snprintf(path, sizeof path, "%s/platform.log", log_dir);
-	out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	out = platform_log(log_dir);
 	signal(SIGPIPE, SIG_DFL);
 	umask(022);
 	dup2(out < 0 ? 0 : out, 1);

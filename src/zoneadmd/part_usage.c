@@ -310,6 +310,7 @@ static void sample(uint64_t now, bool ending)
 	u.looked = s.up_ns;
 	events_sample();
 	drops_look();
+	dhcp_look(u.uuid);
 	look_throttled(&s);
 	look_quota(s.gauge[UG_DATA]);
 	if (ending)

@@ -22,8 +22,8 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/share.h"
 #include "zoneadmd/part.h"
-#include "zoneadmd/share.h"
 #include "zoneadmd/view.h"
 #include "zoneadmd/zoneadmd.h"
 

@@ -17,7 +17,7 @@
 #include "zoneadmd/zoneadmd.h"
 
 /* part_events last: what the others tell at the end, it writes down. */
-static const struct part *const parts[] = {&part_console, &part_burst, &part_ioburst, &part_usage, &part_view, &part_calls, &part_drops, &part_events};
+static const struct part *const parts[] = {&part_console, &part_burst, &part_ioburst, &part_usage, &part_view, &part_calls, &part_drops, &part_mdata, &part_screen, &part_machine, &part_events};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct worker w; /* what it was started with */

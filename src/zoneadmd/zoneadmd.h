@@ -23,7 +23,7 @@
 #include "zone/spec.h"
 
 /* Descriptors at fixed numbers, the same in keeper and worker, so that an adopting keeper finds them (pidfd_getfd). */
-enum { FD_SPEC = 3, FD_STATUS = 4, FD_LOCK = 5, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
+enum { FD_SPEC = 3, FD_STATUS = 4, FD_LOCK = 5, FD_MDATA = 9, FD_BUILD_NS = 10, FD_MASTER = 11, FD_LISTEN = 12, FD_CONTROL = 13, FD_INIT = 14,
        FD_RUN = 15, FD_NOTIFY = 16, FD_VIEW = 17, FD_CALLS = 18, FD_LISTENERS = 19, FD_FREE = 20 };
 
 #define JOIN_MAX 16
@@ -55,6 +55,7 @@ struct boot {
 	int master;
 	int build_ns;
 	int notify;            /* what init says when it is up */
+	int mdata;             /* listens for what the zone asks the metadata service; -1 = a machine asks by its serial port */
 	pid_t view_pid;        /* who reads its names */
 	int view_pidfd;
 	int listener;          /* of the zone's calls that are answered by us; -1 = this kernel has none */
@@ -104,6 +105,8 @@ int build_live(struct boot *b, struct err *e);
 int build_control(struct boot *b, struct err *e);
 /* build_fds.c: what the spec hands to init, opened while the host's mounts are still there; and by init, taken to its numbers. */
 int build_fds(struct boot *b, struct err *e);
+/* Those that the command sends. */
+int build_fds_sent(struct boot *b, struct err *e);
 int init_fds(const struct zspec *z, int sock, struct err *e);
 /* mounts.c: the list of mounts that may be taken away while the zone runs. */
 struct mount_rec {
@@ -179,11 +182,14 @@ void kept_poll(struct pollfd *p, int control);
 void kept_ready(const struct pollfd *p, int control);
 
 /*
- * keeper_tell.c: `cloister zone-ready`, not waited for; `cloister zone-ended`, negative errno: it could not be called, or was
+ * keeper_tell.c: `cloister zone-ready` and `zone-scripts`, not waited for; `cloister zone-ended`, negative errno: it could not be called, or was
  * killed. And what each child of the keeper begins with: no signal is blocked.
  */
 void keeper_call_ready(const struct zspec *z);
+void keeper_call_scripts(const struct zspec *z);
 int keeper_call_ended(const struct zspec *z);
+/* platform.log, for adding to it; begun anew when it is full, with one before it kept. -1: it can't be had. */
+int platform_log(const char *log_dir);
 void keeper_signals(void);
 
 /* fds.c */
@@ -191,6 +197,11 @@ void keeper_signals(void);
 int fds_reserve(void);
 /* Gives fd the fixed number, in place of the placeholder; stays open across exec. Negative fd: the number is closed. */
 int fd_fix(int fd, int number);
+/*
+ * For what comes over a socket: it gets the lowest number that is free, and that may be a fixed one, which a worker or an adopting keeper
+ * would put something else in the place of, or take it for that. fd is taken over; its new number, or negative errno.
+ */
+int fd_up(int fd);
 /* Spec at FD_SPEC. */
 int spec_read(struct zspec *z, struct err *e);
 /* Replaces name below dir in one rename. */

@@ -102,7 +102,7 @@ static void arp(struct reading *r)
 }
 
 /* Ports, and what a client of DHCP says of itself. */
-static void transport(struct reading *r, size_t at, unsigned proto, bool v6)
+static void transport(struct reading *r, size_t at, unsigned proto, bool v6, bool part)
 {
 	const uint8_t *p = r->b + at;
 	unsigned sport, dport;
@@ -125,10 +125,16 @@ static void transport(struct reading *r, size_t at, unsigned proto, bool v6)
 		lie(r, "DHCP: a server's answer");
 	if (v6 || dport != 67)
 		return;
-	if (at + 8 + 34 > r->end)
+	if (part)
+		lie(r, "DHCP: in parts");
+	else if (at + 8 + 34 > r->end)
 		doubt(r, "half a DHCP packet");
 	else if (memcmp(p + 8 + 28, r->nic->mac, 6) != 0)
 		lie(r, "DHCP: in another's name");
+	else if (p[8] != 1) /* RFC 2131: BOOTREQUEST */
+		lie(r, "DHCP: no question");
+	else if (p[9] != 1 || p[10] != 6) /* another client to its server */
+		lie(r, "DHCP: of another kind of link");
 }
 
 static void ip4(struct reading *r)
@@ -163,7 +169,7 @@ static void ip4(struct reading *r)
 		lie(r, "IPv4: a first fragment without its ports");
 	if (frag & 0x3fff)
 		doubt(r, "IPv4: a fragment");
-	transport(r, at, proto, false);
+	transport(r, at, proto, false, frag & 0x2000);
 }
 
 /* RFC 4861, 4.6: all options, to the end of the packet */
@@ -288,7 +294,7 @@ static void ip6(struct reading *r)
 	if (next == 58)
 		icmp6(r, at, in_fragment);
 	else
-		transport(r, at, next, true);
+		transport(r, at, next, true, in_fragment);
 }
 
 static bool tag(unsigned type)

@@ -105,6 +105,8 @@ static void another_nic(void)
 	if (!rnd(3))
 		flags |= PORT_DHCP_CLIENT;
 	if (!rnd(3))
+		flags |= PORT_LEASE;
+	if (!rnd(3))
 		flags |= PORT_ADDRCONF;
 	if (!rnd(2))
 		flags |= PORT_MORE_ADDRS;
@@ -120,7 +122,7 @@ static void another_nic(void)
 	n->ip_nospoof = flags & PORT_IP_NOSPOOF;
 	n->dhcp_nospoof = flags & PORT_DHCP_NOSPOOF;
 	n->restricted = flags & PORT_RESTRICTED;
-	n->dhcp = flags & PORT_DHCP_CLIENT;
+	n->dhcp = flags & (PORT_DHCP_CLIENT | PORT_LEASE);
 	n->addrconf = flags & PORT_ADDRCONF;
 	for (size_t i = 0; i < n->n4; i++) {
 		memcpy(n->v4[i].ip, own4[i], 4);
@@ -295,6 +297,7 @@ static void load(const char *object)
 	d.ifindex = t.b;
 	put(map("fdb"), &k, &d);
 	put(t.counters, &t.a, t.count);
+	put(map("leases"), &t.a, &(struct sw_lease){.ip = htonl(0x0a000001), .server = htonl(0x0a0000fe)});
 	lists();
 }
 
@@ -316,7 +319,7 @@ int main(int argc, char **argv)
 	if (read_seeds(argv[2]) == 0)
 		die(argv[2]);
 	load(argv[1]);
-	if (many(frames, seed) < 0 || enough(frames, 21) < 0)
+	if (many(frames, seed) < 0 || enough(frames, 24) < 0)
 		return 1;
 	uplink();
 	return many(frames / 4, seed) < 0 || enough(frames / 4, 6) < 0;

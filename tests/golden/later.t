@@ -14,14 +14,15 @@ vmadm create: brand bhyve is not available yet: it needs our own machine monitor
 [1]
 $ vmadm list -H
 $ vmadm send 00000000-0000-4000-8000-000000000001
-vmadm send: not available yet
-[1]
+vmadm send: where to?
+usage:
+  vmadm migrate <uuid|alias> <host:port> [--downtime <ms>] [--bandwidth <bytes>] [--limit <seconds>] [--keep] [--without-snapshots] | <uuid|alias> --resume|--back
+[2]
 $ vmadm receive
-vmadm receive: not available yet
-[1]
-$ vmadm sysrq 00000000-0000-4000-8000-000000000001 nmi
-vmadm sysrq: not available yet
-[1]
+vmadm receive: where to listen?
+usage:
+  vmadm receive -l <address:port> [-a]
+[2]
 $ imgadm avail
 imgadm avail: not available yet: this node has no image server to ask
   `imgadm import`, `install` and `bootstrap` bring images from files and packages

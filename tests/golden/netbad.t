@@ -41,7 +41,7 @@ $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics"
 vmadm create: nics.*.ips: FD00:0::1/64 is given twice on nic_tag stub0
 [1]
 $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics":[{"nic_tag":"stub0","ips":["10.0.0.1/24","dhcp","dhcp"]}]}'
-vmadm create: nics.*.ips: "dhcp" is not available on nic tag stub0: its switch has no DHCP server of ours, and an address that another gives can't be learnt yet
+vmadm create: nics.*.ips: "dhcp" is not available on nic tag stub0: its switch has no DHCP server of ours, and is no uplink by which one could be asked
   `cloister net set stub0 subnet=NETWORK dhcp=on`, or give the NIC an address.
 [1]
 $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics":[{"nic_tag":"stub0","ip":"10.0.0.1"}]}'

@@ -84,10 +84,10 @@ usage:
   nictagadm add [-p mtu=N] -l <name> | [--host] [--confirm <seconds>] <name> <mac|device>
 [2]
 $ nictagadm confirm stub0
-nictagadm confirm: switch: this node has no switch
+nictagadm confirm: nic tag stub0 has no uplink: there is nothing to confirm
 [1]
 $ nictagadm confirm nope
-nictagadm confirm: switch: this node has no switch
+nictagadm confirm: uplink nope does not exist
 [1]
 $ nictagadm delete nope
 nictagadm delete: nic tag "nope" does not exist

@@ -14,19 +14,22 @@ LAYERS = [
     ['kern'],
     ['model', 'state'],
     ['store', 'image', 'brand', 'net'],
-    ['fw', 'hvm'],
+    ['fw', 'hvm', 'mdata'],
     ['zone', 'stat'],
     ['node'],
-    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack', 'netload', 'netd'],
+    ['cmd', 'zoneadmd', 'zinit', 'inside', 'unpack', 'netload', 'netd', 'mdatad', 'tlsd'],
 ]
 ALSO = {('image', 'store')}  # an image is a dataset
 # Programs that a zone's root could reach: small, so nothing above L1 but the named ones.
 ONLY = {
     'zinit': {'base', 'kern', 'zinit'},
-    'inside': {'base', 'kern', 'zone', 'inside'},
+    'inside': {'base', 'kern', 'mdata', 'zone', 'inside'},
+    'mdata': {'base', 'mdata'},
+    'mdatad': {'base', 'mdata', 'mdatad'},
     'unpack': {'base', 'kern', 'unpack'},
     'netload': {'netload'},
     'netd': {'netd'},
+    'tlsd': {'base', 'kern', 'tlsd'},
     'bpf': {'bpf'},
     'zoneadmd': {'base', 'kern', 'zone', 'zoneadmd'},
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 # A guest of 512 bytes for brand kvm: says on the first serial port that it is up, with the byte at 0x1e0 (its name), and then
-# does what it hears: q powers the machine off, r resets it, w writes its name to sector 1 and reads it back, other letters it echoes.
+# does what it hears: q powers the machine off, r resets it, t resets it by a triple fault, w writes its name to sector 1 and reads it back,
+# p tells pvpanic that it panicked, d makes it deaf to its power button, s has it spin and h halt for ever; other letters it echoes.
 # The power button (enabled here, for ACPI tells nobody else) makes it say so and power off.
 	.code16
 	.globl _start
@@ -24,7 +25,7 @@ _start:
 wait:
 	movw $0x600, %dx          # PM1_STS
 	inw %dx, %ax
-	testw $0x100, %ax
+	andw listen, %ax
 	jnz button
 	movw $0x3fd, %dx
 	inb %dx, %al
@@ -38,8 +39,39 @@ wait:
 	je reset
 	cmpb $'w', %al
 	je write
+	cmpb $'p', %al
+	je panic
+	cmpb $'d', %al
+	je deafen
+	cmpb $'s', %al
+	je spin
+	cmpb $'h', %al
+	je idle
+	cmpb $'t', %al
+	je fault
 	call put
 	jmp wait
+panic:
+	call put
+	movw $0x505, %dx          # pvpanic
+	movb $1, %al
+	outb %al, %dx
+	jmp wait
+deafen:
+	movw $0, listen
+	call put
+	jmp wait
+spin:
+	call put
+1:	jmp 1b
+idle:
+	call put
+2:	hlt
+	jmp 2b
+fault:
+	lidt none
+	int3
+none:	.fill 6, 1, 0
 button:
 	movw $pressed, %si
 	call say
@@ -106,6 +138,7 @@ pressed: .asciz "BUTTON\r\n"
 wrote:	.asciz "WROTE "
 bad:	.asciz "DISK BAD\r\n"
 drive:	.byte 0
+listen:	.word 0x100       # the bit of the power button, or none
 	.org 0x1e0
 name:	.byte '?'
 	.org 0x1fe

@@ -122,7 +122,7 @@ eq "patch: in every zone" "$(zlogin "$y" "$tool")" two
 check_not "patch: no zone can do that" zlogin "$z" "echo x >>$tool"
 check_not "patch: nor by remounting" zlogin "$z" "mount -o remount,rw /usr"
 eq "patch: what the host has in /usr/local is not seen" "$(zlogin "$z" 'cd /usr/local && find . -mindepth 1 | sort | tr "\n" " "')" \
-	"./bin ./bin/kstat ./bin/zonememstat ./bin/zonename ./bin/zonestat ./sbin ./sbin/zoneadm "
+	"./bin ./bin/kstat ./bin/zonememstat ./bin/zonename ./bin/zonestat ./sbin ./sbin/mdata-delete ./sbin/mdata-execute ./sbin/mdata-get ./sbin/mdata-list ./sbin/mdata-put ./sbin/zoneadm "
 rm -f "$tool"
 check_not "patch: gone on the host, gone in the zone" zlogin "$z" "test -e $tool"
 vmadm delete "$z" >/dev/null 2>&1

@@ -125,12 +125,14 @@ eq "the worker is the same" "$(kill -0 "$(worker "$y")" && echo there)" there
 
 # ---- it stands still (so does bash, which sorts its words, and asks how much memory there is to do it in) ----
 pid=$(worker "$z")
-in_z 'sleep 2; nproc' >stopped.out 2>&1 &
+# they are inside before it stands still, and ask when it does: after ten seconds of that there is another one
+in_z ': >/tmp/here1; until [ -e /tmp/go ]; do sleep 0.1; done; nproc' >stopped.out 2>&1 &
 reader=$!
-in_z 'sleep 2; timeout -s KILL 1 nproc; echo $? >/tmp/rc' >/dev/null 2>&1 &
+in_z ': >/tmp/here2; until [ -e /tmp/go ]; do sleep 0.1; done; timeout -s KILL 1 nproc; echo $? >/tmp/rc' >/dev/null 2>&1 &
 victim=$!
-sleep 1
+await 10 in_z 'test -e /tmp/here1 && test -e /tmp/here2'
 kill -STOP "$pid"
+timeout 20 zlogin -S "$z" touch /tmp/go
 eq "another zone asks while this one's worker stands still" "$(in_y nproc)" "$cpus"
 eq "zlogin -S comes in, and what it runs may ask" "$(timeout 20 zlogin -S "$z" nproc)" "$cpus"
 check "who waits can be killed" wait "$victim"
@@ -140,9 +142,10 @@ check "continued, it answers" wait "$reader"
 eq "rightly" "$(cat stopped.out)" 1
 
 # ---- the keeper is killed ----
-in_z /root/calls flood 2 6000 >flood.out 2>&1 &
+# who is told something has a login that both know: a keeper that is killed while it hands one on takes it along
+in_z 'nproc >/tmp/told; exec /root/calls flood 2 6000' >flood.out 2>&1 &
 flood=$!
-sleep 0.3
+await 10 in_z 'test -s /tmp/told'
 kill -KILL "$(keeper "$z")"
 eq "without a keeper a login is told by the worker" "$(in_z nproc)" 1
 check "adopted by another keeper" vmadm start "$z"

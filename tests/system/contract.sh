@@ -23,11 +23,6 @@ refused() { # what json-member
 	fails 1 "$1 is not available yet" create "{\"brand\":\"joyent-minimal\",$2}"
 }
 refused cpu_view '"cpu_cap":100,"cpu_view":"capped"'
-refused internal_metadata_namespaces '"internal_metadata_namespaces":["x"]'
-refused mdata_exec_timeout '"mdata_exec_timeout":5'
-refused customer_metadata.user-script '"customer_metadata":{"user-script":"true"}'
-refused customer_metadata.root_authorized_keys '"customer_metadata":{"root_authorized_keys":"ssh-rsa A"}'
-refused internal_metadata.operator-script '"internal_metadata":{"operator-script":"true"}'
 refused archive_on_delete '"archive_on_delete":true'
 eq "none of them left a VM" "$(vmadm list -H)" ''
 

@@ -211,6 +211,48 @@ fails 1 'has no NIC' fwadm start "$n"
 check "stop it" vmadm stop -F "$d"
 fails 1 'firewall_enabled is false|is not running' fwadm start "$d"
 
+# who boots takes a list that is ready, others are made so behind the commands' backs, and what was left goes or is used again
+if command -v bpftool >/dev/null; then
+	spares() { bpftool -j map dump pinned "$NODE_RUN/net/bpf/fw_spare" | jq '[.[] | .formatted.value][3:] | map(select(. > 0)) | length'; }
+	lists() { bpftool -j map dump pinned "$NODE_RUN/net/bpf/fw_lists" | jq length; }
+	check "lists are made ready" cloister fw-warm
+	had=$(spares)
+	check "of those there are enough" [ "$had" -ge 17 ]
+	check "reboot" vmadm reboot -F "$b"
+	eq "one was taken" "$(spares)" $((had - 1))
+	serve "$b"
+	passes "and holds the rules" "$a" 10.9.1.2 8
+	for i in {1..40}; do fwadm disable "$w" && fwadm enable "$w"; done >/dev/null 2>&1
+	check "lists are made ready" await 10 eval 'cloister fw-warm && [ "$(spares)" = 32 ]'
+	le "of 80 that were left those are there that can be used" "$(lists)" 40
+	passes "and the rules are in force" "$a" 10.9.1.2 8
+fi
+
+# a rule that can't be read: whom it concerns does not boot, by name and with what to do; the others do, also where all is brought into force anew
+check "a rule" eval 'x=$(rule -g "FROM any TO vm $b ALLOW tcp PORT 8")'
+torn() { python3 - "$NODE_STATE/node.db" "$x" "$1" <<'P'
+import sqlite3, sys
+d = sqlite3.connect(sys.argv[1])
+d.execute("UPDATE netobj SET value = ? WHERE kind = 'rule' AND name = ?", (sys.argv[3], sys.argv[2]))
+d.commit()
+P
+}
+mkzone w fw2 '"firewall_enabled":true,"nics":[{"nic_tag":"stub0","mac":"02:08:20:00:01:05","ips":["240.9.1.5/24"]}]'
+for text in '{"uuid"' "{\"enabled\":true,\"rule\":\"FROM nowhere\",\"uuid\":\"$x\"}"; do
+	check "it is torn: $text" torn "$text"
+	check "stop" vmadm stop -F "$b"
+	mkdir -p "$NODE_RUN/net/bpf/firewall-changing"
+	check "one that it does not concern boots" vmadm reboot -F "$w"
+	fails 1 "rule $x can't be read" vmadm start "$b"
+	like "with what to do" "$OUT" "fwadm delete $x"
+	check "one that it does not concern boots" vmadm reboot -F "$w"
+done
+check "it is deleted" fwadm delete "$x"
+check "and who was refused starts" vmadm start "$b"
+serve "$b"
+passes "by the rules that are left" "$a" 10.9.1.2 8
+check "delete" vmadm delete "$w"
+
 # a machine that goes down, and comes again: sets and lists are the store's
 check "shutdown" cloister shutdown
 check "a rule by tag, meanwhile" eval 'x=$(rule -O "$OWN" "FROM tag role = web TO vm $b ALLOW tcp PORT 7")'

@@ -5,15 +5,11 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 [ -x /usr/bin/qemu-system-x86_64 ] || skip "needs qemu-system-x86_64 (package qemu-system-x86)"
-command -v as >/dev/null && command -v objcopy >/dev/null || skip "needs as and objcopy (package binutils)"
 node hvm
 pool
-T_TMP=$(mktemp -d)
 
 guest() { # file name
-	as --32 -o "$T_TMP/g.o" "$T_DIR/bootsector.s" && ld -m elf_i386 -Ttext 0x7c00 -o "$T_TMP/g.elf" "$T_TMP/g.o" &&
-		objcopy -O binary -j .text "$T_TMP/g.elf" "$1" && printf %s "$2" | dd of="$1" bs=1 seek=480 conv=notrunc status=none &&
-		truncate -s 2M "$1"
+	bootsector "$1" && printf %s "$2" | dd of="$1" bs=1 seek=480 conv=notrunc status=none
 }
 log() { cat "/var/log/cloister-$CLOISTER_NODE/vms/$1/console.log"; }
 says() { log "$1" | tr -d '\r' | grep -q "$2"; }
@@ -29,8 +25,6 @@ run imgadm import --type zvol --name boot "$T_TMP/one.raw"
 IMG=$(grep -oE '[0-9a-f]{8}-[0-9a-f-]{27}' <<<"$OUT" | head -1)
 like "a raw disk is imported" "$OUT" 'Imported image .*boot@'
 eq "its manifest says how large it is" "$(imgadm get "$IMG" | jq -c '.manifest | [.type, .image_size, .disk_driver]')" '["zvol",2,"virtio"]'
-printf 'QFI\xfb%4096s' '' >"$T_TMP/x.qcow2"
-fails 1 'qcow2, not a raw disk' imgadm import --type zvol --name x "$T_TMP/x.qcow2"
 : >"$T_TMP/empty"
 fails 1 'is empty' imgadm import --type zvol --name x "$T_TMP/empty"
 fails 1 'a file, a block device or a pipe' imgadm import --type zvol --name x "$T_TMP"
@@ -50,12 +44,12 @@ no 'nocreate' '"disks":[{"model":"virtio","path":"/tmp/x","size":10}]'
 no 'disks.0.path' '"disks":[{"model":"ide","media":"cdrom","path":"/nowhere/x.iso"}]'
 no 'neither a file nor' '"disks":[{"model":"ide","media":"cdrom","path":"/dev/null"}]'
 no 'installed|image' '"disks":[{"model":"virtio","image_uuid":"11111111-2222-4333-8444-555555555555"}]'
+no 'KiB together, as cloud-init' "\"nocloud\":true,\"customer_metadata\":{\"root_authorized_keys\":\"$(printf '\\u0001%.0s' {1..90000})\"}"
 no 'cpu_type' '"cpu_type":"z80"'
 no 'vga' '"vga":"xenfb"'
-no 'once= is not available' '"boot":"order=cd,once=d"'
-no 'taps on the switch' '"nics":[{"nic_tag":"external","ip":"dhcp","model":"virtio"}]'
-no 'refreservation is not available' '"disks":[{"model":"virtio","size":4,"refreservation":4}]'
-no 'compression is not available' '"disks":[{"model":"virtio","size":4,"compression":"lz4"}]'
+no 'order=cd,once=d' '"boot":"order=cz"'
+no 'external. does not exist' '"nics":[{"nic_tag":"external","ip":"dhcp","model":"virtio"}]'
+no 'the pool has on' '"disks":[{"model":"virtio","size":4,"compression":"lz4"}]'
 no 'zpool is not available' '"disks":[{"model":"virtio","size":4,"zpool":"tank"}]'
 no 'disks.\*.image_uuid' "\"image_uuid\":\"$IMG\",\"disks\":[{\"model\":\"virtio\",\"size\":4}]"
 fails 1 'suits kvm' vmadm create <<<"{\"brand\":\"lx\",\"image_uuid\":\"$IMG\"}"
@@ -92,7 +86,8 @@ eq "its root is empty" "$(cd "/proc/$PID/root" && find . -xdev -path ./.zonecont
 eq "and can't be written to" "$(awk '$5 == "/" {print substr($6, 1, 2)}' "/proc/$PID/mountinfo")" ro
 eq "its network has a loopback and no more" "$(nsenter -t "$PID" -n ip -o link | wc -l)" 1
 eq "of files it has its disk, its console and /dev/urandom" \
-	"$(for f in "/proc/$PID/fd"/*; do readlink "$f"; done | grep '^/' | sed "s/.*$M/DISK/" | sort -u | tr '\n' ' ')" "/dev/console /dev/urandom DISK/root/disk0 $([ "$KVM" = true ] && echo '/dev/kvm ')"
+	"$(for f in "/proc/$PID/fd"/*; do readlink "$f"; done | grep '^/' | sed "s/.*$M/DISK/" | sort -u | tr '\n' ' ')" \
+	"/dev/console $([ "$KVM" = true ] && echo '/dev/kvm ')/dev/urandom DISK/root/disk0 "
 fails 1 'machine' zlogin "$M" true
 
 # ---- its console, its disk ----
@@ -119,8 +114,6 @@ key "$M" q x
 check "switched off from inside it is stopped, for good" await 20 eval '[ "$(vmstate "$M") $(field "$M" .autoboot)" = "stopped false" ]'
 
 # ---- changes ----
-fails 1 'can not be added, changed or removed yet' vmadm update "$M" <<<'{"add_disks":[{"model":"virtio","size":4}]}'
-fails 1 'can not be added, changed or removed yet' vmadm update "$M" <<<"{\"remove_disks\":[\"/zones-$CLOISTER_NODE/$M/root/disk0\"]}"
 fails 1 'vga: std' vmadm update "$M" vga=qxl
 check "what it has of memory and processors is changed for its next start" vmadm update "$M" ram=96 vcpus=1
 eq "both" "$(field "$M" '[.ram, .vcpus] | tostring')" "[96,1]"
@@ -152,7 +145,7 @@ fails 1 'disk0' vmadm start "$M"
 eq "stopped" "$(vmstate "$M")" stopped
 mv "$T_TMP/away" "/zones-$CLOISTER_NODE/$M/root/disk0"
 check "with its disk back it starts" vmadm start "$M"
-no 'QEMU ended at once: .*lock' "\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"/zones-$CLOISTER_NODE/$M/root/disk0\"}]"
+no "is VM $M \(m1\)'s" "\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"/zones-$CLOISTER_NODE/$M/root/disk0\"}]"
 eq "of the second one with that disk nothing is left" "$(vmadm list -H | wc -l)" 1
 truncate -s 1M "$T_TMP/cd.iso"
 check "every other model of disk" vmadm create <<<"$(vm "\"alias\":\"m2\",\"disks\":[{\"model\":\"scsi\",\"size\":4},{\"model\":\"ide\",\"size\":4},
@@ -172,4 +165,3 @@ check "and come up without it" await 30 eval '[ "$(count "$M2" "GUEST UP")" = 2 
 # ---- the end ----
 for m in $(vmadm lookup); do check "delete" vmadm delete "$m"; done
 eq "nothing is left" "$(ls "/zones-$CLOISTER_NODE" | grep -c -- -) $(ls "/run/cloister-$CLOISTER_NODE" | grep -cE '^[0-9a-f]{8}-')" "0 0"
-rm -rf "$T_TMP"

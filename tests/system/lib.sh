@@ -211,13 +211,15 @@ node_clean() { # node
 		find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null
 	done
 	for i in {1..5}; do
-		mnt=$(awk -v n="$n" '$5 ~ "^/(zones|run/cloister|var/lib/cloister)-" n "(/|$)" {print $5}' /proc/self/mountinfo | sort -r)
+		mnt=$(awk -v n="$n" '$5 ~ "^/(zones|run/cloister|var/lib/cloister)-" n "(/|$)" || index($5, "/tmp/" n ".") == 1 {print $5}' /proc/self/mountinfo | sort -r)
 		[ -n "$mnt" ] || break
 		while read -r m; do umount -n "$(printf %b "$m")" 2>/dev/null || umount -nl "$(printf %b "$m")" 2>/dev/null; done <<<"$mnt"
 	done
-	for dev in $(losetup -nO NAME,BACK-FILE 2>/dev/null | awk -v p="/var/lib/cloister-$n/" 'index($2, p) == 1 {print $1}'); do
+	for dev in $(losetup -nO NAME,BACK-FILE 2>/dev/null | awk -v p="/var/lib/cloister-$n/" -v t="/tmp/$n." 'index($2, p) == 1 || index($2, t) == 1 {print $1}'); do
 		losetup -d "$dev" 2>/dev/null
 	done
+	# The folder of a test that was killed: node() made it, and nobody else's is called so.
+	find /tmp -maxdepth 1 -type d -user root -name "$n.??????" -exec rm -rf --one-file-system {} +
 	# Away under another name first: a straggler must not find a database whose log is gone, or the other way round.
 	for i in run var/lib etc var/log; do
 		[ ! -e "/$i/cloister-$n" ] || { mv -T "/$i/cloister-$n" "/$i/gone-$n.$$" && rm -rf --one-file-system "/$i/gone-$n.$$"; } || rm -rf --one-file-system "/$i/cloister-$n"
@@ -234,6 +236,11 @@ power_cut() { # [keep]
 	await 10 eval '[ -z "$(for cg in $(node_cgroups "$NODE"); do find "$cg" -name cgroup.procs -exec cat {} + 2>/dev/null; done)" ]'
 	for cg in $(node_cgroups "$NODE"); do find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null; done
 	[ "${1:-}" = keep ] || rm -rf "$NODE_RUN"
+}
+
+# A disk of 2 MiB with the guest of bootsector.s, built with everything else: where tests run there may be no assembler.
+bootsector() { # file
+	cat "$T_BUILD/tests/system/bootsector.bin" >"$1" && truncate -s 2M "$1"
 }
 
 # A pool of its own for this node, 2 GiB unless told.

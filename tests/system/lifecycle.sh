@@ -140,7 +140,7 @@ fails 1 'No such zone configured' vmadm get "$z"
 check_not "no zonepath" test -e "$NODE_POOL/$z"
 eq "no cgroup" "$(find /sys/fs/cgroup -maxdepth 5 -name "$z" 2>/dev/null)" ""
 check_not "no run directory" test -e "$NODE_RUN/$z"
-for v in send receive sysrq; do fails 1 'not available yet' vmadm $v x; done
+for v in send receive; do fails 2 'usage' vmadm $v; done
 
 # several at once, ambiguous names
 check "an array makes several" vmadm create <<<'[{"brand":"joyent-minimal","alias":"twin"},{"brand":"joyent-minimal","alias":"twin"}]'

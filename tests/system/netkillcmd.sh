@@ -73,7 +73,7 @@ in_switch() { nsenter --net="$NODE_RUN/net/ns" "$@"; }
 classes() { for w in shaper-out0 shaper-in0; do in_switch tc class show dev $w 2>/dev/null; done | wc -l; }
 sets() { ! command -v bpftool >/dev/null || bpftool map dump pinned "$NODE_RUN/net/bpf/$1" 2>/dev/null | grep -cE '^key|"key"'; }
 eq "no class yet" "$(classes)" 0
-fw0="$(sets fw_sets) $(sets fw_lists)"
+fw0="$(sets fw_sets) $(sets fw_zones)"
 
 # Each command is killed at 24 moments of its life.
 cut_short() { # what command…
@@ -123,7 +123,7 @@ check "a rule, and away: what was left half done is done" eval 'fwadm add -g -e 
 eq "fwadm: one rule" "$(fwadm list -p -o rule | wc -l)" 1
 # nobody has the tag: a rule that names it lets nobody in, whatever a killed command has left in its set
 check "fwadm: a rule for who has a tag that a had" fwadm add -g -e "FROM tag role = web TO vm $b ALLOW udp PORT 8"
-eq "fwadm: its set is empty, and lists in the kernel are as they were" "$(sets fw_sets) $(sets fw_lists)" "$fw0"
+eq "fwadm: its set is empty, and lists in the kernel are as they were" "$(sets fw_sets) $(sets fw_zones)" "$fw0"
 check "fwadm: away with it" fwadm delete "$(fwadm list -p -o uuid,rule | sed -n "s/:.*PORT 8\$//p")"
 cut_short "net set" cloister net set stub0 domain=example.net
 check "net set: again" cloister net set stub0 domain=example.org

@@ -108,7 +108,11 @@ dhcp|IPv6: advertise|dhcp-nospoof|"allow_dhcp_spoofing":true
 dhcp|IPv6: a reply from a port of no server|dhcp-nospoof|"allow_dhcp_spoofing":true
 dhcp|IPv6: an advertise behind options|dhcp-nospoof|"allow_dhcp_spoofing":true
 dhcp|IPv6: an advertise in a fragment|dhcp-nospoof|"allow_dhcp_spoofing":true
-dhcp|in two parts, the first too small|malformed|"allow_dhcp_spoofing":true
+dhcp|in two parts, the first|dhcp-nospoof|"allow_dhcp_spoofing":true
+dhcp|in two parts, the first too small|dhcp-nospoof|"allow_dhcp_spoofing":true
+dhcp|of another kind of link|dhcp-nospoof|"allow_dhcp_spoofing":true
+dhcp|of a longer link address|dhcp-nospoof|"allow_dhcp_spoofing":true
+dhcp|no question|dhcp-nospoof|"allow_dhcp_spoofing":true
 ipv4|another's address|ip-nospoof|"allow_dhcp_spoofing":true
 nd|there is one|ra|"allow_dhcp_spoofing":true
 nd|there is one, behind options|ra|"allow_dhcp_spoofing":true

@@ -26,7 +26,7 @@ inventory() {
 	echo "ports $(cloister net status -p | wc -l)"
 	in_switch ip -o link show | grep -oE 'z[0-9]+n[0-9]+' | sort -u
 	for w in shaper-out0 shaper-in0; do echo "$w $(in_switch tc class show dev $w 2>/dev/null | wc -l)"; done
-	for m in ports fdb neighbours addrs flood counters blocked fw_lists fw_sets shapes shape_flows shape_slots; do map $m; done
+	for m in ports fdb neighbours addrs flood counters blocked fw_zones fw_sets shapes shape_flows shape_slots; do map $m; done
 	ls "$NODE_RUN/net" | grep -E '^[0-9a-f-]{36}$'
 	sql "SELECT kind, name FROM netobj WHERE kind NOT IN ('fwrule') ORDER BY 1, 2" | grep -v " nextfree"
 	flowadm show-flow -p -o flow

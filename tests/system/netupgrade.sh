@@ -54,6 +54,22 @@ eq "which changes nothing" "$(cat "$NODE_RUN/net/object")" "$sum"
 check "boot with another one" env CLOISTER_LIBEXEC="$PWD/other" cloister boot
 check_not "which is the one that runs now" [ "$(cat "$NODE_RUN/net/object")" = "$sum" ]
 
+# what sets hold is as the store says when the command ends, whoever has put it there
+if command -v bpftool >/dev/null; then
+	check "a rule" fwadm add -g -e "FROM tag role = web TO all vms ALLOW udp PORT 7"
+	check "a tag" vmadm update "$b" set_tags='{"role":"web"}'
+	members() { bpftool map dump pinned "$NODE_RUN/net/bpf/fw_sets" 2>/dev/null | grep -cE '^key|"key"'; }
+	one_goes() { bpftool map delete pinned "$NODE_RUN/net/bpf/fw_sets" key hex $(bpftool -j map dump pinned "$NODE_RUN/net/bpf/fw_sets" | jq -r '.[0].key | map(ltrimstr("0x")) | join(" ")'); }
+	m=$(members)
+	check "an element goes, as if the last program had not known it" one_goes
+	check "upgrade" cloister net upgrade
+	eq "the set has it" "$(members)" "$m"
+	check "once more" one_goes
+	check "boot with another program" eval 'printf more >>other/switch.bpf.o; CLOISTER_LIBEXEC="$PWD/other" cloister boot'
+	eq "the set has it" "$(members)" "$m"
+	check "away with the rule" fwadm delete "$(fwadm list -p -o uuid)"
+fi
+
 # another layout, though no size differs: refused, and nothing changes
 if command -v clang >/dev/null; then
 	cp -r "$T_SRC/src/bpf" layout
@@ -64,6 +80,12 @@ if command -v clang >/dev/null; then
 	check "boot goes on with the old one, and says so" env CLOISTER_LIBEXEC="$PWD/other" cloister boot
 	like "by name" "$OUT" 'another form \(map ports\)'
 	eq "which still runs" "$(cat "$NODE_RUN/net/object")" "$sum"
+	# nor of what lies in maps in maps, of which the kernel keeps no types
+	cp "$T_SRC/src/bpf/switch.h" layout/
+	sed -i 's/^\t__u8 block;$/\t__u8 XX;/; s/^\t__u8 peer; .*/\t__u8 block;/; s/XX/peer/' layout/switch.h
+	check "an object that reads rules otherwise" clang -O2 -g -std=gnu17 -target bpf -mcpu=v3 -I"/usr/include/$(uname -m)-linux-gnu" -c layout/switch.bpf.c -o other/switch.bpf.o
+	fails 1 'another form \(map inner_layout\)' env CLOISTER_LIBEXEC="$PWD/other" cloister net upgrade
+	eq "nothing changes" "$(cat "$NODE_RUN/net/object")" "$sum"
 else
 	skip_check "an object of another layout" "needs clang"
 fi

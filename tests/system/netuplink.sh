@@ -226,6 +226,29 @@ check_not "in its own cgroup, not the command's" cmp -s "/proc/$watcher/cgroup" 
 check "delete the tag" host nictagadm delete ext0
 check "it ends" await 20 eval '! kill -0 $watcher 2>/dev/null'
 
+# confirmed after its watcher has read that it isn't, and before it has the lock
+check "an etherstub" nictagadm add -l stub9
+fails 1 'nic tag stub9 has no uplink: there is nothing to confirm' nictagadm confirm stub9
+fails 1 'nope does not exist' nictagadm confirm nope
+check "away" nictagadm delete stub9
+check "an uplink for two seconds" host nictagadm add --host --confirm 2 ext0 up0
+exec {gate}<"$NODE_RUN/net/lock"
+flock "$gate"
+read -rt 4 <> <(:) || : # its time is over, and its watcher waits for the lock
+python3 - "$NODE_STATE/node.db" <<'P'
+import json, sqlite3, sys
+d = sqlite3.connect(sys.argv[1])
+o = json.loads(d.execute("SELECT value FROM netobj WHERE kind = 'uplink' AND name = 'ext0'").fetchone()[0])
+del o["until"], o["boot"]
+d.execute("UPDATE netobj SET value = ? WHERE kind = 'uplink' AND name = 'ext0'", (json.dumps(o, separators=(",", ":"), sort_keys=True),))
+d.commit()
+P
+exec {gate}<&-
+watches() { pgrep -f "uplink-watch ext0" | while read -r p; do grep -qz "^CLOISTER_NODE=$CLOISTER_NODE\$" "/proc/$p/environ" && echo "$p"; done; }
+check "its watcher looks again, and goes" await 20 eval '[ -z "$(watches)" ]'
+check "the uplink stays" nictagadm exists ext0
+check "delete the tag" host nictagadm delete ext0
+
 # not confirmed
 check "an uplink for two seconds" host nictagadm add --host --confirm 2 ext0 up0
 check "it comes back by itself" await 20 eval '! nictagadm exists ext0 2>/dev/null'

@@ -28,6 +28,10 @@ done_() {
 }
 trap 'rc=$?; done_; (exit $rc); t_exit' EXIT
 
+# A pool of somebody else's lies on a device here, unmounted, from the beginning to the end: no import takes it unasked.
+loop FOREIGN 128M
+mkfs.btrfs -qf -L cloister:somebody "$FOREIGN"
+
 # ---- refusals ----
 fails 1 'this node has no pool' cloister pool status
 fails 1 'no pool' cloister pool destroy --yes
@@ -351,7 +355,18 @@ eq "data is whole" "$(sha256sum <"$Z/$V/root/f")" "$SUM"
 check "grow to what the devices have" cloister pool grow
 check "destroy" cloister pool destroy -F
 fails 2 '' blkid -p "$A"
-fails 1 'no pool' cloister pool import
+fails 1 "no pool cloister:$NODE was found.* cloister:somebody on $FOREIGN" cloister pool import
+check "a pool again" cloister pool create -F "$A"
+"$S" detach
+rm "$NODE_STATE/pool.conf"
+mkfs.btrfs -qf -L "cloister:$NODE" "$B"
+fails 1 "more than one pool cloister:$NODE: .*(on $A.*on $B|on $B.*on $A)" cloister pool import
+check_not "neither is taken" test -e "$NODE_STATE/pool.conf"
+wipefs -qa "$B"
+check "of the node's own pool and somebody else's it takes its own" cloister pool import
+like "… which is" "$(cloister pool status)" " $A "
+check "destroy" cloister pool destroy -F
+fails 1 "$FOREIGN is btrfs, but no pool of ours" cloister pool import "$FOREIGN" # looked at when it is named
 
 # ---- a folder of a mount ----
 mkfs.btrfs -qf "$A" && mkdir -p "$T_TMP/mnt" && mount "$A" "$T_TMP/mnt"

@@ -53,7 +53,7 @@ fails 1 'in none of these zones' cloister ptree -z blue "$host"
 
 # ---- names that want to be more ----
 zlogin red "cd /tmp && cp /bin/sleep 'a) R 1 1' 2>/dev/null; exec -a \$'x\\033[2J\\ny\\t\\\\ \\342\\200\\256z' sleep 7003" </dev/null >/dev/null 2>&1 &
-check "a process with a name for terminals" await 20 cloister pgrep -z red -f 7003
+check "a process with a name for terminals" await 20 cloister pgrep -z red -f '^x.*7003$'
 out=$(cloister ps -f -z red | grep 7003)
 like "no control character comes out" "$out" 'x\\033\[2J\\012y\\011\\\\ \\342\\200\\256z 7003$'
 eq "on one line" "$(cloister ps -f -H -z red | wc -l)" "$(cloister ps -p -z red -o pid | wc -l)"

@@ -20,11 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/own.h"
 #include "bpf/switch.h"
 #include "kern/bpf.h"
 #include "kern/rtnl.h"
 #include "zone/droplog.h"
 #include "net/fw.h"
+#include "net/fw_lists.h"
 #include "net/log.h"
 
 #define SHOT     2
@@ -66,9 +68,9 @@ static int setup(void **state)
 	static const struct {
 		enum sw_map i;
 		const char *name;
-	} maps[] = {{SWM_PORTS, "ports"}, {SWM_FDB, "fdb"}, {SWM_COUNTERS, "counters"}, {SWM_FLOOD, "flood"}, {SWM_FW_LISTS, "fw_lists"},
+	} maps[] = {{SWM_PORTS, "ports"}, {SWM_FDB, "fdb"}, {SWM_COUNTERS, "counters"}, {SWM_FLOOD, "flood"}, {SWM_FW_LISTS, "fw_lists"}, {SWM_FW_ZONES, "fw_zones"}, {SWM_FW_SPARE, "fw_spare"},
 		    {SWM_FW_SETS, "fw_sets"}, {SWM_ADDRS, "addrs"}, {SWM_FLOWS, "flows"}, {SWM_FLOW_USE, "flow_use"}, {SWM_FLOW_SLOTS, "flow_slots"}, {SWM_FLOW_SHARED, "flow_shared"},
-		    {SWM_LOG_RINGS, "log_rings"}, {SWM_LOG_USE, "log_use"}};
+		    {SWM_LOG_RINGS, "log_rings"}, {SWM_LOG_USE, "log_buckets"}};
 	struct err e = ERR_INIT;
 	struct sw_count *c;
 	int s;
@@ -172,7 +174,7 @@ static void begin(void)
 /* ---- frames ---- */
 
 struct frame {
-	uint8_t b[256];
+	uint8_t b[320];
 	size_t n;
 	int who; /* sends it */
 };
@@ -898,6 +900,7 @@ static void quota_beyond(void **state)
 
 /* Charged to who is here when the other is not, and not to what that one begins. */
 #define FLOODERS 64
+#define KEEP_OPEN_FIN (86400 - 600) /* what an open flow is kept for, without what one is that has one end done */
 
 static void as_zone(uint32_t zone)
 {
@@ -961,6 +964,109 @@ static void flooded(void **state)
 	assert_int_equal(net_fw_drop(&t.s, ZONE_A, NULL), 0);
 	assert_int_equal(bpf_get(t.s.map[SWM_FLOW_SHARED], &zero, &all, NULL), 0);
 	assert_int_equal(all, 0);
+}
+
+/* TCP in the middle is let on no more. */
+static void no_grace(uint32_t zone)
+{
+	struct sw_rule head;
+	struct sw_fw_head h;
+	uint32_t zero = 0;
+	int fd = fw_list_open(&t.s, zone, NULL);
+
+	assert_int_equal(bpf_get(fd, &zero, &head, NULL), 0);
+	memcpy(&h, &head, sizeof h);
+	h.since = 0;
+	memcpy(&head, &h, sizeof h);
+	assert_int_equal(bpf_put(fd, &zero, &head, NULL), 0);
+	close(fd);
+}
+
+/* What the only flow that there is looks like from now on; returns how it was. */
+static struct sw_flow flow_is(const struct sw_flow *c)
+{
+	struct sw_flow_key k;
+	struct sw_flow was;
+
+	assert_int_equal(bpf_next(t.s.map[SWM_FLOWS], NULL, &k, NULL), 1);
+	assert_int_equal(bpf_get(t.s.map[SWM_FLOWS], &k, &was, NULL), 0);
+	if (c)
+		assert_int_equal(bpf_put(t.s.map[SWM_FLOWS], &k, c, NULL), 0);
+	return was;
+}
+
+/* An open connection goes on without its rules, as long as each thing that it rests on is as it was. */
+static void established(void **state)
+{
+	const struct frame a = tcp(4, 0, 1, 1, 80, ACK), b = tcp(4, 1, 0, 80, 1, ACK);
+	struct sw_flow c, d;
+	struct frame f;
+
+	NEED;
+	rule(FW_IN, FW_ALLOW, 6, 80, 80);
+	load();
+	PASSES(tcp(4, 0, 1, 1, 80, SYN));
+	PASSES(tcp(4, 1, 0, 80, 1, SYN | ACK));
+	PASSES(a);
+	fresh(ZONE_B);
+	load();
+	no_grace(ZONE_B);
+	PASSES(a);
+	PASSES(b);
+	DROPPED(tcp(4, 0, 1, 2, 80, ACK), DROP_FW_STATE);
+	DROPPED(tcp(4, 2, 1, 1, 80, ACK), DROP_FW_STATE);
+	/* another's, in both directions */
+	as_zone(77);
+	DROPPED(a, DROP_FW_STATE);
+	DROPPED(b, DROP_FW_STATE);
+	put_port(0, 0);
+	PASSES(a);
+	PASSES(b);
+	/* a part; options where another's ports are; a packet that ends before its flags */
+	f = a;
+	f.b[21] = 0xb9;
+	DROPPED(f, DROP_FRAGMENT);
+	f = a;
+	memmove(f.b + 38, a.b + 34, a.n - 34);
+	f.n += 4;
+	f.b[14] = 0x46;
+	f.b[17] += 4;
+	f.b[39] = 2;
+	f.b[47] = ACK;
+	DROPPED(f, DROP_FW_STATE);
+	f = a;
+	f.b[17] = 33;
+	DROPPED(f, DROP_SHORT);
+	PASSES(a);
+	/* a firewall that has not been asked; a flow that has ended; one that is not open yet */
+	c = d = flow_is(NULL);
+	d.asked = 0;
+	flow_is(&d);
+	DROPPED(a, DROP_FW_IN);
+	DROPPED(b, DROP_FW_IN);
+	d = c;
+	d.until = 1;
+	flow_is(&d);
+	DROPPED(a, DROP_FW_STATE);
+	d = c;
+	d.state = 0;
+	flow_is(&d);
+	DROPPED(a, DROP_FW_STATE);
+	/* after a reset, or what ends one direction, it is heard by the flow */
+	d = c;
+	d.fin = 8;
+	d.until -= 1000;
+	flow_is(&d);
+	PASSES(a);
+	d = flow_is(NULL);
+	assert_int_equal(d.fin, 0);
+	assert_in_range(d.until, c.until, c.until + 100);
+	d.fin = 1;
+	flow_is(&d);
+	PASSES(b);
+	assert_in_range(flow_is(NULL).until, c.until - KEEP_OPEN_FIN, c.until - KEEP_OPEN_FIN + 100);
+	flow_is(&c);
+	PASSES(a);
 }
 
 static void from_outside(void **state)
@@ -1059,14 +1165,37 @@ static void groups(void **state)
 	assert_int_equal(drops(1, DROP_FW_OUT), in + 1);
 }
 
+/* As a server says it: to whom it goes is in it. op and cookie: 2 and 0x63 are an answer's. */
+static struct frame answer(int v, int op, int cookie, int whose)
+{
+	uint8_t u[256] = {0};
+
+	put16(u, v == 4 ? 67 : 547);
+	put16(u + 2, v == 4 ? 68 : 546);
+	put16(u + 4, v == 4 ? 252 : 16);
+	u[8] = (uint8_t)op;
+	if (v == 4) {
+		u[9] = 1;
+		u[10] = 6;
+		memcpy(u + 36, eth(0, whose, 0).b, 6);
+		memcpy(u + 244, (uint8_t[]){(uint8_t)cookie, 0x82, 0x53, 0x63}, 4);
+	}
+	return ip(v, 2, 1, 17, u, v == 4 ? 252 : 16);
+}
+
 static void leases(void **state)
 {
 	NEED;
 	load();
-	DROPPED(udp(4, 2, 1, 67, 68), DROP_FW_IN);
+	DROPPED(answer(4, 2, 0x63, 1), DROP_FW_IN);
 	put_port(1, PORT_FIREWALL | PORT_RESTRICTED | PORT_DHCP_CLIENT);
-	PASSES(udp(4, 2, 1, 67, 68));
-	PASSES(udp(6, 2, 1, 547, 546));
+	PASSES(answer(4, 2, 0x63, 1));
+	DROPPED(answer(4, 1, 0x63, 1), DROP_FW_IN);
+	DROPPED(answer(4, 2, 0x62, 1), DROP_FW_IN);
+	DROPPED(answer(4, 2, 0x63, 2), DROP_FW_IN);
+	DROPPED(udp(4, 2, 1, 67, 68), DROP_FW_IN);
+	PASSES(answer(6, 7, 0, 1));
+	DROPPED(answer(6, 1, 0, 1), DROP_FW_IN);
 	DROPPED(udp(4, 2, 1, 67, 69), DROP_FW_IN);
 }
 
@@ -1203,6 +1332,62 @@ static void log_flood(void **state)
 	assert_int_equal(bpf_next(t.s.map[SWM_LOG_USE], NULL, &(struct sw_log_key){0}, NULL), 0);
 }
 
+#define SENDERS 60
+
+static struct {
+	uint32_t from[SENDERS];
+	int n[SENDERS], all;
+} heard;
+
+static int note_sender(void *ctx, void *data, size_t n)
+{
+	const struct sw_log *l = data;
+
+	for (int i = 0; i < SENDERS; i++)
+		heard.n[i] += l->from == heard.from[i];
+	heard.all++;
+	return 0;
+}
+
+/* Many at once, each of whom sends more than a log has room for, before anybody reads: each is told of. */
+static void log_many_senders(void **state)
+{
+	struct sw_port p = {.sw = 1};
+	struct ring_buffer *r;
+	int fd, s = rtnl_open(NULL);
+
+	NEED;
+	put_port(1, PORT_FIREWALL | PORT_RESTRICTED | PORT_LOG);
+	load();
+	log_of(ZONE_B);
+	for (int i = 0; i < SENDERS; i++) {
+		char name[16], peer[16];
+		struct rtnl_veth v = {.name = name, .peer = peer, .peer_ns = -1};
+		struct frame f = udp(4, 0, 1, 9, 53);
+
+		snprintf(name, sizeof name, "s%d", i);
+		snprintf(peer, sizeof peer, "s%dp", i);
+		assert_int_equal(rtnl_veth(s, &v, NULL), 0);
+		heard.from[i] = (uint32_t)rtnl_index(s, name, NULL);
+		p.vnic = (uint32_t)(300 + i) << 5;
+		assert_int_equal(bpf_put(t.s.map[SWM_PORTS], &heard.from[i], &p, NULL), 0);
+		for (int j = 0; j < 30; j++)
+			assert_int_equal(bpf_try(t.prog, f.b, f.n, heard.from[i], 0, NULL, NULL, NULL), SHOT);
+		assert_int_equal(bpf_del(t.s.map[SWM_PORTS], &heard.from[i], NULL), 0);
+	}
+	close(s);
+	fd = bpf_inner(t.s.map[SWM_LOG_RINGS], &(uint32_t){ZONE_B}, NULL);
+	r = ring_buffer__new(fd, note_sender, NULL, NULL);
+	assert_non_null(r);
+	assert_true(ring_buffer__consume(r) >= 0);
+	ring_buffer__free(r);
+	close(fd);
+	assert_in_range(heard.n[0], SW_LOG_BURST - 1, 30);
+	for (int i = 0; i < SENDERS; i++)
+		assert_in_range(heard.n[i], 1, 30);
+	assert_int_equal(net_fw_drop(&t.s, ZONE_B, NULL), 0);
+}
+
 static void many_rules(void **state)
 {
 	struct fw_entry *many = calloc(3000, sizeof *many);
@@ -1226,6 +1411,78 @@ static void many_rules(void **state)
 	free(many);
 }
 
+static uint32_t place_of(uint32_t zone)
+{
+	uint64_t place;
+
+	assert_int_equal(bpf_get(t.s.map[SWM_FW_ZONES], &zone, &place, NULL), 0);
+	assert_int_equal((uint32_t)place, zone);
+	return (uint32_t)(place >> 32);
+}
+
+/* A list that is ready is taken, one by one, and what was there before it is no zone's; none is ready: one is made. */
+static void ready_lists(void **state)
+{
+	struct fw_spare p;
+	struct err e = ERR_INIT;
+	uint32_t ready, old, left;
+
+	NEED;
+	assert_int_equal(fw_list_numbers(&t.s, &ready, 1, &e), 0);
+	{
+		_fd_ int fd = bpf_array(sizeof(struct sw_rule), SW_LIST_ROOM, &e);
+
+		assert_int_equal(bpf_put(t.s.map[SWM_FW_LISTS], &ready, &fd, &e), 0);
+	}
+	load();
+	old = place_of(ZONE_B);
+	DROPPED(udp(4, 0, 1, 1000, 53), DROP_FW_IN);
+	assert_int_equal(fw_spare_set(&t.s, SW_SPARE_LIST + 3, ready, &e), 0);
+	assert_int_equal(fw_spare_read(&t.s, &p, &e), 0);
+	left = p.at[SW_SPARE_LEFT];
+	rule(FW_IN, FW_ALLOW, 17, 53, 53);
+	load();
+	assert_int_equal(place_of(ZONE_B), ready);
+	assert_int_equal(fw_spare_read(&t.s, &p, &e), 0);
+	assert_int_equal(p.at[SW_SPARE_LIST + 3], 0);
+	assert_int_equal(p.at[SW_SPARE_LEFT], left + 1);
+	PASSES(udp(4, 0, 1, 1000, 53));
+	DROPPED(udp(4, 0, 1, 1000, 54), DROP_FW_IN);
+	rule(FW_IN, FW_ALLOW, 17, 54, 54);
+	load();
+	assert_true(place_of(ZONE_B) != ready && place_of(ZONE_B) != old);
+	PASSES(udp(4, 0, 1, 1001, 54));
+	assert_int_equal(net_fw_drop(&t.s, ZONE_B, &e), 0);
+	assert_int_equal(net_fw_status(&t.s, ZONE_B, &e), 0);
+	DROPPED(udp(4, 0, 1, 1002, 53), DROP_FW_IN);
+}
+
+/* As a program of before has put it: under the zone's own number, and an element of another zone in the memory of what was this one's. */
+static void lists_of_before(void **state)
+{
+	uint32_t zone = ZONE_B, number;
+	uint64_t place;
+	struct err e = ERR_INIT;
+
+	NEED;
+	rule(FW_IN, FW_ALLOW, 17, 53, 53);
+	load();
+	number = place_of(zone);
+	{
+		_fd_ int fd = bpf_inner(t.s.map[SWM_FW_LISTS], &number, &e);
+
+		assert_int_equal(bpf_put(t.s.map[SWM_FW_LISTS], &zone, &fd, &e), 0);
+	}
+	place = (uint64_t)number << 32 | (zone + 1);
+	assert_int_equal(bpf_put(t.s.map[SWM_FW_ZONES], &zone, &place, &e), 0);
+	DROPPED(udp(4, 0, 1, 1000, 53), DROP_FW_IN);
+	assert_int_equal(bpf_del(t.s.map[SWM_FW_ZONES], &zone, &e), 0);
+	PASSES(udp(4, 0, 1, 1000, 53));
+	assert_int_equal(net_fw_status(&t.s, zone, &e), 1);
+	assert_int_equal(net_fw_drop(&t.s, zone, &e), 0);
+	assert_int_equal(net_fw_status(&t.s, zone, &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1233,9 +1490,10 @@ int main(void)
 		cmocka_unit_test(peers), cmocka_unit_test(prefixes), cmocka_unit_test(order), cmocka_unit_test(both_ends), cmocka_unit_test(tcp_states),
 		cmocka_unit_test(tcp_reset), cmocka_unit_test(switched_on), cmocka_unit_test(answers), cmocka_unit_test(whose), cmocka_unit_test(spoofed),
 		cmocka_unit_test(related), cmocka_unit_test(fragments), cmocka_unit_test(extensions), cmocka_unit_test(garbage),
-		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(quota_beyond), cmocka_unit_test(flooded), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
+		cmocka_unit_test(quota), cmocka_unit_test(quota_reused), cmocka_unit_test(quota_beyond), cmocka_unit_test(flooded), cmocka_unit_test(established), cmocka_unit_test(from_outside), cmocka_unit_test(stats),
 		cmocka_unit_test(groups), cmocka_unit_test(leases), cmocka_unit_test(many_rules), cmocka_unit_test(log_drops),
-		cmocka_unit_test(log_rules), cmocka_unit_test(log_flood),
+		cmocka_unit_test(log_rules), cmocka_unit_test(log_flood), cmocka_unit_test(log_many_senders),
+		cmocka_unit_test(ready_lists), cmocka_unit_test(lists_of_before),
 	};
 
 	return cmocka_run_group_tests_name("bpf_fw", tests, setup, done);

@@ -217,6 +217,16 @@ static struct frame ip6(const char *src, const char *dst, unsigned next, unsigne
 	return f;
 }
 
+/* As a large segment, whose pieces nobody has counted: so it comes from a tap, and of UDP each piece is a packet. */
+static int run_large(const struct frame *f, uint32_t piece)
+{
+	struct __sk_buff in = {.ifindex = t.a, .gso_size = piece};
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->b, .data_size_in = (uint32_t)f->n, .ctx_in = &in, .ctx_size_in = sizeof in);
+
+	assert_int_equal(bpf_prog_test_run_opts(t.prog, &o), 0);
+	return (int)o.retval;
+}
+
 static int run(const struct frame *f)
 {
 	struct err e = ERR_INIT;
@@ -342,9 +352,12 @@ static void fragments_padded(void **state)
 	set_port(ALL);
 	memcpy(bootp + 8 + 28, mac_a, 6);
 	f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0x2000, bootp, sizeof bootp);
-	PASSES(f);
+	DROPPED(f, DROP_DHCP); /* a second could be laid over the client's address */
 	f.b[17] = 28; /* ports and no more: the client's address would come with the second */
-	DROPPED(f, DROP_SHORT);
+	DROPPED(f, DROP_DHCP);
+	set_port(ALL & ~PORT_DHCP_NOSPOOF);
+	PASSES(f);
+	set_port(ALL);
 	f = ip6("fd00::1", "fd00::2", 44, 255, x, sizeof x);
 	PASSES(f);
 	f.b[19] = 16;
@@ -423,11 +436,17 @@ static void others(void **state)
 static void dhcp(void **state)
 {
 	uint8_t b[64] = {1, 1, 6};
+	struct frame f;
 
 	NEED;
 	memcpy(b + 28, mac_a, 6);
 	set_port(ALL);
 	PASSES(udp("10.0.0.1", "10.0.0.2", 68, 67, b, 64));
+	/* behind the first piece others would ask in anybody's name */
+	f = udp("10.0.0.1", "10.0.0.2", 68, 67, b, 64);
+	assert_int_equal(run_large(&f, 40), SHOT);
+	f = udp("10.0.0.1", "10.0.0.2", 68, 99, b, 64);
+	assert_int_equal(run_large(&f, 40), REDIRECT);
 	DROPPED(udp("10.0.0.1", "10.0.0.2", 67, 68, b, 64), DROP_DHCP);
 	DROPPED(udp("10.0.0.1", "10.0.0.2", 99, 68, b, 64), DROP_DHCP);
 	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_IP4);
@@ -435,6 +454,18 @@ static void dhcp(void **state)
 	PASSES(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64));
 	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 69, b, 64), DROP_IP4);
 	DROPPED(udp("0.0.0.0", "10.0.0.2", 68, 67, b, 64), DROP_IP4);
+	/* to a server each of these is another client */
+	b[1] = 6;
+	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_DHCP);
+	b[1] = 1, b[2] = 7;
+	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_DHCP);
+	b[2] = 0;
+	DROPPED(udp("10.0.0.1", "10.0.0.2", 68, 67, b, 64), DROP_DHCP);
+	b[2] = 6, b[0] = 2;
+	DROPPED(udp("10.0.0.1", "10.0.0.2", 999, 67, b, 64), DROP_DHCP);
+	b[0] = 1;
+	PASSES(udp("10.0.0.1", "10.0.0.2", 999, 67, b, 64));
+	DROPPED(udp("10.0.0.1", "10.0.0.2", 68, 67, b, 33), DROP_SHORT);
 	memcpy(b + 28, mac_x, 6);
 	DROPPED(udp("0.0.0.0", "255.255.255.255", 68, 67, b, 64), DROP_DHCP);
 	set_port(ALL & ~PORT_DHCP_NOSPOOF);
@@ -541,7 +572,7 @@ static void client_ids(void **state)
 	f.b[20] |= 0x20; /* the rest is to come */
 	DROPPED(f, DROP_DHCP);
 	set_port(ALL);
-	PASSES(f);
+	DROPPED(f, DROP_DHCP);
 	/* no question to a server, or one that may lie */
 	set_port(ALL | PORT_DHCP_CIDS);
 	PASSES(udp("10.0.0.1", "10.0.0.2", 68, 69, "x", 1));
@@ -722,6 +753,127 @@ static void vrrp(void **state)
 	DROPPED(ip4(v, "10.0.0.1", "10.0.0.2", 112, 0, "abcdefgh", 8), DROP_MAC);
 }
 
+/* A frame is for the port that has the MAC; which one that is tells what it counts as received. */
+static uint64_t got_by(uint32_t ifindex)
+{
+	struct sw_count *c = calloc((size_t)bpf_cpus(), sizeof *c);
+	uint64_t n = 0;
+
+	assert_int_equal(bpf_get(t.counters, &ifindex, c, NULL), 0);
+	for (int i = 0; i < bpf_cpus(); i++)
+		n += c[i].rpackets;
+	free(c);
+	return n;
+}
+
+static uint64_t sent_by(uint32_t ifindex)
+{
+	struct sw_count *c = calloc((size_t)bpf_cpus(), sizeof *c);
+	uint64_t n = 0;
+
+	assert_int_equal(bpf_get(t.counters, &ifindex, c, NULL), 0);
+	for (int i = 0; i < bpf_cpus(); i++)
+		n += c[i].opackets;
+	free(c);
+	return n;
+}
+
+static int from(uint32_t ifindex, struct frame f)
+{
+	return bpf_try(t.prog, f.b, f.n, ifindex, 0, NULL, NULL, NULL);
+}
+
+/* Two that may be the virtual router 7, and one who sends to it. The last who sent with its MAC has it. */
+static void vrrp_has(void **state)
+{
+	static const uint8_t v[6] = {0, 0, 0x5e, 0, 1, 7}, v6[6] = {0, 0, 0x5e, 0, 2, 7}, mac_c[6] = {2, 8, 32, 0, 0, 3};
+	struct sw_count *zero = calloc((size_t)bpf_cpus(), sizeof *zero);
+	struct sw_port a = t.port, b = t.port, c = t.port, up = {.sw = 1, .flags = PORT_L2 | PORT_OUTSIDE};
+	struct frame to = ip4(mac_c, "10.0.0.1", "10.0.0.100", 17, 0, "abcdefgh", 8), lie;
+	struct rtnl_veth vc = {.name = "c", .peer = "c0", .peer_ns = -1};
+	uint32_t ic, has;
+	struct sw_mac_key k = {.sw = 1};
+	uint64_t na, nb;
+	int s;
+
+	NEED;
+	s = rtnl_open(NULL);
+	assert_int_equal(rtnl_veth(s, &vc, NULL), 0);
+	ic = (uint32_t)rtnl_index(s, "c", NULL);
+	close(s);
+	memcpy(k.mac, v, 6);
+	memcpy(to.b, v, 6);
+	a.vrrp = b.vrrp = 7;
+	memcpy(b.mac, mac_b, 6);
+	memcpy(c.mac, mac_c, 6);
+	a.flags = b.flags = c.flags = ALL;
+	assert_int_equal(bpf_put(t.ports, &t.a, &a, NULL), 0);
+	assert_int_equal(bpf_put(t.ports, &t.b, &b, NULL), 0);
+	assert_int_equal(bpf_put(t.ports, &ic, &c, NULL), 0);
+	assert_int_equal(bpf_put(t.counters, &t.b, zero, NULL), 0);
+	assert_int_equal(bpf_put(t.counters, &ic, zero, NULL), 0);
+	bpf_del(map("vrrp_macs"), &k, NULL); /* of the test before */
+	/* nobody has sent with it yet, and who may not has no say */
+	assert_int_equal(from(ic, to), SHOT);
+	assert_int_equal(from(ic, arp(v, v, 1, "10.0.0.1", "10.0.0.1")), SHOT);
+	assert_int_equal(from(ic, to), SHOT);
+	assert_int_equal(bpf_get(map("vrrp_macs"), &k, &has, NULL), -ENOENT);
+	/* a announces itself: the frame goes nowhere else here, and is noted */
+	assert_int_equal(from(t.a, arp(v, v, 1, "10.0.0.1", "10.0.0.1")), SHOT);
+	na = got_by(t.a), nb = got_by(t.b);
+	assert_int_equal(from(ic, to), REDIRECT);
+	assert_int_equal(from(t.b, ip4(mac_b, "10.0.0.1", "10.0.0.100", 17, 0, "abcdefgh", 8)), SHOT); /* to its own MAC */
+	assert_int_equal(got_by(t.a), na + 1);
+	assert_int_equal(got_by(t.b), nb);
+	/* its own MAC changes nothing, a lie neither; IPv6's is another */
+	assert_int_equal(from(t.b, arp(mac_b, mac_b, 1, "10.0.0.1", "10.0.0.1")), SHOT);
+	lie = ip4(v, "10.0.0.66", "10.0.0.2", 112, 0, "abcdefgh", 8);
+	assert_int_equal(from(t.b, lie), SHOT);
+	assert_int_equal(from(ic, to), REDIRECT);
+	assert_int_equal(got_by(t.a), na + 2);
+	memcpy(to.b, v6, 6);
+	assert_int_equal(from(ic, to), SHOT);
+	memcpy(to.b, v, 6);
+	/* b takes over, and a sends to it; and back */
+	assert_int_equal(from(t.b, arp(v, v, 1, "10.0.0.1", "10.0.0.1")), SHOT);
+	assert_int_equal(from(ic, to), REDIRECT);
+	assert_int_equal(got_by(t.b), nb + 1);
+	memcpy(to.b + 6, mac_a, 6);
+	assert_int_equal(from(t.a, to), REDIRECT);
+	assert_int_equal(got_by(t.b), nb + 2);
+	memcpy(to.b + 6, mac_c, 6);
+	lie = ip4(v, "10.0.0.1", "10.0.0.100", 17, 0, "abcdefgh", 8);
+	memcpy(lie.b, mac_c, 6);
+	from(t.a, lie); /* nobody has c's MAC here, and it has passed */
+	assert_int_equal(from(ic, to), REDIRECT);
+	assert_int_equal(got_by(t.a), na + 3);
+	assert_int_equal(got_by(t.b), nb + 2);
+	/* what the record no longer says, and who has gone, gets nothing, whatever is noted */
+	a.vrrp = 8;
+	assert_int_equal(bpf_put(t.ports, &t.a, &a, NULL), 0);
+	assert_int_equal(from(ic, to), SHOT);
+	a.vrrp = 7, a.sw = 2;
+	assert_int_equal(bpf_put(t.ports, &t.a, &a, NULL), 0);
+	assert_int_equal(from(ic, to), SHOT);
+	assert_int_equal(bpf_del(t.ports, &t.a, NULL), 0);
+	assert_int_equal(from(ic, to), SHOT);
+	assert_int_equal(bpf_get(map("vrrp_macs"), &k, &has, NULL), 0);
+	/* one outside takes over: what is noted goes */
+	assert_int_equal(from(t.b, arp(v, v, 1, "10.0.0.1", "10.0.0.1")), SHOT);
+	assert_int_equal(from(ic, to), REDIRECT);
+	assert_int_equal(bpf_put(t.ports, &t.a, &up, NULL), 0);
+	lie = ip4(v, "10.0.0.9", "224.0.0.18", 112, 0, "abcdefgh", 8);
+	memcpy(lie.b, "\1\0\136\0\0\22", 6);
+	s = bpf_program__fd(bpf_object__find_program_by_name(t.obj, "from_uplink"));
+	assert_int_equal(bpf_try(s, lie.b, lie.n, t.a, 0, NULL, NULL, NULL), SHOT);
+	assert_int_equal(bpf_get(map("vrrp_macs"), &k, &has, NULL), -ENOENT);
+	assert_int_equal(from(ic, to), SHOT);
+	assert_int_equal(bpf_del(t.ports, &t.b, NULL), 0);
+	assert_int_equal(bpf_del(t.ports, &ic, NULL), 0);
+	free(zero);
+	set_port(ALL);
+}
+
 /* Who has 10.0.0.77? goes to all others: 4,000 here, which is a fifth of what a second has room for. */
 static void storm(void **state)
 {
@@ -746,8 +898,19 @@ static void storm(void **state)
 	assert_int_equal(bpf_del(map("storm"), &t.a, NULL), 0);
 	memcpy(large, f.b, f.n);
 	was = drops(DROP_STORM);
+	assert_int_equal(run(&f), SHOT);
+	assert_int_equal(drops(DROP_STORM), was);
 	assert_int_equal(bpf_try(t.prog, large, sizeof large, t.a, 0, NULL, NULL, NULL), SHOT);
 	assert_int_equal(drops(DROP_STORM), was + 1);
+	/* more than a second's worth goes when nothing is owed, and then nothing does until it is paid for */
+	ports = 60001;
+	assert_int_equal(bpf_put(map("flood"), &k, &ports, NULL), 0);
+	assert_int_equal(bpf_del(map("storm"), &t.a, NULL), 0);
+	was = drops(DROP_STORM);
+	assert_int_equal(bpf_try(t.prog, large, sizeof large, t.a, 0, NULL, NULL, NULL), SHOT);
+	assert_int_equal(drops(DROP_STORM), was);
+	ports = 2;
+	assert_int_equal(bpf_put(map("flood"), &k, &ports, NULL), 0);
 	assert_int_equal(run(&f), SHOT);
 	assert_int_equal(drops(DROP_STORM), was + 1);
 	/* to one goes as ever */
@@ -894,6 +1057,61 @@ static void uplink(void **state)
 	set_port(ALL);
 }
 
+static struct sw_traffic traffic_of(uint32_t place)
+{
+	struct sw_traffic *n = calloc((size_t)bpf_cpus(), sizeof *n), sum = {0};
+
+	assert_int_equal(bpf_get(map("traffic"), &place, n, NULL), 0);
+	for (int i = 0; i < bpf_cpus(); i++) {
+		sum.opackets += n[i].opackets;
+		sum.obytes += n[i].obytes;
+		sum.rpackets += n[i].rpackets;
+		sum.rbytes += n[i].rbytes;
+	}
+	free(n);
+	return sum;
+}
+
+/* By places where ports have them, else beside their drops; one that there is not counts as none. */
+static void traffic(void **state)
+{
+	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8);
+	struct sw_dest d = {.ifindex = t.b, .flags = 9u << SW_PLACE_SHIFT}, was;
+	struct sw_mac_key k = {.sw = 1};
+	struct sw_traffic n;
+	uint64_t sent;
+
+	NEED;
+	memcpy(k.mac, mac_b, 6);
+	assert_int_equal(bpf_get(t.fdb, &k, &was, NULL), 0);
+	assert_int_equal(bpf_put(t.fdb, &k, &d, NULL), 0);
+	set_port(ALL | 7u << SW_PLACE_SHIFT);
+	sent = sent_by(t.a);
+	PASSES(f);
+	PASSES(f);
+	n = traffic_of(7);
+	assert_int_equal(n.opackets, 2);
+	assert_int_equal(n.obytes, 2 * f.n);
+	assert_int_equal(n.rpackets, 0);
+	n = traffic_of(9);
+	assert_int_equal(n.rpackets, 2);
+	assert_int_equal(n.rbytes, 2 * f.n);
+	assert_int_equal(n.opackets, 0);
+	assert_int_equal(sent_by(t.a), sent);
+	DROPPED(ip4(mac_x, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8), DROP_MAC);
+	assert_int_equal(traffic_of(7).opackets, 2);
+	set_port(ALL);
+	PASSES(f);
+	assert_int_equal(sent_by(t.a), sent + 1);
+	assert_int_equal(traffic_of(7).opackets, 2);
+	assert_int_equal(traffic_of(9).rpackets, 3);
+	set_port(ALL | (uint32_t)SW_TRAFFIC << SW_PLACE_SHIFT);
+	PASSES(f);
+	assert_int_equal(sent_by(t.a), sent + 2);
+	assert_int_equal(bpf_put(t.fdb, &k, &was, NULL), 0);
+	set_port(ALL);
+}
+
 static void no_port(void **state)
 {
 	struct frame f = ip4(mac_a, "10.0.0.1", "10.0.0.2", 17, 0, "abcdefgh", 8);
@@ -912,8 +1130,8 @@ int main(void)
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(fragments_padded), cmocka_unit_test(arp_lies), cmocka_unit_test(arp_answer), cmocka_unit_test(others),
 		cmocka_unit_test(dhcp), cmocka_unit_test(client_ids), cmocka_unit_test(client_duids), cmocka_unit_test(blocked_ports), cmocka_unit_test(ip6_source), cmocka_unit_test(neighbour_discovery),
-		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(storm), cmocka_unit_test(unknown_ends), cmocka_unit_test(announced),
-		cmocka_unit_test(uplink), cmocka_unit_test(no_port),
+		cmocka_unit_test(ip6_extensions), cmocka_unit_test(vrrp), cmocka_unit_test(vrrp_has), cmocka_unit_test(storm), cmocka_unit_test(unknown_ends), cmocka_unit_test(announced),
+		cmocka_unit_test(uplink), cmocka_unit_test(traffic), cmocka_unit_test(no_port),
 	};
 
 	return cmocka_run_group_tests_name("bpf_switch", tests, setup, done);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "hvm/qdisk.h"
 #include "hvm/qemu.h"
 #include "hvm/qmp.h"
 #include "model/vm.h"
@@ -23,7 +24,7 @@ static char *line(const char *members, bool kvm)
 	char **argv = NULL;
 
 	assert_non_null(rec);
-	if (qemu_args(rec, kvm, &argv, &e) < 0)
+	if (qemu_args(rec, kvm, NULL, &argv, &e) < 0)
 		return xprintf("!%s", e.msg);
 	for (char **a = argv; *a; a++)
 		buf_printf(&b, "%s ", *a);
@@ -50,7 +51,15 @@ static void arguments(void **s)
 	has("\"cpu_type\":\"a,b\"", true, "!cpu_type");
 	has("\"vga\":\"std\"", true, "-vga std");
 	has("\"vga\":\"xenfb\"", true, "!vga");
-	has("\"boot\":\"order=cd,once=d\"", true, "!boot");
+	has("\"boot\":\"order=ca\"", true, "!boot");
+	has("\"boot\":\"order=cc\"", true, "!boot");
+	has("\"boot\":\"menu=on\"", true, "!boot");
+	has("\"boot\":\"order\"", true, "!boot");
+	has("\"max_ram\":131,\"max_vcpus\":4", true, "-smp 1,maxcpus=4 -m 64M,maxmem=130M ");
+	has("\"max_ram\":131", true, "-object memory-backend-ram,id=mem-room,size=66M,reserve=off -device virtio-mem-pci,id=room,memdev=mem-room");
+	has("\"max_ram\":65,\"vcpus\":4,\"max_vcpus\":4", true, "-smp 4 -m 64M -display");
+	has("\"ram\":64", true, ",mem-merge=off ");
+	has("\"page_sharing\":true", true, ",mem-merge=on ");
 	has("\"ram\":64", true, "-S ");
 	has("\"ram\":64", true, "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	has("\"ram\":64", true, "socket,id=qmp,fd=20,");
@@ -58,18 +67,45 @@ static void arguments(void **s)
 
 static void disks(void **s)
 {
-	/* descriptors are numbered as the record has the disks, places as they are booted from */
-	has("\"disks\":[{\"model\":\"virtio\"},{\"model\":\"virtio\",\"boot\":true}]", true, "fd=33,set=2");
-	has("\"disks\":[{\"model\":\"virtio\"},{\"model\":\"virtio\",\"boot\":true}]", true, "drive=disk1,id=dev1,bootindex=1 ");
-	has("\"disks\":[{\"model\":\"virtio\"},{\"model\":\"virtio\",\"boot\":true}]", true, "drive=disk0,id=dev0,bootindex=2 ");
+	/* descriptors are numbered as the record has the disks, places as they are booted from; names are the files' */
+	has("\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"virtio\",\"boot\":true,\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk5\"}]", true, "fd=33,set=2");
+	has("\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"virtio\",\"boot\":true,\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk5\"}]", true, "-blockdev driver=raw,node-name=disk5,discard=unmap,detect-zeroes=unmap,read-only=off,file.driver=file,file.filename=/dev/fdset/2 ");
+	has("\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"virtio\",\"boot\":true,\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk5\"}]", true, "virtio-blk-pci,drive=disk5,id=dev-disk5,werror=stop,bootindex=1 ");
+	has("\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"virtio\",\"boot\":true,\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk5\"}]", true, "virtio-blk-pci,drive=disk0,id=dev-disk0,bus=plug0,werror=stop,bootindex=2 ");
+	has("\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"virtio\",\"boot\":true,\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk5\"}]", true, "pcie-root-port,id=plug15,chassis=16,addr=11.7,multifunction=on");
 	/* CD-ROMs first where the order says so */
-	has("\"boot\":\"order=dc\",\"disks\":[{\"model\":\"virtio\"},{\"model\":\"ide\",\"media\":\"cdrom\"}]", true, "ide-cd,bus=ide.0,drive=disk1,id=dev1,bootindex=2 ");
-	has("\"boot\":\"order=dc\",\"disks\":[{\"model\":\"virtio\"},{\"model\":\"ide\",\"media\":\"cdrom\"}]", true, "drive=disk0,id=dev0,bootindex=33 ");
+	has("\"boot\":\"order=dc\",\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"ide\",\"media\":\"cdrom\",\"path\":\"/x.iso\"}]", true, "ide-cd,drive=file6eec1efaed7c91c9,id=dev-file6eec1efaed7c91c9,bus=ide.0,bootindex=2 ");
+	has("\"boot\":\"order=dc\",\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"ide\",\"media\":\"cdrom\",\"path\":\"/x.iso\"}]", true, "drive=disk0,id=dev-disk0,werror=stop,bootindex=33 ");
 	has("\"disk_driver\":\"scsi\",\"disks\":[{},{}]", true, "virtio-scsi-pci,id=scsi");
-	has("\"disk_driver\":\"scsi\",\"disks\":[{},{}]", true, "scsi-hd,bus=scsi.0,drive=disk1");
+	has("\"disk_driver\":\"scsi\",\"disks\":[{},{\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk1\"}]", true, "scsi-hd,drive=disk1,id=dev-disk1,bus=scsi.0");
 	has("\"disks\":[{\"model\":\"nvme\",\"media\":\"cdrom\"}]", true, "!disks.0");
 	has("\"disks\":[{\"model\":\"ide\",\"media\":\"cdrom\"}]", true, "read-only=on");
 	has("\"disk_driver\":\"ide\",\"disks\":[{},{},{},{},{},{},{}]", true, "!disks.6: the machine has six places");
+}
+
+static int number(const char *path)
+{
+	_json_ json_t *rec = json_pack("{s:s}", "uuid", "11111111-2222-4333-8444-555555555555"), *disk = json_pack("{s:s}", "path", path);
+
+	return qdisk_number(rec, disk);
+}
+
+/* What is a disk of its own is told by its name alone, wherever the pool is. */
+static void numbers(void **s)
+{
+#define OURS "/11111111-2222-4333-8444-555555555555/root/disk"
+	assert_int_equal(number("/zones" OURS "0"), 0);
+	assert_int_equal(number("/elsewhere/zones" OURS "255"), 255);
+	assert_int_equal(number("/zones" OURS "256"), -1);
+	assert_int_equal(number("/zones" OURS "00"), -1);
+	assert_int_equal(number("/zones" OURS "07"), -1);
+	assert_int_equal(number("/zones" OURS ""), -1);
+	assert_int_equal(number("/zones" OURS "1x"), -1);
+	assert_int_equal(number("/zones" OURS "1/2"), -1);
+	assert_int_equal(number("/zones" OURS "99999999999999999999"), -1);
+	assert_int_equal(number("/zones/22222222-2222-4333-8444-555555555555/root/disk0"), -1);
+	assert_int_equal(number("/dev/sda"), -1);
+#undef OURS
 }
 
 static enum qmp_kind kind(const char *text, char why[256])
@@ -87,7 +123,7 @@ static void lines(void **s)
 
 	assert_int_equal(kind("{\"QMP\":{}}", why), QMP_GREETING);
 	assert_int_equal(kind("{\"return\":{}}", why), QMP_RETURN);
-	assert_int_equal(kind("{\"event\":\"RESET\",\"return\":{}}", why), QMP_OTHER);
+	assert_int_equal(kind("{\"event\":\"RESET\",\"return\":{}}", why), QMP_EVENT);
 	assert_int_equal(kind("{\"error\":{\"class\":\"GenericError\",\"desc\":\"no\\u001b[2J\\nway\"}}", why), QMP_ERROR);
 	assert_string_equal(why, "no?[2J?way");
 	assert_int_equal(kind("{\"error\":{}}", why), QMP_ERROR);
@@ -99,7 +135,7 @@ static void lines(void **s)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(arguments), cmocka_unit_test(disks), cmocka_unit_test(lines)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(arguments), cmocka_unit_test(disks), cmocka_unit_test(numbers), cmocka_unit_test(lines)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

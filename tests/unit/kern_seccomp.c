@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <setjmp.h>
@@ -145,6 +146,40 @@ static void narrowed(void)
 	MUST(FAILS(syscall(SYS_io_submit, 0, 0, NULL), EINVAL));
 }
 
+static void *thread(void *arg)
+{
+	return arg;
+}
+
+static void monitors(void)
+{
+	pthread_t t;
+	void *ret = NULL;
+	int sv[2];
+
+	MUST(FAILS(fork(), EPERM));
+	MUST(FAILS((int)syscall(SYS_vfork), EPERM));
+	MUST(FAILS(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0), EPERM));
+	MUST(FAILS(syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0), EPERM)); /* posix_spawn */
+	MUST(FAILS(syscall(SYS_clone, CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, 0, 0, 0, 0), EPERM));
+	MUST(FAILS(syscall(SYS_clone3, NULL, 0), ENOSYS));
+	MUST(pthread_create(&t, NULL, thread, sv) == 0 && pthread_join(t, &ret) == 0 && ret == sv);
+	MUST(FAILS(socket(AF_UNIX, SOCK_STREAM, 0), EACCES));
+	MUST(FAILS(socket(AF_INET, SOCK_STREAM, 0), EACCES));
+	MUST(FAILS(connect(-1, NULL, 0), EPERM));
+	MUST(FAILS(bind(-1, NULL, 0), EPERM));
+	MUST(FAILS(accept(-1, NULL, NULL), EBADF));
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == 0);
+	MUST(FAILS(unshare(CLONE_NEWNS), EPERM));
+	MUST(FAILS(unshare(CLONE_FILES), EPERM));
+	MUST(FAILS(setns(-1, 0), EPERM));
+	MUST(FAILS(syscall(SYS_ptrace, 0, 0, 0, 0), EPERM));
+	MUST(FAILS(syscall(SYS_mount, "", "", "", 0, NULL), EPERM));
+	MUST(FAILS(syscall(SYS_shmget, 0, 4096, 0600), EPERM));
+	MUST(FAILS(syscall(SYS_bpf, 0, NULL, 0), EPERM));
+	MUST(FAILS(ioctl(0, TIOCSTI, "x"), EPERM));
+}
+
 static void x32(void)
 {
 	syscall(0x40000000 | 39);
@@ -192,6 +227,11 @@ static void lets(void **s)
 static void by_words(void **s)
 {
 	assert_int_equal(filtered(SECCOMP_IO_URING | SECCOMP_NO_LOCK_MEMORY | SECCOMP_AIO, narrowed), 0);
+}
+
+static void of_monitors(void **s)
+{
+	assert_int_equal(filtered(SECCOMP_MONITOR, monitors), 0);
 }
 
 static void other_abis(void **s)
@@ -270,7 +310,7 @@ static void junk(void **s)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = {cmocka_unit_test(refuses), cmocka_unit_test(lets), cmocka_unit_test(by_words),
+	const struct CMUnitTest t[] = {cmocka_unit_test(refuses), cmocka_unit_test(lets), cmocka_unit_test(by_words), cmocka_unit_test(of_monitors),
 				       cmocka_unit_test(other_abis), cmocka_unit_test(cached), cmocka_unit_test(whole),
 				       cmocka_unit_test(junk)};
 

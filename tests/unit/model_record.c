@@ -279,7 +279,7 @@ static void verbs_flat(void **s)
 	equal(u, "routes", "{\"10.0.0.0/8\":\"10.1.1.1\"}");
 	assert_int_equal(json_array_size(changed), 4);
 	assert_null(json_object_get(u, "set_tags"));
-	assert_int_equal(vm_available(u, NULL), -ENOTSUP);
+	assert_int_equal(vm_available(u, NULL), 0);
 	refused(r, "{\"set_routes\":{\"here\":\"there\"}}", "bad_values", "set_routes");
 	refused(r, "{\"set_tags\":{\"a\":{}}}", "bad_values", "set_tags");
 	refused(NULL, "{\"brand\":\"joyent\",\"set_tags\":{}}", "bad_properties", "set_tags");
@@ -427,18 +427,17 @@ static void not_yet(void **s)
 		"\"delegate_dataset\":true", "\"indestructible_delegated\":true",
 		"\"zfs_root_compression\":\"lz4\"", "\"zfs_root_recsize\":4096",
 		"\"zfs_data_compression\":\"off\"", "\"zfs_snapshot_limit\":0", "\"zpool\":\"tank\"", "\"archive_on_delete\":true",
-		"\"mdata_exec_timeout\":0", "\"filesystems\":[{\"type\":\"ext4\",\"source\":\"/dev/x\",\"raw\":\"/dev/x\",\"target\":\"/d\"}]",
-		"\"cpu_view\":\"capped\"", "\"internal_metadata_namespaces\":[\"x\"]",
-		"\"customer_metadata\":{\"user-script\":\"true\"}", "\"customer_metadata\":{\"root_authorized_keys\":\"k\"}",
-		"\"internal_metadata\":{\"operator-script\":\"true\"}",
+		"\"filesystems\":[{\"type\":\"ext4\",\"source\":\"/dev/x\",\"raw\":\"/dev/x\",\"target\":\"/d\"}]",
+		"\"cpu_view\":\"capped\"",
 	};
 	static const char *const fine[] = {
 		"\"firewall_enabled\":true", "\"resolvers\":[\"1.1.1.1\"]", "\"maintain_resolvers\":true", "\"routes\":{\"1.0.0.0/8\":\"nics[0]\"}", "\"resolvers\":[]", "\"routes\":{}", "\"maintain_resolvers\":false", "\"nics\":[]", "\"nics\":[{\"nic_tag\":\"admin\"}]",
 		"\"nics\":[{\"nic_tag\":\"admin\",\"maxbw\":10,\"priority\":\"low\"}]",
 		"\"zfs_io_priority\":100", "\"zpool\":\"zones\"", "\"archive_on_delete\":0", "\"filesystems\":[]",
 		"\"cpu_view\":\"host\"", "\"image_sharing\":\"private\"", "\"cpu_cap\":10", "\"io_read_bps\":1", "\"memory_reservation\":10", "\"dedicated_cpus\":\"0-1\"", "\"dedicated_cpus\":2", "\"zfs_io_priority\":50", "\"cpu_baseline\":50,\"cpu_burst_time\":0", "\"zlog_max_size\":100000",
-		"\"init_name\":\"/sbin/init\"", "\"restart_init\":false", "\"internal_metadata_namespaces\":[]",
-		"\"customer_metadata\":{\"user-data\":\"x\"}",
+		"\"init_name\":\"/sbin/init\"", "\"restart_init\":false", "\"internal_metadata_namespaces\":[]", "\"internal_metadata_namespaces\":[\"x\"]",
+		"\"customer_metadata\":{\"user-data\":\"x\",\"user-script\":\"true\",\"root_authorized_keys\":\"k\"}",
+		"\"internal_metadata\":{\"operator-script\":\"true\"}", "\"mdata_exec_timeout\":0",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(members) + ARRAY_LEN(fine); i++) {
@@ -478,8 +477,33 @@ static void live_changes(void **s)
 	assert_int_equal(vm_live_of("ram", "kvm"), VM_LIVE_BOOT);
 	assert_int_equal(vm_live_of("fs_allowed", "lx"), VM_LIVE_BOOT);
 	assert_int_equal(vm_live_of("tmpfs", "lx"), VM_LIVE_BOOT);
-	assert_int_equal(vm_live_of("disks", "kvm"), VM_LIVE_STOPPED);
+	assert_int_equal(vm_live_of("disks", "kvm"), VM_LIVE_NOW);
 	assert_int_equal(vm_live_of("tags", "lx"), VM_LIVE_NOW);
+}
+
+/* The same as of the whole, whatever stands around them; what is not written as records are is read as a whole. */
+static void members(void **state)
+{
+	static const char *const names[] = {"nics", "tags", "uuid", NULL};
+	static const char *const texts[] = {
+		"{\"a\":\"}\\\"]\\\\\",\"nics\":[{\"mac\":\"x\",\"ips\":[\"[\",\"]}\"]}],\"other\":{\"uuid\":1,\"tags\":[{}]},\"tags\":{},\"uuid\":\"u\"}",
+		"{}", "{\"uuid\":5}", "{\"a\":[[[]]],\"b\":null,\"c\":-1.5e3}", "{ \"uuid\" : 1, \"nics\":[ ] }", "{\"uuid\":1}  "};
+	static const char *const bad[] = {"", "{", "{\"uuid\":", "{\"uuid\":1", "{\"uuid\":\"a", "[]", "{\"uuid\":[}", "{\"uuid\":1},", "{\"a\\"};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		_json_ json_t *whole = json_loads(texts[i], 0, NULL), *some = vm_members(texts[i], strlen(texts[i]), names);
+
+		assert_true(json_is_object(whole) && json_is_object(some));
+		for (const char *const *n = names; *n; n++)
+			assert_true(json_object_get(whole, *n) == json_object_get(some, *n) || json_equal(json_object_get(whole, *n), json_object_get(some, *n)));
+		if (i < 4)
+			assert_null(json_object_get(some, "a"));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		_json_ json_t *o = vm_members(bad[i], strlen(bad[i]), names);
+
+		assert_false(json_is_object(o));
+	}
 }
 
 int main(void)
@@ -489,7 +513,7 @@ int main(void)
 		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_ceilings), cmocka_unit_test(update_printed),
 		cmocka_unit_test(verbs_flat),	  cmocka_unit_test(verbs_objects),  cmocka_unit_test(nics),
 		cmocka_unit_test(round_trip),	  cmocka_unit_test(output),	    cmocka_unit_test(fields),
-		cmocka_unit_test(not_yet),	  cmocka_unit_test(secrets),	    cmocka_unit_test(live_changes),
+		cmocka_unit_test(members),	  cmocka_unit_test(not_yet),	  cmocka_unit_test(secrets),	    cmocka_unit_test(live_changes),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -365,8 +365,56 @@ static void unreadable(void **p)
 	fwlists_done(&l);
 	state_lend(f->st, false);
 	fwsets_done(&in);
-	fw_vm_done(&vm);
 	gone(f, a);
+	fw_vm_done(&vm);
+}
+
+static int list_of(struct fix *f, const char *uuid, bool all, struct err *e)
+{
+	_json_ json_t *rec = NULL;
+	struct fwlists l;
+	struct fw_vm vm;
+	int r;
+
+	assert_int_equal(state_vm_get(f->st, uuid, &rec, NULL, NULL, NULL), 0);
+	fwobj_vm(rec, &vm);
+	fwlists_init(&l, f->st);
+	r = all ? fwlists_all(&l, e) : 0;
+	if (r == 0)
+		r = fwlists_add(&l, &vm, 1, e);
+	fwlists_done(&l);
+	fw_vm_done(&vm);
+	return r;
+}
+
+/* One that is damaged concerns whom it concerned; it can be deleted, with the sets that it named. */
+static void damaged(void **p)
+{
+	static const char *const texts[] = {"{\"rule\":5}", "{\"enabled\":true,\"rule\":\"FROM\"}"};
+	struct fix *f = *p;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		_json_ json_t *a = a_rule("FROM any TO tag role = db ALLOW tcp PORT 1", true, OWN), *bad = json_loads(texts[i], 0, NULL);
+		_free_ char *was = names(f);
+
+		put(f, a);
+		assert_int_equal(state_net_put(f->st, "rule", vm_str(a, "uuid"), bad, NULL), 0);
+		for (int all = 0; i == 1 && all < 2; all++) { /* the first says of itself that it is not in force */
+			struct err e = ERR_INIT;
+
+			assert_int_equal(list_of(f, VM1, all, &e), -EUCLEAN);
+			assert_non_null(strstr(e.msg, vm_str(a, "uuid")));
+			assert_non_null(strstr(e.hint, "fwadm delete"));
+			assert_int_equal(list_of(f, VM2, all, &e), 0);
+		}
+		gone(f, a);
+		{
+			_free_ char *now = names(f);
+
+			assert_string_equal(now, was);
+		}
+		assert_int_equal(list_of(f, VM1, true, NULL), 0);
+	}
 }
 
 static bool has(const struct fw_vm *vm, const char *text, unsigned part)
@@ -379,6 +427,31 @@ static bool has(const struct fw_vm *vm, const char *text, unsigned part)
 		if (!memcmp(&vm->addr[i], &a, sizeof a))
 			return true;
 	return false;
+}
+
+/* So it has what it has formed where it is, of two moves before a boot what the first was from; and no longer than the NIC is there. */
+static void moved(struct fix *f, json_t *rec)
+{
+	_json_ json_t *from = json_deep_copy(rec), *none = json_object();
+	static const char *const formed = "fd00:7::8:20ff:fe00:1";
+	struct fw_vm vm;
+
+	json_object_del(json_array_get(json_object_get(from, "nics"), 0), "vlan_id");
+	assert_int_equal(fwaddr_moving(f->st, false, from, rec, NULL), 0);
+	assert_int_equal(fwaddr_has_moved(f->st, rec, NULL), 0); /* one that does not run has none */
+	assert_int_equal(fwaddr_moving(f->st, true, rec, from, NULL), 0);
+	assert_int_equal(fwaddr_has_moved(f->st, rec, NULL), 0); /* nothing is known of that switch */
+	assert_int_equal(fwaddr_moving(f->st, true, from, rec, NULL), 0);
+	assert_int_equal(fwaddr_has_moved(f->st, rec, NULL), 1);
+	assert_int_equal(fwaddr_moving(f->st, true, rec, from, NULL), 0);
+	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
+	assert_true(has(&vm, formed, 0));
+	fw_vm_done(&vm);
+	assert_int_equal(fwaddr_moving(f->st, true, rec, none, NULL), 0);
+	assert_int_equal(fwaddr_has_moved(f->st, rec, NULL), 0);
+	assert_int_equal(fwaddr_vm(f->st, rec, &vm, NULL), 0);
+	assert_false(has(&vm, formed, 0));
+	fw_vm_done(&vm);
 }
 
 static void addresses(void **p)
@@ -432,12 +505,13 @@ static void addresses(void **p)
 	fw_vm_done(&vm);
 	q.vlan = 7;
 	assert_int_equal(state_lease_stale(f->st, &q, NULL), 1);
+	moved(f, rec);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(sets_follow), cmocka_unit_test(of_a_vm), cmocka_unit_test(remote), cmocka_unit_test(refused), cmocka_unit_test(not_lost),
-					   cmocka_unit_test(unreadable), cmocka_unit_test(addresses)};
+					   cmocka_unit_test(unreadable), cmocka_unit_test(damaged), cmocka_unit_test(addresses)};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -86,20 +86,23 @@ static void states(void **s)
 	const uint64_t now = 1000 * 1000000000ULL;
 	const int64_t old = 1, fresh = (int64_t)now - 299 * 1000000000LL;
 
-	assert_string_equal(vm_state_name("installed", old, now, &up, false), "running");
-	assert_string_equal(vm_state_name("installed", old, now, &up, true), "running");
-	assert_string_equal(vm_state_name("installed", old, now, &halting, false), "stopping");
-	assert_string_equal(vm_state_name("installed", old, now, &ready, false), "ready");
-	assert_string_equal(vm_state_name("installed", old, now, &down, false), "shutting_down");
-	assert_string_equal(vm_state_name("installed", old, now, &none, false), "stopped");
-	assert_string_equal(vm_state_name("installed", old, now, NULL, false), "stopped");
-	assert_string_equal(vm_state_name("installed", old, now, NULL, true), "missing");
-	assert_string_equal(vm_state_name("provisioning", fresh, now, &up, false), "provisioning");
-	assert_string_equal(vm_state_name("provisioning", old, now, &up, false), "failed");
+	assert_string_equal(vm_state_name("installed", old, now, &up, false, false), "running");
+	assert_string_equal(vm_state_name("installed", old, now, &up, true, false), "running");
+	assert_string_equal(vm_state_name("installed", old, now, &halting, false, false), "stopping");
+	assert_string_equal(vm_state_name("installed", old, now, &ready, false, false), "ready");
+	assert_string_equal(vm_state_name("installed", old, now, &down, false, false), "shutting_down");
+	assert_string_equal(vm_state_name("installed", old, now, &none, false, false), "stopped");
+	assert_string_equal(vm_state_name("installed", old, now, NULL, false, false), "stopped");
+	assert_string_equal(vm_state_name("installed", old, now, NULL, true, false), "missing");
+	assert_string_equal(vm_state_name("installed", old, now, NULL, false, true), "suspended");
+	assert_string_equal(vm_state_name("installed", old, now, &up, false, true), "running");
+	assert_string_equal(vm_state_name("failed", old, now, NULL, false, true), "failed");
+	assert_string_equal(vm_state_name("provisioning", fresh, now, &up, false, false), "provisioning");
+	assert_string_equal(vm_state_name("provisioning", old, now, &up, false, false), "failed");
 	/* a clock that was set back does not fail anybody */
-	assert_string_equal(vm_state_name("provisioning", (int64_t)now + 5, now, NULL, false), "provisioning");
-	assert_string_equal(vm_state_name("failed", old, now, &up, false), "failed");
-	assert_string_equal(vm_state_name("configured", old, now, NULL, true), "configured");
+	assert_string_equal(vm_state_name("provisioning", (int64_t)now + 5, now, NULL, false, false), "provisioning");
+	assert_string_equal(vm_state_name("failed", old, now, &up, false, false), "failed");
+	assert_string_equal(vm_state_name("configured", old, now, NULL, true, false), "configured");
 	assert_string_equal(vm_zone_state_name("installed", &up), "running");
 	assert_string_equal(vm_zone_state_name("installed", &ready), "ready");
 	assert_string_equal(vm_zone_state_name("installed", &halting), "shutting_down");

@@ -13,6 +13,8 @@
 static struct stat_zone one, two;
 static struct stat_zone *both[] = {&one, &two};
 
+static struct stat_guest *theirs; /* the second's */
+
 static struct stat_sample sample(void)
 {
 	struct stat_zone *z[] = {&one, &two};
@@ -31,6 +33,7 @@ static struct stat_sample sample(void)
 		z[i]->now[CGV_MEM_CAP] = i ? CGV_NONE : 1 << 20;
 		z[i]->now[CGV_PSI_CPU] = 1234;
 	}
+	two.guest = theirs;
 	return (struct stat_sample){.z = both, .n = 2, .rounds = 2, .before_ns = 1000000000, .now_ns = 2000000000, .host = {.cpus = 2}};
 }
 
@@ -123,16 +126,84 @@ static void needs(void **state)
 	assert_int_equal(kstat_needs(&p, 1, &rate), CGS_MEMORY);
 	assert_false(rate);
 	kstat_pattern_done(&p);
+	assert_int_equal(kstat_pattern_parse("disk", &p, NULL), 0);
+	assert_int_equal(kstat_needs(&p, 1, &rate), STAT_GUEST);
+	kstat_pattern_done(&p);
 	assert_int_equal(kstat_pattern_parse("caps:::usage", &p, NULL), 0);
 	assert_true(kstat_needs(&p, 1, &rate) & CGS_CPU);
 	assert_true(rate);
 	kstat_pattern_done(&p);
 }
 
+static json_t *load(const char *text)
+{
+	json_t *o = json_loads(text, JSON_DECODE_ANY, NULL);
+
+	assert_non_null(o);
+	return o;
+}
+
+/* A machine's, as its monitor tells them; names come in whatever order, and in the order of names they go out. */
+static void guests(void **state)
+{
+	json_t *disks = load("[{\"qdev\":\"b\",\"node-name\":\"disk1\",\"stats\":{\"rd_bytes\":7}},"
+			     "{\"qdev\":\"a\",\"node-name\":\"disk0\",\"stats\":{\"rd_bytes\":4096,\"rd_operations\":3,\"rd_latency_histogram\":"
+			     "{\"boundaries\":[1000000,10000000,100000000],\"bins\":[1,0,2,5]}}}]"),
+	       *balloon = load("{\"actual\":1048576}"), *memory = load("{\"stats\":{\"stat-free-memory\":5,\"stat-total-memory\":-1,\"stat-swap-in\":1.8446744073709552e19}}");
+	static struct stat_guest g;
+
+	stat_guest_read(disks, balloon, memory, &g);
+	json_decref(disks);
+	json_decref(balloon);
+	json_decref(memory);
+	theirs = &g;
+	assert_int_equal(g.n, 2);
+	assert_int_equal(ask("disk:6:second_disk0:nread").number, 4096);
+	assert_int_equal(ask("disk:6:second_disk0:10ms_ops").number, 2);
+	assert_int_equal(ask("disk:6:second_disk0:100ms_ops").number, 5);
+	assert_int_equal(ask("disk:6:second_disk1:nread").number, 7);
+	assert_int_equal(ask("disk:6:second_disk1:10ms_ops").n, 0);
+	assert_int_equal(ask("disk:7::").n, 0);
+	assert_string_equal(ask("disk:6:second_disk1:zonename").text, "second");
+	assert_int_equal(ask("guest_mem:6:second:actual").number, 1048576);
+	assert_int_equal(ask("guest_mem:6:second:free").number, 5);
+	/* not known is not told */
+	assert_int_equal(ask("guest_mem:6:second:total").n, 0);
+	assert_int_equal(ask("guest_mem:6:second:swapin").n, 0);
+	assert_int_equal(ask("guest_mem:7::").n, 0);
+	assert_int_equal(ask("").wrong, 0);
+	theirs = NULL;
+}
+
+/* As a monitor's that is a guest's by now. */
+static void lies(void **state)
+{
+	static const char *const texts[] = {
+		"7", "{}", "[7,null,[]]", "[{\"qdev\":\"x\",\"node-name\":\"a\\u001b[2J\"}]", "[{\"qdev\":\"x\",\"node-name\":\"\"}]",
+		"[{\"qdev\":\"x\",\"node-name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}]", "[{\"node-name\":\"disk0\"}]",
+	};
+	static struct stat_guest g;
+	json_t *many = json_array(), *lie;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		lie = load(texts[i]);
+		stat_guest_read(lie, lie, lie, &g);
+		assert_int_equal(g.n, 0);
+		assert_true(g.mem[GM_ACTUAL] == GUEST_NONE);
+		json_decref(lie);
+	}
+	for (int i = 0; i < 100; i++)
+		json_array_append_new(many, json_pack("{s:s, s:o}", "qdev", "x", "node-name", json_sprintf("disk%d", i / 2)));
+	stat_guest_read(many, NULL, NULL, &g);
+	assert_int_equal(g.n, 32);
+	assert_true(g.d[0].v[GD_READS] == GUEST_NONE);
+	json_decref(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(patterns), cmocka_unit_test(cut), cmocka_unit_test(wrong),
-					   cmocka_unit_test(needs)};
+					   cmocka_unit_test(needs), cmocka_unit_test(guests), cmocka_unit_test(lies)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,70 @@ static void nics_vrid_and_older(void **p)
 	assert_int_equal(with(f, 3, true, "[{\"nic_tag\":\"c\",\"mac\":\"02:00:00:00:00:02\"}]", &e), -EEXIST);
 }
 
+static int note_holder(const char *uuid, void *arg)
+{
+	strcat(arg, uuid + 35);
+	return 0;
+}
+
+static const char *holders(struct fix *f, const char *at)
+{
+	static char who[64];
+	struct err e = ERR_INIT;
+
+	*who = 0;
+	assert_int_equal(state_holders(f->s, at, note_holder, who, &e), 0);
+	return who;
+}
+
+/* Who names an address, on whatever switch and however it is written; the index of a database older than it is made. */
+static void nics_holders(void **p)
+{
+	struct fix *f = *p;
+	struct err e = ERR_INIT;
+	uint32_t ip;
+
+	assert_int_equal(with(f, 1, true, "[" NIC("a", "01", "10.0.0.1") "]", &e), 0);
+	assert_int_equal(with(f, 2, true, "[" NIC("b", "02", "10.0.0.1") "]", &e), 0);
+	assert_int_equal(with(f, 3, true, "[{\"nic_tag\":\"a\",\"mac\":\"02:00:00:00:00:03\",\"ips\":[\"dhcp\"],\"allowed_ips\":[\"10.9.0.0/16\",\"FD00::0:7/128\"]}]", &e), 0);
+	assert_int_equal(state_lease_take(f->s, &(struct lease_ask){.vm = "00000000-0000-4000-8000-000000000003", .mac = "02:00:00:00:00:03", .tag = "a", .net = 0x0a000100, .prefix = 30, .gateway = 0x0a000101}, &ip, &e), 0);
+	for (int old = 0; old < 2; old++) {
+		assert_string_equal(holders(f, "10.0.0.1"), "12");
+		assert_string_equal(holders(f, "10.0.0.11"), "");
+		assert_string_equal(holders(f, "fd00::7"), "3");
+		assert_string_equal(holders(f, "02:00:00:00:00:02"), "2");
+		assert_string_equal(holders(f, "10.0.1.2"), "3");
+		assert_string_equal(holders(f, NULL), "3");
+		assert_int_equal(db_exec(f->s, "DELETE FROM netobj WHERE kind LIKE 'at %' OR kind = 'taken'; DELETE FROM kv WHERE key LIKE 'nics-indexed%'", &e), 0);
+	}
+	assert_int_equal(state_vm_delete(f->s, "00000000-0000-4000-8000-000000000003", &e), 0);
+	assert_int_equal(with(f, 1, false, "[" NIC("a", "01", "10.0.0.2") "]", &e), 0);
+	assert_string_equal(holders(f, "10.0.0.1"), "2");
+	assert_string_equal(holders(f, "10.0.0.2"), "1");
+	assert_string_equal(holders(f, "10.0.1.2"), "");
+	assert_string_equal(holders(f, NULL), "");
+}
+
+/* One that a server outside gave is held like any other, until it is lost. */
+static void leased_holders(void **p)
+{
+	struct fix *f = *p;
+	struct err e = ERR_INIT;
+	json_t *said = json_pack("{s:I}", "until", (json_int_t)1 << 40);
+	struct lease_outside l = {.vm = "00000000-0000-4000-8000-000000000001", .mac = "02:00:00:00:00:01", .tag = "a", .ip = 0x0a000005, .said = said};
+
+	assert_int_equal(with(f, 1, true, "[" NIC("a", "01", "dhcp") "]", &e), 0);
+	assert_int_equal(state_lease_learn(f->s, &l, &e), 0);
+	assert_string_equal(holders(f, "10.0.0.5"), "1");
+	l.ip++;
+	assert_int_equal(state_lease_learn(f->s, &l, &e), 0);
+	assert_string_equal(holders(f, "10.0.0.5"), "");
+	assert_string_equal(holders(f, "10.0.0.6"), "1");
+	assert_int_equal(state_lease_lose(f->s, l.mac, l.vm, &e), 0);
+	assert_string_equal(holders(f, "10.0.0.6"), "");
+	json_decref(said);
+}
+
 static void lent(void **p)
 {
 	struct fix *f = *p;
@@ -212,7 +276,7 @@ static void lent(void **p)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(kinds), T(not_objects), T(nics_taken), T(nics_vrid_and_older), T(lent)};
+	const struct CMUnitTest tests[] = {T(kinds), T(not_objects), T(nics_taken), T(nics_vrid_and_older), T(nics_holders), T(leased_holders), T(lent)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a part may take of a processor for what its zone asks of it, however often that is: one twentieth, and what was
+ * What may be taken of a processor for what a zone asks of us, however often that is: one twentieth, and what was
  * not used of it for a while. Who asks for more waits in his own time.
  */
-#ifndef CLOISTER_ZONEADMD_SHARE_H
-#define CLOISTER_ZONEADMD_SHARE_H
+#ifndef CLOISTER_BASE_SHARE_H
+#define CLOISTER_BASE_SHARE_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Disks of a machine that runs. What it has is asked of it, not remembered: so a change that was cut off is gone on with from
+ * wherever it was. A disk goes only when its guest lets go of it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "hvm/qdisk.h"
+#include "hvm/qmp.h"
+#include "kern/diskfd.h"
+#include "model/vm.h"
+#include "node/disks.h"
+#include "node/machine.h"
+
+#define ANSWER_MS 5000
+#define ALL_MS    300000 /* one whole change … */
+#define AFTER_MS  30000  /* … and one that is gone on with by whoever comes next, whichever VM that came for */
+#define MIB       1048576LL
+
+struct live {
+	struct vm *v;
+	struct qmp q;
+	json_t *nodes; /* query-named-block-nodes */
+	int ms;        /* what a guest has to let go of a disk */
+	uint64_t until;
+};
+
+/* Between two disks: each answer is waited for, but a monitor that is a guest's by now may name disks without end and be late with each. */
+static int in_time(const struct live *l, struct err *e)
+{
+	return clock_mono_ns() < l->until ? 0 : err_set(e, ETIME, "QEMU takes too long over its disks");
+}
+
+static int ask_nodes(struct live *l, struct err *e)
+{
+	json_decref(l->nodes);
+	l->nodes = NULL;
+	return qmp_do(&l->q, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), ANSWER_MS, &l->nodes, e);
+}
+
+static const json_t *node_of(const struct live *l, const char *name)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(l->nodes, i, n)
+		if (str_eq(json_string_value(json_object_get(n, "node-name")), name))
+			return n;
+	return NULL;
+}
+
+/* 1: there is a device of that id, 0: none. */
+static int has_device(struct live *l, const char *id, struct err *e)
+{
+	_json_ json_t *list = NULL;
+	const json_t *p;
+	size_t i;
+	int r = qmp_do(&l->q, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"), ANSWER_MS, &list, e);
+
+	if (r < 0)
+		return r;
+	json_array_foreach(list, i, p)
+		if (str_eq(json_string_value(json_object_get(p, "name")), id))
+			return 1;
+	return 0;
+}
+
+/* ---- away ---- */
+
+static int await_gone(struct live *l, const char *id, const char *name, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)l->ms * 1000000;
+	int r;
+
+	while ((r = has_device(l, id, e)) == 1) {
+		uint64_t now = clock_mono_ns();
+
+		r = now < until ? qmp_event(&l->q, "DEVICE_DELETED", (int)((until - now) / 1000000) + 1, e) : -ETIME;
+		if (r != -ETIME && r < 0)
+			return r;
+		if (r == -ETIME) {
+			err_set(e, ETIME, "%s: the guest did not let go of it within %d s", name, l->ms / 1000);
+			return err_hint(e, "Should it do so later, it is without that disk until its next start. See that nothing in it uses the disk, and that "
+					   "it knows hot-plug (PCI Express); or stop it first.");
+		}
+	}
+	return r;
+}
+
+/* Nobody has it any more; but a device that has just gone may hold it for a moment. */
+static int drop_node(struct live *l, const char *name, struct err *e)
+{
+	const json_t *node = node_of(l, name);
+	const char *file = json_string_value(json_object_get(node, "file"));
+	long long set = -1;
+	int r;
+
+	if (!node)
+		return 0;
+	r = qmp_do(&l->q, "blockdev-del", json_pack("{s:s}", "node-name", name), ANSWER_MS, NULL, e);
+	if (r == -EREMOTEIO && qmp_event(&l->q, "DEVICE_DELETED", 1000, NULL) == 0)
+		r = qmp_do(&l->q, "blockdev-del", json_pack("{s:s}", "node-name", name), ANSWER_MS, NULL, e);
+	if (r == 0 && file && sscanf(file, "/dev/fdset/%lld", &set) == 1)
+		r = qmp_do(&l->q, "remove-fd", json_pack("{s:I}", "fdset-id", (json_int_t)set), ANSWER_MS, NULL, NULL);
+	return r == -EREMOTEIO ? 0 : r;
+}
+
+static int unplug(struct live *l, const char *name, struct err *e)
+{
+	_free_ char *id = xprintf(QDISK_DEV "%s", name);
+	int r = has_device(l, id, e);
+
+	if (r == 1) {
+		r = qmp_do(&l->q, "device_del", json_pack("{s:s}", "id", id), ANSWER_MS, NULL, e);
+		/* asked before, and the guest thinks about it */
+		if (r == -EREMOTEIO && strstr(e->msg, "in the process of unplug"))
+			r = 0;
+		if (r == -EREMOTEIO) {
+			err_add(e, "%s", name);
+			return err_hint(e, "vmadm stop %s: disks of its model, and the one that it boots from, go when it is stopped.", l->v->uuid);
+		}
+		if (r == 0)
+			r = await_gone(l, id, name, e);
+	}
+	return r < 0 ? r : drop_node(l, name, e);
+}
+
+/* ---- added ---- */
+
+/* A root port of those for disks, with nothing behind it. */
+static int free_port(struct live *l, char out[16], struct err *e)
+{
+	_json_ json_t *buses = NULL;
+	const json_t *bus, *d;
+	size_t i, k;
+	int r = qmp_do(&l->q, "query-pci", NULL, ANSWER_MS, &buses, e);
+
+	if (r < 0)
+		return r;
+	json_array_foreach(buses, i, bus)
+		json_array_foreach(json_object_get(bus, "devices"), k, d)
+		{
+			const char *id = json_string_value(json_object_get(d, "qdev_id"));
+			const json_t *behind = json_object_get(json_object_get(d, "pci_bridge"), "devices");
+
+			if (!id || !str_starts(id, QEMU_PORT) || atoi(id + strlen(QEMU_PORT)) >= QEMU_PORTS_DISKS || json_array_size(behind))
+				continue;
+			snprintf(out, 16, "%s", id);
+			return 0;
+		}
+	err_set(e, ENOSPC, "all %d places for disks that are added while it runs are taken", QEMU_PORTS_DISKS);
+	return err_hint(e, "vmadm stop %s: a start has room for more.", l->v->uuid);
+}
+
+static int add_node(struct live *l, const json_t *rec, const json_t *disk, const char *name, struct err *e)
+{
+	_free_ char *path = disk_path(l->v->c, rec, disk);
+	_fd_ int fd = diskfd_open(path, qdisk_cdrom(disk), e);
+	_json_ json_t *set = NULL;
+	json_int_t id;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = qmp_do_fd(&l->q, "add-fd", NULL, fd, ANSWER_MS, &set, e);
+	if (r < 0)
+		return r;
+	id = json_integer_value(json_object_get(set, "fdset-id"));
+	r = qmp_do(&l->q, "blockdev-add", qdisk_node(disk, name, id), ANSWER_MS, NULL, e);
+	if (r < 0)
+		qmp_do(&l->q, "remove-fd", json_pack("{s:I}", "fdset-id", id), ANSWER_MS, NULL, NULL);
+	return r;
+}
+
+static int plug(struct live *l, const json_t *rec, const json_t *disk, struct err *e)
+{
+	const char *model = qdisk_model(rec, disk), *path = vm_str(disk, "path");
+	_json_ json_t *device = NULL;
+	char bus[16] = "scsi.0", id[40];
+	qdisk_name name;
+	int r = 0;
+
+	qdisk_name_of(rec, disk, name);
+	snprintf(id, sizeof id, QDISK_DEV "%s", name);
+	r = has_device(l, id, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (str_eq(model, "ide") || str_eq(model, "ahci")) {
+		err_set(e, EBUSY, "disk %s: one of model %s can't be added while the VM runs", path, model);
+		return err_hint(e, "vmadm stop %s, or make it virtio.", l->v->uuid);
+	}
+	if (!str_eq(model, "scsi"))
+		r = free_port(l, bus, e);
+	if (r == 0)
+		r = qdisk_device(rec, disk, name, bus, 0, &device, e);
+	if (r == 0 && !node_of(l, name))
+		r = add_node(l, rec, disk, name, e);
+	if (r < 0)
+		return err_add(e, "disk %s", path);
+	r = qmp_do(&l->q, "device_add", json_incref(device), ANSWER_MS, NULL, e);
+	if (r < 0) {
+		if (ask_nodes(l, NULL) == 0)
+			drop_node(l, name, NULL);
+		err_add(e, "disk %s", path);
+		if (str_eq(model, "scsi"))
+			err_hint(e, "A machine that started without a disk of model scsi has no adapter for one: vmadm stop %s", l->v->uuid);
+	}
+	return r;
+}
+
+/* ---- larger ---- */
+
+static int resize(struct live *l, const json_t *rec, const json_t *disk, struct err *e)
+{
+	const json_t *node;
+	json_int_t has, want = vm_int(disk, "size", 0) * MIB;
+	qdisk_name name;
+	int r;
+
+	qdisk_name_of(rec, disk, name);
+	node = node_of(l, name);
+	if (qdisk_number(rec, disk) < 0 || !node)
+		return 0;
+	has = json_integer_value(json_object_get(json_object_get(node, "image"), "virtual-size"));
+	if (has == want)
+		return 0;
+	r = qmp_do(&l->q, "block_resize", json_pack("{s:s, s:I}", "node-name", name, "size", want), ANSWER_MS, NULL, e);
+	return r < 0 ? err_add(e, "disk %s", vm_str(disk, "path")) : 0;
+}
+
+/* Of its nodes those that disks are, whoever made them: not the files below them. */
+static bool is_disk(const char *name)
+{
+	return name && (str_starts(name, "disk") || (str_starts(name, "file") && strlen(name) == 20));
+}
+
+static bool named(const json_t *rec, const char *name)
+{
+	const json_t *d;
+	qdisk_name has;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "disks"), i, d)
+	{
+		qdisk_name_of(rec, d, has);
+		if (str_eq(has, name))
+			return true;
+	}
+	return false;
+}
+
+static int change(struct live *l, const json_t *to, struct err *e)
+{
+	const json_t *d;
+	size_t i;
+	int r = ask_nodes(l, e);
+
+	json_array_foreach(l->nodes, i, d)
+	{
+		const char *name = json_string_value(json_object_get(d, "node-name"));
+
+		if (r == 0 && is_disk(name) && !named(to, name) && (r = in_time(l, e)) == 0)
+			r = unplug(l, name, e);
+	}
+	json_array_foreach(json_object_get(to, "disks"), i, d)
+		if (r == 0 && (r = in_time(l, e)) == 0)
+			r = plug(l, to, d, e);
+	if (r == 0)
+		r = disks_tune(&l->q, to, l->until, e);
+	/* last: a guest that has seen it may make use of it at once */
+	json_array_foreach(json_object_get(to, "disks"), i, d)
+		if (r == 0 && (r = in_time(l, e)) == 0)
+			r = resize(l, to, d, e);
+	return r;
+}
+
+int disks_live(struct vm *v, const json_t *to, int ms, struct err *e)
+{
+	struct live l = {.v = v, .q = QMP_INIT, .ms = ms, .until = clock_mono_ns() + (ms ? ALL_MS : AFTER_MS) * 1000000ULL};
+	int r = machine_call(v, ANSWER_MS, &l.q, e);
+
+	if (r == 0)
+		r = change(&l, to, e);
+	json_decref(l.nodes);
+	qmp_close(&l.q);
+	return r == -ESRCH ? 0 : r; /* it has ended meanwhile: its next start does it */
+}

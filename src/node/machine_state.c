@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "node/machine_state.h"
+
+#include <errno.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "hvm/qdisk.h"
+#include "hvm/qemu.h"
+#include "hvm/qlayout.h"
+#include "model/vm.h"
+#include "node/machine.h"
+
+#define ANSWER_MS 5000
+#define AWAIT_MS  30000
+
+static int writable(const struct vm *v, struct err *e)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(v->rec, "disks"), i, d)
+		if (str_eq(qdisk_model(v->rec, d), "nvme"))
+			return err_set(e, ENOTSUP, "disks.%zu: QEMU can not write the state of a disk of model nvme", i);
+	return 0;
+}
+
+/* The record is of what runs. */
+static int fits(const struct vm *v, bool kvm, const json_t *layout, struct err *e)
+{
+	char **argv = NULL;
+	int r = qemu_args(v->rec, kvm, layout, &argv, e);
+
+	qemu_args_free(argv);
+	if (r == 0 && (vm_int(v->rec, "ram", 256) != vm_int(layout, "ram", 0) || vm_int(v->rec, "vcpus", 1) != vm_int(layout, "vcpus", 0)))
+		r = err_set(e, ESTALE, "the machine whose state this is has %lld MiB and %lld processors", (long long)vm_int(layout, "ram", 0),
+			    (long long)vm_int(layout, "vcpus", 0));
+	return r;
+}
+
+int machine_layout(struct vm *v, json_t **layout, struct err *e)
+{
+	_json_ json_t *out = NULL, *kvm = NULL;
+	_qmp_ struct qmp q = QMP_INIT;
+	bool is;
+	int r = writable(v, e);
+
+	if (r == 0)
+		r = machine_changed(v, e);
+	if (r == 1) {
+		err_set(e, EBUSY, "the machine is not what its record says: there are changes that wait for its next start");
+		return err_hint(e, "vmadm reboot %s", v->uuid);
+	}
+	if (r == 0)
+		r = machine_call(v, AWAIT_MS, &q, e);
+	if (r == 0)
+		r = qmp_do(&q, "query-kvm", NULL, ANSWER_MS, &kvm, e);
+	if (r < 0)
+		return r;
+	is = json_is_true(json_object_get(kvm, "enabled"));
+	r = qlayout_ask(&q, is, &out, e);
+	if (r == 0)
+		r = fits(v, is, out, e);
+	if (r == -ESTALE) {
+		err_set(e, EBUSY, "the machine has devices that its record has not, or not so: changes that wait for its next start, a disk or CD-ROM of this start alone");
+		return err_hint(e, "vmadm reboot %s", v->uuid);
+	}
+	if (r == 0)
+		*layout = take(out);
+	return r;
+}
+
+int machine_outgoing(struct vm *v, int fd, const struct qmigrate_opts *o, struct qmigrate_now *end, struct err *e)
+{
+	_qmp_ struct qmp q = QMP_INIT;
+	int r = machine_call(v, AWAIT_MS, &q, e);
+
+	return r < 0 ? r : qmigrate_out(&q, fd, o, end, e);
+}
+
+int machine_outgoing_undo(struct vm *v, struct err *e)
+{
+	_qmp_ struct qmp q = QMP_INIT;
+	int r = machine_call(v, AWAIT_MS, &q, e);
+
+	return r < 0 ? r : qmigrate_undo(&q, e);
+}
+
+int machine_incoming_check(const struct vm *v, const json_t *layout, bool *kvm, struct err *e)
+{
+	_json_ json_t *rec = NULL;
+	bool as_kvm;
+	int r = qlayout_check(layout, e);
+
+	if (r < 0)
+		return r;
+	as_kvm = str_eq(vm_str(layout, "accelerator"), "kvm");
+	rec = json_copy(v->rec);
+	/* what is translated can be so anywhere; what KVM ran is in nobody else's terms */
+	if (!as_kvm && str_eq(vm_str(v->rec, "accelerator"), "kvm"))
+		return err_set(e, ENOTSUP, "the state is of a machine that was translated (accelerator tcg), and the record says kvm");
+	if (as_kvm && str_eq(vm_str(v->rec, "accelerator"), "tcg"))
+		return err_set(e, ENOTSUP, "the state is of a machine that KVM ran, and the record says accelerator tcg");
+	json_object_set_new(rec, "accelerator", json_string(as_kvm ? "kvm" : "tcg"));
+	r = machine_accelerator(rec, &as_kvm, e);
+	if (r < 0)
+		return err_add(e, "the state is of a machine that KVM ran");
+	r = fits(v, as_kvm, layout, e);
+	if (r == 0)
+		*kvm = as_kvm;
+	return r;
+}
+
+int machine_incoming(struct vm *v, struct qmp *q, struct err *e)
+{
+	struct qmigrate_opts none = {0};
+	int r = qlayout_suits(q, v->incoming.layout, e);
+
+	return r < 0 ? r : qmigrate_in(q, v->incoming.fd, v->incoming.opts ?: &none, e);
+}
+
+void machine_woken(struct vm *v, struct qmp *q)
+{
+	json_t *args = json_pack("{s:i, s:i, s:i, s:i}", "initial", 50, "max", 550, "rounds", 5, "step", 50);
+	struct err e = ERR_INIT;
+
+	if (qmp_do(q, "announce-self", args, ANSWER_MS, NULL, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: the network is not told where it is: %s", v->uuid, e.msg);
+	if (machine_set_clock(v, q, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: its clock may be late: %s", v->uuid, e.msg);
+}

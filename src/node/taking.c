@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/steps.h"
+#include "base/str.h"
+#include "hvm/qdisk.h"
+#include "hvm/qlayout.h"
+#include "kern/sock.h"
+#include "model/vm.h"
+#include "node/dataset.h"
+#include "node/disks.h"
+#include "node/lock.h"
+#include "node/machine.h"
+#include "node/machine_state.h"
+#include "node/receive_in.h"
+#include "node/screen.h"
+
+#define CALL_MS   30000
+#define ANSWER_MS 30000
+#define NBD_SOCK  "mirrors.sock"
+
+/* ---- it begins ---- */
+
+static int serve_disks(struct taking *t, struct err *e)
+{
+	_free_ char *dir = xprintf("%s/%s", t->v.c->node.run, t->v.uuid);
+	_fd_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	json_t *d;
+	size_t i;
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, errno, "%s", dir);
+	t->nbd = sock_serve(fd, NBD_SOCK, e);
+	r = t->nbd < 0 ? t->nbd : qmirror_serve(&t->q, t->nbd, (unsigned)json_array_size(json_object_get(t->v.rec, "disks")) + 1, e);
+	json_array_foreach(json_object_get(t->v.rec, "disks"), i, d)
+	{
+		qdisk_name name;
+
+		qdisk_name_of(t->v.rec, d, name);
+		if (r == 0)
+			r = qmirror_export(&t->q, name, e);
+	}
+	return r < 0 ? err_add(e, "take its disks in") : 0;
+}
+
+/* All that is not the guest's own is done ahead: what is left for its last moment is to let it go. */
+static int ready(struct taking *t, struct err *e)
+{
+	int r = machine_call(&t->v, CALL_MS, &t->q, e);
+
+	/* this processor and this program can go on with it: known before anything is copied */
+	if (r == 0)
+		r = qlayout_suits(&t->q, t->layout, e);
+	if (r == 0)
+		r = screen_open(&t->v, &t->q, e);
+	if (r == 0)
+		r = disks_tune(&t->q, t->v.rec, clock_mono_ns() + CALL_MS * 1000000ULL, e);
+	if (r == 0)
+		r = serve_disks(t, e);
+	return r == 0 ? failpoint("receive-ready", e) : r;
+}
+
+static void taking_free(struct taking *t)
+{
+	qmp_close(&t->q);
+	own_fd(&t->nbd);
+	own_fd(&t->stream);
+	peer_close(&t->control);
+	buf_done(&t->in);
+	json_decref(t->layout);
+	vm_close(&t->v);
+	free(t);
+}
+
+int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struct err *e)
+{
+	struct taking *t = xalloc(sizeof *t);
+	int r;
+
+	*t = (struct taking){.v = VM_INIT, .q = QMP_INIT, .control = PEER_INIT, .in = BUF_INIT, .nbd = -1, .stream = -1};
+	t->v.c = c;
+	strcpy(t->session, offer->session);
+	t->layout = json_incref(json_object_get(offer->json, "layout"));
+	r = receive_check(&t->v, offer, e);
+	t->v.incoming.layout = t->layout;
+	t->v.incoming.hold = true;
+	if (r == 0)
+		r = receive_make(&t->v, e);
+	if (r < 0) {
+		taking_free(t);
+		return r;
+	}
+	r = ready(t, e);
+	if (r < 0) {
+		taking_end(t, false);
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+/* ---- what comes ---- */
+
+static bool ours(const struct taking *t, const char *node, int *number)
+{
+	json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(t->v.rec, "disks"), i, d)
+	{
+		qdisk_name name;
+
+		qdisk_name_of(t->v.rec, d, name);
+		*number = qdisk_number(t->v.rec, d);
+		if (str_eq(name, node) && *number >= 0 && *number < (int)ARRAY_LEN(t->come))
+			return true;
+	}
+	return false;
+}
+
+static int a_disk(struct taking *t, const struct migmsg *m, struct peer *p, struct err *e)
+{
+	_free_ char *path = xprintf("%s/%s/" NBD_SOCK, t->v.c->node.run, t->v.uuid), *ok = NULL;
+	_fd_ int fd = -1;
+	int number = 0;
+
+	if (!ours(t, m->node, &number) || t->come[number])
+		return err_set(e, EPROTO, "a disk comes that was not offered, or twice");
+	fd = sock_call(path, CALL_MS, e);
+	if (fd < 0)
+		return fd;
+	t->come[number] = true;
+	t->disks++;
+	ok = migmsg_text(MIG_OK, NULL);
+	return peer_hand_over(p, ok, fd, e);
+}
+
+int taking_stream(struct taking *t, const struct migmsg *m, struct peer *p, struct err *e)
+{
+	int r;
+
+	if (m->word == MIG_DISK)
+		return a_disk(t, m, p, e);
+	if (t->memory)
+		return err_set(e, EPROTO, "its memory comes twice");
+	r = wire_say(p->fd, MIG_OK, NULL, e);
+	if (r < 0)
+		return r;
+	t->stream = take_fd(&p->fd);
+	t->memory = true;
+	return 0;
+}
+
+/* From here on it is ours, whatever becomes of the link and of the node it came from; what it does not do is run twice. */
+static int now_ours(struct taking *t, struct err *e)
+{
+	int r = failpoint("receive-go", e);
+
+	if (r == 0)
+		r = qmirror_unserve(&t->q, e);
+	if (r == 0)
+		r = mark_taken(&t->v, t->session, e);
+	if (r == 0)
+		t->mine = true;
+	return r == 0 ? failpoint("receive-taken", e) : r;
+}
+
+void taking_hear(struct taking *t)
+{
+	_migmsg_ struct migmsg m = MIGMSG_INIT;
+	struct err e = ERR_INIT;
+	int r = wire_look(t->control.fd, &t->in, &m, &e);
+
+	if (r == 1 && m.word == MIG_GO && t->memory && !t->mine)
+		r = now_ours(t, &e);
+	else if (r == 1)
+		r = err_set(&e, EPROTO, "the other node says what was not asked");
+	/* the link may be cut when all is said: then the memory is here, or its stream has ended too */
+	if (r == -EPIPE && t->mine) {
+		own_fd(&t->control.fd);
+		return;
+	}
+	if (r < 0)
+		t->failed = e;
+}
+
+int taking_watch(struct taking *t)
+{
+	struct err e = ERR_INIT;
+	int r = qmp_do(&t->q, "query-status", NULL, ANSWER_MS, NULL, &e);
+
+	if (r < 0)
+		t->failed = e;
+	return r;
+}
+
+int taking_memory(struct taking *t, int (*each)(void *arg, const struct qmigrate_now *now, struct err *e), void *arg, struct err *e)
+{
+	struct qmigrate_opts o = {.progress = each, .arg = arg};
+	int r = failpoint("receive-memory", e);
+
+	if (r == 0)
+		r = qmigrate_in(&t->q, t->stream, &o, e);
+	own_fd(&t->stream);
+	if (r == -EPIPE)
+		return err_set(e, EPIPE, "its memory did not come whole: the link was cut, or QEMU can't read it");
+	return r < 0 ? r : failpoint("receive-loaded", e);
+}
+
+int taking_run(struct taking *t, struct err *e)
+{
+	/* said ahead: one that has run can't be given back */
+	int r = intent_set(t->v.c, t->v.uuid, RECEIVE_RUNS, e);
+
+	if (r == 0)
+		r = qmp_do(&t->q, "cont", NULL, ANSWER_MS, NULL, e);
+	if (r < 0)
+		return r;
+	failpoint("receive-runs", NULL);
+	/* whether it is heard or not: the source asks again */
+	if (t->control.fd >= 0)
+		wire_say(t->control.fd, MIG_RUNS, NULL, NULL);
+	return 0;
+}
+
+/* ---- it ends ---- */
+
+static void whole(struct taking *t)
+{
+	struct vm *v = &t->v;
+	struct err e = ERR_INIT;
+	int r = vm_record_save(v, &e);
+
+	if (r == 0)
+		r = dataset_made(v, &e);
+	if (r < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
+	if (machine_ask_memory(&t->q, &e) < 0 || machine_order_later(v->rec, &t->q, &e) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
+	machine_woken(v, &t->q);
+	qmp_close(&t->q);
+	state_event(v->st, "received", v->uuid, NULL, NULL);
+	intent_clear(v->c, v->uuid);
+}
+
+static void nothing_left(struct taking *t)
+{
+	struct vm *v = &t->v;
+	struct err e = ERR_INIT;
+	json_t *why = json_pack("{s:s, s:s}", "why", t->failed.code ? t->failed.msg : "it was cancelled there", "hint", t->failed.hint);
+	int r = 0;
+
+	qmp_close(&t->q);
+	/* first: "no" may only be said of what can not become ours any more */
+	if (t->mine)
+		r = mark_not_taken(v, &e);
+	if (r == 0)
+		r = vm_receive_undo(v, &e);
+	if (r < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
+	else
+		intent_clear(v->c, v->uuid);
+	if (r == 0 && t->control.fd >= 0)
+		wire_say(t->control.fd, MIG_NO, json_incref(why), NULL);
+	json_decref(why);
+}
+
+void taking_end(struct taking *t, bool runs)
+{
+	if (runs)
+		whole(t);
+	else
+		nothing_left(t);
+	taking_free(t);
+}
+
+/* Its command was killed when it was ours, or was to be. One that has not run is the source's again, which has kept it. */
+int vm_receive_recover(struct vm *v, const char *intent, struct err *e)
+{
+	bool taken = str_eq(v->vmstate, "installed"), whole_memory = false;
+	int r = 0;
+
+	if (taken && v->run.running) {
+		_json_ json_t *status = NULL;
+		_qmp_ struct qmp q = QMP_INIT;
+
+		if (machine_call(v, CALL_MS, &q, NULL) == 0 && qmp_do(&q, "query-status", NULL, ANSWER_MS, &status, NULL) == 0)
+			whole_memory = !str_eq(vm_str(status, "status"), "inmigrate");
+	}
+	if (taken && (whole_memory || str_eq(intent, RECEIVE_RUNS))) {
+		r = v->run.running ? machine_go_on(v, e) : 0;
+		if (r >= 0)
+			r = vm_record_save(v, e);
+		return r < 0 ? r : dataset_made(v, e);
+	}
+	if (taken)
+		r = mark_not_taken(v, e);
+	return r < 0 ? r : vm_receive_undo(v, e);
+}
