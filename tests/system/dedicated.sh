@@ -63,7 +63,7 @@ strangers() {
 eq "no program of the host may run there" "$(strangers | tail -1)" 0
 
 # What ran there meanwhile: the zone's own time against the processor's.
-busy() { awk -v c="cpu$1" '$1 == c {print ($2 + $3 + $4 + $7 + $8) * 10000}' /proc/stat; } # µs
+busy() { awk -v c="cpu$1" '$1 == c {printf "%.0f", ($2 + $3 + $4 + $7 + $8) * 10000}' /proc/stat; } # µs
 zones() { awk '$1 == "usage_usec" {print $2}' "$(cgdir "$z" v2)/cpu.stat"; }
 zlogin "$z" 'sh -c "while :; do :; done" & echo $! >/tmp/hog' >/dev/null
 b0=$(busy "$last") z0=$(zones)

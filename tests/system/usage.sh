@@ -129,7 +129,7 @@ near "nothing was counted twice" "$(cpu "$b")" "$(kernel_cpu "$b")" 0.2
 # sums against the host
 eq "the first line is the host's" "$(usage | jq -r '.rows[0].zone')" "[total]"
 sums() { usage | jq -r '[(.rows[] | select(.zone == "[total]") | .cpu_seconds), ([.rows[] | select(.zone != "[total]") | .cpu_seconds // 0] | add)] | "\(.[0]) \(.[1])"'; }
-host_cpu() { awk '$1 == "cpu" {print ($2 + $3 + $4 + $7 + $8) / 100}' /proc/stat; }
+host_cpu() { awk '$1 == "cpu" {printf "%.2f", ($2 + $3 + $4 + $7 + $8) / 100}' /proc/stat; } # awk's own six digits are whole seconds on a host that is up for long
 before=$(host_cpu)
 read -r t0 x0 <<<"$(sums)"
 after=$(host_cpu)
