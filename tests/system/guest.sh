@@ -23,7 +23,7 @@ need_guest() {
 	[ -f /usr/lib/grub/i386-pc/boot.img ] || skip "needs GRUB for BIOS (package grub-pc-bin)"
 }
 
-# The kernel package unpacked in $G_KERNEL: fetched once by apt, kept below /var/tmp.
+# The kernel package unpacked in $G_KERNEL: fetched once by apt, kept below /var/tmp (in the test host it is there from the start).
 guest_kernel() {
 	local dir=/var/tmp/cloister-test-cache p
 	p=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ {print $2; exit}')
@@ -151,12 +151,12 @@ guest_up() { # uuid [how many times it has come up, 1]
 	await 90 eval "[ \"\$(console_log $1 | grep -c 'GUEST READY')\" -ge ${2:-1} ]"
 }
 
-# Its exit status is the command's inside, 124 if that took longer than G_LIMIT (20 s).
+# Its exit status is the command's inside, 124 if that took longer than G_LIMIT (20 s; longer where the machine is emulated).
 g() { # uuid command
-	local c=$2 rc
+	local c=$2 rc limit=$((${G_LIMIT:-20} * ${T_SLOW:-1}))
 	G_N=$((G_N + 1))
 	c=${c//\\/\\\\}
-	G_OUT=$(timeout $((${G_LIMIT:-20} + 10)) "$T_DIR/onpty.py" -t "${G_LIMIT:-20}" "Connected;;<$G_N $c\\r;;OVER $G_N.;;<\\r~." zlogin -C "$1")
+	G_OUT=$(timeout $((limit + 10)) "$T_DIR/onpty.py" -t "$limit" "Connected;;<$G_N $c\\r;;OVER $G_N.;;<\\r~." zlogin -C "$1")
 	rc=$(sed -n "s/^END $G_N \([0-9]*\).*/\1/p" <<<"$G_OUT" | tail -1)
 	# A line that was never begun with is typed again: now and then one is lost on its way where processors are scarce.
 	if [ -z "$rc" ] && ! grep -q "^BEGIN $G_N" <<<"$G_OUT" && [ -z "${G_AGAIN:-}" ]; then

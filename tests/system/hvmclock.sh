@@ -66,19 +66,21 @@ U=$(($(used) - u)) T=$(($(date +%s%N) - t))
 B=$(offset) b=$(date +%s)
 echo "# $(((B - A) / 1000)) us in $((b - a)) s; idle: $((U * 10000 / T))/100 % of a processor"
 le "its clock drifts by less than 10 ms a minute (us)" "$(awk -v d=$((B - A)) -v s=$((b - a)) 'BEGIN {d = d < 0 ? -d : d; printf "%d", d / 1000 * 60 / s}')" 10000
-le "idle it costs less than 1 % of a processor (hundredths)" $((U * 10000 / T)) 100
+# An emulated processor (tests/host) takes ten times as long for each of the guest's ticks.
+le "idle it costs less than 1 % of a processor, 5 % where that is emulated (hundredths)" $((U * 10000 / T)) $((${T_SLOW:-1} > 1 ? 500 : 100))
 
 # ---- a cap ----
 # /proc/stat's line cpu: user nice system idle iowait irq softirq steal, in hundredths
 if [ "$KVM" = true ]; then
 	check "a cap of half a processor" vmadm update "$M" cpu_cap=50
 	G_LIMIT=120 check "it spins under it" g "$M" 'head -1 /proc/stat; cut -d\  -f1 /proc/uptime; while [ $(cut -d. -f1 /proc/uptime) -lt $(($(cut -d. -f1 /tmp/0 2>/dev/null || cut -d. -f1 /proc/uptime) + 20)) ]; do [ -f /tmp/0 ] || cp /proc/uptime /tmp/0; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done; head -1 /proc/stat; cut -d\  -f1 /proc/uptime'
-	read -r WALL BUSY STEAL < <(awk '/^cpu/ {for (i = 2; i < 10; i++) {d[i] = $i - l[i]; l[i] = $i}} !/^cpu/ {w = ($1 - at) * 100; at = $1}
-		END {print int(w), d[2] + d[3] + d[4] + d[7] + d[8], d[9]}' <<<"${G_OUT//$'\r'/}")
-	echo "# wall $WALL, used $BUSY, steal $STEAL (hundredths of a second)"
+	read -r WALL BUSY STEAL IDLE < <(awk '/^cpu/ {for (i = 2; i < 10; i++) {d[i] = $i - l[i]; l[i] = $i}} !/^cpu/ {w = ($1 - at) * 100; at = $1}
+		END {print int(w), d[2] + d[3] + d[4] + d[7] + d[8], d[9], d[5] + d[6]}' <<<"${G_OUT//$'\r'/}")
+	echo "# wall $WALL, used $BUSY, steal $STEAL, idle $IDLE (hundredths of a second)"
 	le "it is told that it did not get half of it" $((WALL / 3)) "$STEAL"
-	le "what it used and what was stolen is the wall's time, within 5 % (per mille)" \
-		"$(awk -v w="$WALL" -v s=$((BUSY + STEAL)) 'BEGIN {d = (w - s) / w * 1000; printf "%d", d < 0 ? -d : d}')" 50
+	# The guest counts by ticks; where processors are emulated more is lost between these (24 and 54 per mille seen).
+	le "what it used and what was stolen is the wall's time, within 5 %, 10 % where processors are emulated (per mille)" \
+		"$(awk -v w="$WALL" -v s=$((BUSY + STEAL)) 'BEGIN {d = (w - s) / w * 1000; printf "%d", d < 0 ? -d : d}')" $((${T_SLOW:-1} > 1 ? 100 : 50))
 else
 	skip_check "steal is told to the guest under a cap" "only KVM tells it, and here the guest is translated"
 fi
