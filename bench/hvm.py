@@ -80,14 +80,12 @@ class Hand:
                 time.sleep(0.0005)
         f = s.makefile("rw")
         f.readline()
-        for c in ("qmp_capabilities", "cont", "query-status"):  # as we do it: what runs at once takes the processor from its answers
+        for c, word in (("qmp_capabilities", "return"), ("cont", "RESUME")):  # as we do it: answers come when the guest leaves QEMU the time
             f.write(json.dumps({"execute": c}) + "\n")
             f.flush()
-            line = f.readline()
-            while "event" in line:
-                line = f.readline()
+            while word not in f.readline():
+                pass
         ms = (time.perf_counter() - t) * 1e3
-        assert json.loads(line)["return"]["running"], line
         s.close()
         return ms
 

@@ -225,7 +225,9 @@ int accel_probe_end(struct accel_probe *a, struct err *e)
 	clockid_t used;
 	int heard = clock_getcpuclockid(a->pid, &used) ? 0 : hear(a->said, used, &said);
 
-	accel_probe_done(a);
+	/* it ends by itself, with all that the kernel has to take apart: who waits for that is accel_probe_done() */
+	own_fd(&a->said);
+	pidfd_kill(a->pidfd, SIGKILL);
 	if (heard < 0)
 		return err_set(e, ETIME, "this host is too busy to find out whether KVM runs a guest");
 	if (!heard)
@@ -251,5 +253,8 @@ int accel_kvm_probe(struct err *e)
 	struct accel_probe a;
 	int r = accel_probe_start(&a, e);
 
-	return r < 0 ? r : accel_probe_end(&a, e);
+	if (r == 0)
+		r = accel_probe_end(&a, e);
+	accel_probe_done(&a);
+	return r;
 }

@@ -17,7 +17,7 @@
  * processor time; -ETIME: the host has not got round to it in ten.
  */
 int accel_kvm_probe(struct err *e);
-/* Its two halves, for who has something else to do while it runs; done() for who does not want to know it any more. One that was not started has pid 0. */
+/* Its two halves, for who has something else to do while it runs; done() in any case: it waits for its end, which takes the kernel longer than the answer. One that was not started has pid 0. */
 struct accel_probe {
 	pid_t pid;
 	int pidfd, said;

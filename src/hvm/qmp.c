@@ -134,33 +134,49 @@ static uint64_t when(const char *text, size_t n)
 	return at <= wall && wall - at < 10000000000ULL ? now - (wall - at) : now;
 }
 
+/* The next line, whatever it is: its kind, or an error. */
+static int hear(struct qmp *q, const char *command, uint64_t until, json_t **value, struct err *e)
+{
+	char why[256];
+	size_t len;
+	int r = next_line(q, until, &len, e);
+	enum qmp_kind k;
+
+	if (r < 0)
+		return r;
+	k = qmp_line(q->in.p, len, value, why);
+	if (k == QMP_EVENT && str_eq(json_string_value(*value), "STOP"))
+		q->stopped_ns = when(q->in.p, len);
+	drop_line(q, len);
+	if (k == QMP_ERROR)
+		return err_set(e, EREMOTEIO, "QEMU refuses %s: %s", command, why);
+	return k == QMP_BAD ? err_set(e, EPROTO, "QEMU says what is no JSON") : (int)k;
+}
+
 /* The first line of that kind, or an error; what is of no concern goes by. */
 static int await(struct qmp *q, enum qmp_kind kind, const char *command, uint64_t until, json_t **ret, struct err *e)
 {
 	for (;;) {
-		json_t *value;
-		char why[256];
-		size_t len;
-		int r = next_line(q, until, &len, e);
-		enum qmp_kind k;
+		json_t *value = NULL;
+		int k = hear(q, command, until, &value, e);
 
-		if (r < 0)
-			return r;
-		k = qmp_line(q->in.p, len, &value, why);
-		if (k == QMP_EVENT && str_eq(json_string_value(value), "STOP"))
-			q->stopped_ns = when(q->in.p, len);
-		drop_line(q, len);
-		if (k == kind && ret)
+		if (k == (int)kind && ret)
 			*ret = value;
 		else
 			json_decref(value);
-		if (k == kind)
-			return 0;
-		if (k == QMP_ERROR)
-			return err_set(e, EREMOTEIO, "QEMU refuses %s: %s", command, why);
-		if (k == QMP_BAD)
-			return err_set(e, EPROTO, "QEMU says what is no JSON");
+		if (k < 0 || k == (int)kind)
+			return k < 0 ? k : 0;
 	}
+}
+
+static int settle(struct qmp *q, uint64_t until, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < q->nowed && r == 0; i++)
+		r = await(q, QMP_RETURN, q->owed[i], until, NULL, e);
+	q->nowed = 0;
+	return r;
 }
 
 int qmp_event(struct qmp *q, const char *name, int ms, struct err *e)
@@ -171,7 +187,7 @@ int qmp_event(struct qmp *q, const char *name, int ms, struct err *e)
 	for (;;) {
 		json_t *value = NULL;
 		bool found;
-		int r = await(q, QMP_EVENT, name, until, &value, e);
+		int r = settle(q, until, e) < 0 ? -e->code : await(q, QMP_EVENT, name, until, &value, e);
 
 		found = r == 0 && str_eq(json_string_value(value), name);
 		json_decref(value);
@@ -224,7 +240,49 @@ int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, 
 	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
 	int r = say(q, command, args, fd, until, e);
 
+	if (r == 0)
+		r = settle(q, until, e);
 	return r < 0 ? r : await(q, QMP_RETURN, command, until, ret, e);
+}
+
+int qmp_say(struct qmp *q, const char *command, json_t *args, int ms, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	int r = say(q, command, args, -1, until, e);
+
+	if (r == 0 && q->nowed == QMP_OWED_MAX)
+		r = settle(q, until, e);
+	if (r == 0)
+		q->owed[q->nowed++] = command;
+	return r;
+}
+
+int qmp_settle(struct qmp *q, int ms, struct err *e)
+{
+	return settle(q, clock_mono_ns() + (uint64_t)ms * 1000000, e);
+}
+
+int qmp_cont(struct qmp *q, int ms, struct err *e)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	int r = settle(q, until, e);
+
+	if (r == 0)
+		r = say(q, "cont", NULL, -1, until, e);
+	while (r == 0) {
+		json_t *value = NULL;
+		int k = hear(q, "cont", until, &value, e);
+		bool runs = k == QMP_EVENT && str_eq(json_string_value(value), "RESUME");
+
+		json_decref(value);
+		if (k < 0 || k == QMP_RETURN)
+			return k < 0 ? k : 1;
+		if (runs) {
+			q->owed[q->nowed++] = "cont";
+			return 0;
+		}
+	}
+	return r;
 }
 
 bool qmp_sync(const char *text, size_t n, json_int_t *id)

@@ -13,11 +13,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define QMP_OWED_MAX 8u
+
 struct qmp {
 	int fd;
 	struct buf in;   /* what has come and is no line yet */
 	unsigned lines;  /* how many have come in all */
 	uint64_t stopped_ns; /* CLOCK_MONOTONIC: when its guest stopped last, as it says; 0 = it has not since we listen */
+	const char *owed[QMP_OWED_MAX]; /* commands that were said, and whose answers have not been heard */
+	unsigned nowed;
 };
 #define QMP_INIT ((struct qmp){.fd = -1, .in = BUF_INIT})
 #define _qmp_    __attribute__((cleanup(qmp_close)))
@@ -35,6 +39,15 @@ void qmp_close(struct qmp *q);
 int qmp_do(struct qmp *q, const char *command, json_t *args, int ms, json_t **ret, struct err *e);
 /* The same with a descriptor beside it, for add-fd. */
 int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, json_t **ret, struct err *e);
+/*
+ * Says it and goes on: its answer is heard before the next one's, by whatever comes next. command: a literal. A refusal is that one's
+ * failure, and names this command.
+ */
+int qmp_say(struct qmp *q, const char *command, json_t *args, int ms, struct err *e);
+/* Hears what is owed. */
+int qmp_settle(struct qmp *q, int ms, struct err *e);
+/* Lets the guest run. 0 as soon as QEMU has said that it does: the answer to it comes when the guest leaves QEMU the time. 1: it took it, and has not said so. */
+int qmp_cont(struct qmp *q, int ms, struct err *e);
 /* Waits for the next event of that name; what comes during a command is not kept. -ETIME. */
 int qmp_event(struct qmp *q, const char *name, int ms, struct err *e);
 

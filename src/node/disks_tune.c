@@ -47,9 +47,9 @@ static int count(struct qmp *q, const json_t *rec, uint64_t until, struct err *e
 		has = device_of(all, name, NULL);
 		id = json_string_value(json_object_get(has, "qdev"));
 		if (id && !json_object_get(json_object_get(has, "stats"), "rd_latency_histogram"))
-			r = qmp_do(q, "block-latency-histogram-set", qtune_histogram(id), ANSWER_MS, NULL, e);
+			r = qmp_say(q, "block-latency-histogram-set", qtune_histogram(id), ANSWER_MS, e);
 	}
-	return r;
+	return r < 0 ? r : qmp_settle(q, ANSWER_MS, e);
 }
 
 /* Whether the guest's discards reach the file is what goes with detect-zeroes (qdisk_node), which it tells of. */

@@ -126,7 +126,7 @@ static int accelerator(const json_t *rec, struct accel_probe *ahead, bool *kvm, 
 	const char *asked = vm_str(rec, "accelerator");
 	struct err why = ERR_INIT;
 
-	*kvm = !str_eq(asked, "tcg") && (ahead && ahead->pid ? accel_probe_end(ahead, &why) : accel_kvm_probe(&why)) == 0;
+	*kvm = !str_eq(asked, "tcg") && (ahead && ahead->said >= 0 ? accel_probe_end(ahead, &why) : accel_kvm_probe(&why)) == 0;
 	if (!*kvm && vm_bool(rec, "hyperv", false))
 		return err_set(e, ENOTSUP, "hyperv: it needs KVM: %s", why.code ? why.msg : "accelerator is tcg");
 	if (*kvm || !str_eq(asked, "kvm"))
@@ -282,20 +282,24 @@ static bool stands(const char *status)
 	return false;
 }
 
-/* No instruction of the guest's runs (-S) before the zone is empty. What a full disk has stopped goes on. 1 = it was let go before; 2: it waits for a state. */
-static int release(struct vm *v, struct qmp *q, struct zone_emptying *a, struct err *e)
+/* It has said that it runs, or says so when it is asked. */
+static int let_go(struct qmp *q, struct err *e)
 {
 	_json_ json_t *status = NULL;
-	bool woken;
-	int r = qmp_do(q, "query-status", NULL, ANSWER_MS, &status, e);
+	int r = qmp_cont(q, ANSWER_MS, e);
 
-	if (r == 0 && str_eq(status_of(status), "inmigrate"))
-		return 2;
-	woken = stands(status_of(status));
-	if (r == 0 && str_eq(status_of(status), "io-error") && !v->incoming.layout)
-		return (r = saved_drop(v, e)) < 0 ? r : qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e);
-	if (r == 0 && !woken && !str_eq(status_of(status), "prelaunch") && !v->incoming.layout)
-		return 1;
+	if (r == 1)
+		r = qmp_do(q, "query-status", NULL, ANSWER_MS, &status, e);
+	if (r == 0 && status && !json_is_true(json_object_get(status, "running")))
+		return err_set(e, EIO, "the machine does not run: %s", status_of(status));
+	return r;
+}
+
+/* No instruction of the guest's runs (-S) before the zone is empty, which it becomes while the monitor is told the rest: it has read all that it reads. */
+static int release(struct vm *v, struct qmp *q, struct zone_emptying *a, bool woken, struct err *e)
+{
+	int r = zone_mounts_remove_begin(a, e);
+
 	if (r == 0)
 		r = screen_open(v, q, e);
 	if (r == 0)
@@ -310,10 +314,28 @@ static int release(struct vm *v, struct qmp *q, struct zone_emptying *a, struct 
 	if (r == 0)
 		r = saved_drop(v, e);
 	if (r >= 0)
-		r = qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e);
-	if (r == 0 && (woken || v->incoming.layout))
+		r = let_go(q, e);
+	if (r == 0 && woken)
 		machine_woken(v, q);
 	return r;
+}
+
+/* The same of one that may be anywhere. What a full disk has stopped goes on. 1 = it was let go before; 2: it waits for a state. */
+static int release_found(struct vm *v, struct qmp *q, struct zone_emptying *a, struct err *e)
+{
+	_json_ json_t *status = NULL;
+	int r = qmp_do(q, "query-status", NULL, ANSWER_MS, &status, e);
+	const char *is = status_of(status);
+
+	if (r < 0)
+		return r;
+	if (str_eq(is, "inmigrate"))
+		return 2;
+	if (str_eq(is, "io-error"))
+		return (r = saved_drop(v, e)) < 0 ? r : let_go(q, e);
+	if (!stands(is) && !str_eq(is, "prelaunch"))
+		return 1;
+	return release(v, q, a, stands(is), e);
 }
 
 /* The stream is as hostile as what wrote it: nothing of the host is to be seen any more when it is read. */
@@ -327,7 +349,6 @@ static int take_over(struct vm *v, struct qmp *q, struct zone_emptying *a, struc
 
 int machine_release(struct vm *v, struct err *e)
 {
-	_json_ json_t *status = NULL;
 	_emptying_ struct zone_emptying a = ZONE_EMPTYING_INIT;
 	_qmp_ struct qmp q = QMP_INIT;
 	char words[WORDS_MAX];
@@ -338,20 +359,14 @@ int machine_release(struct vm *v, struct err *e)
 		r = machine_call(v, AWAIT_MS, &q, e);
 	if (r == 0 && v->incoming.layout)
 		r = take_over(v, &q, &a, e);
-	if (r == 0 && !v->incoming.hold)
-		r = release(v, &q, &a, e);
-	if (r >= 0)
-		r = qmp_do(&q, "query-status", NULL, ANSWER_MS, &status, e);
+	if (r == 0)
+		r = v->incoming.hold ? qmp_do(&q, "query-status", NULL, ANSWER_MS, NULL, e) : release(v, &q, &a, v->incoming.layout, e);
 	if (r == -ESRCH || r == -EPIPE) {
 		last_words(v, words);
 		if (v->incoming.layout)
 			return err_set(e, ECHILD, "QEMU can not go on with the state of a machine of type %s: %s", vm_str(v->incoming.layout, "machine"), words);
 		return err_set(e, ECHILD, "QEMU ended at once: %s", words);
 	}
-	if (v->incoming.hold)
-		return r;
-	if (r == 0 && !json_is_true(json_object_get(status, "running")))
-		r = err_set(e, EIO, "the machine does not run: %s", json_string_value(json_object_get(status, "status")) ?: "?");
 	return r;
 }
 
@@ -363,7 +378,7 @@ int machine_go_on(struct vm *v, struct err *e)
 
 	if (r == 0)
 		r = closer(v, &a, e);
-	return r < 0 ? r : release(v, &q, &a, e);
+	return r < 0 ? r : release_found(v, &q, &a, e);
 }
 
 static int tell(const struct vm *v, const char *command, struct err *e)

@@ -16,8 +16,8 @@
 
 int machine_ask_memory(struct qmp *q, struct err *e)
 {
-	return qmp_do(q, "qom-set", json_pack("{s:s,s:s,s:i}", "path", "/machine/peripheral/balloon", "property", "guest-stats-polling-interval",
-					      "value", 10), ANSWER_MS, NULL, e);
+	return qmp_say(q, "qom-set", json_pack("{s:s,s:s,s:i}", "path", "/machine/peripheral/balloon", "property", "guest-stats-polling-interval",
+					       "value", 10), ANSWER_MS, e);
 }
 
 #define NOT_KNOWN 9e15 /* 2^64 - 1, as a real number or cut to an integer */

@@ -71,7 +71,7 @@ static int give(struct qmp *q, const char *name, int fd, struct err *e)
 
 	if (r < 0)
 		return err_sys(e, r, "QEMU's control socket");
-	return qmp_do(q, "getfd", json_pack("{s:s}", "fdname", name), ANSWER_MS, NULL, e);
+	return qmp_say(q, "getfd", json_pack("{s:s}", "fdname", name), ANSWER_MS, e);
 }
 
 static int open_run(const struct vm *v, struct err *e)
@@ -116,8 +116,7 @@ int screen_open(struct vm *v, struct qmp *q, struct err *e)
 	if (r == 0)
 		r = give(q, "screen", sock, e);
 	if (r == 0)
-		r = qmp_do(q, "display-update", json_pack("{s:s,s:[{s:s,s:s}]}", "type", "vnc", "addresses", "type", "fd", "str", "screen"),
-			   ANSWER_MS, NULL, e);
+		r = qmp_say(q, "display-update", json_pack("{s:s,s:[{s:s,s:s}]}", "type", "vnc", "addresses", "type", "fd", "str", "screen"), ANSWER_MS, e);
 	if (r < 0)
 		return err_add(e, "screen");
 	return open_port(v, e);

@@ -243,7 +243,7 @@ static void whole(struct taking *t)
 		r = dataset_made(v, &e);
 	if (r < 0)
 		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
-	if (machine_ask_memory(&t->q, &e) < 0 || machine_order_later(v->rec, &t->q, &e) < 0)
+	if (machine_ask_memory(&t->q, &e) < 0 || qmp_settle(&t->q, CALL_MS, &e) < 0 || machine_order_later(v->rec, &t->q, &e) < 0)
 		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
 	machine_woken(v, &t->q);
 	qmp_close(&t->q);

@@ -78,6 +78,19 @@ int zone_mounts_remove_start(const struct ctx *c, const struct zone_run *r, cons
 	return rc;
 }
 
+int zone_mounts_remove_begin(struct zone_emptying *a, struct err *e)
+{
+	if (a->gone || a->begun)
+		return 0;
+	if (a->go < 0)
+		return err_set(e, EINVAL, "nobody was started to take mounts away");
+	/* of one that has ended already the answer is what it said */
+	if (write(a->go, "g", 1) != 1 && errno != EPIPE)
+		return err_sys(e, errno, "tell zoneadmd");
+	a->begun = true;
+	return 0;
+}
+
 int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err *e)
 {
 	char answer[64];
@@ -86,11 +99,9 @@ int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err 
 
 	if (a->gone)
 		return 0;
-	if (a->go < 0)
-		return err_set(e, EINVAL, "nobody was started to take mounts away");
-	/* of one that has ended already the answer is what it said */
-	if (write(a->go, "g", 1) != 1 && errno != EPIPE)
-		return err_sys(e, errno, "tell zoneadmd");
+	rc = zone_mounts_remove_begin(a, e);
+	if (rc < 0)
+		return rc;
 	a->pid = 0;
 	rc = zoneadmd_hear(c, pid, &a->reply, NULL, NULL, answer, sizeof answer, e);
 	a->gone = rc == 0;

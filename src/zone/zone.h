@@ -127,11 +127,14 @@ int zone_mount_remove(const struct ctx *c, const struct zone_run *r, const char 
 struct zone_emptying {
 	pid_t pid;
 	int go, reply;
+	bool begun;
 	bool gone; /* they are: remove() has nothing more to do */
 };
 #define ZONE_EMPTYING_INIT ((struct zone_emptying){.go = -1, .reply = -1})
 int zone_mounts_remove_start(const struct ctx *c, const struct zone_run *r, const char *const *targets, size_t n, struct zone_emptying *a,
 			     struct err *e);
+/* It may be begun before it is waited for. */
+int zone_mounts_remove_begin(struct zone_emptying *a, struct err *e);
 int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err *e);
 void zone_emptying_done(struct zone_emptying *a);
 #define _emptying_ __attribute__((cleanup(zone_emptying_done)))
