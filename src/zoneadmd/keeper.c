@@ -46,6 +46,7 @@ struct keeper {
 	uint64_t still_since;               /* it is stopped; 0 = it is not */
 	uint64_t ready_by;                  /* 0 = nobody waits for that */
 	unsigned heard;
+	bool rests; /* it has waited before */
 };
 
 /* 0, 1, 2, 4, … 60 seconds. */
@@ -242,6 +243,9 @@ static void keep_init(struct keeper *k)
 		if (still >= 0 && (ms < 0 || still < ms))
 			ms = still;
 		kept_poll(p + 3, k->control);
+		if (!k->rests)
+			text_back();
+		k->rests = true;
 		if (ppoll(p, 3 + KEPT_FDS, ms < 0 ? NULL : &(struct timespec){ms / 1000, ms % 1000 * 1000000L}, &all) < 0) {
 			if (errno != EINTR)
 				return;

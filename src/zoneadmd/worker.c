@@ -20,9 +20,12 @@
 static const struct part *const parts[] = {&part_console, &part_burst, &part_ioburst, &part_usage, &part_view, &part_calls, &part_drops, &part_mdata, &part_screen, &part_machine, &part_events};
 enum { PARTS = sizeof parts / sizeof *parts };
 
+#define REST_NS 2000000000ULL
+
 static struct worker w; /* what it was started with */
 static bool off[PARTS]; /* could not start */
 static bool keeper = true, init = true;
+static uint64_t rest; /* when the start is behind it; 0 = it has been */
 
 int worker_settings_read(char *text)
 {
@@ -52,7 +55,7 @@ int worker_settings(void)
 /* Until the first part is due: milliseconds, -1 = for ever. */
 static int patience(uint64_t now)
 {
-	uint64_t first = 0;
+	uint64_t first = rest;
 
 	for (int i = 0; i < PARTS; i++) {
 		uint64_t t = !off[i] && parts[i]->due ? parts[i]->due() : 0;
@@ -112,6 +115,10 @@ static bool turn(void)
 		if (call)
 			parts[i]->ready(p + at[i], at[i + 1] - at[i], now);
 	}
+	if (rest && rest <= now) {
+		rest = 0;
+		text_back();
+	}
 	/* Without its keeper it goes on for as long as the zone does: whoever adopts it takes the descriptors from here. */
 	return keeper || init;
 }
@@ -126,6 +133,7 @@ int worker_main(const char *uuid, const char *log_dir, uint64_t log_max)
 	for (int i = 0; i < PARTS; i++)
 		off[i] = parts[i]->start && parts[i]->start(&w) < 0;
 	worker_settings();
+	rest = clock_mono_ns() + REST_NS;
 	while (turn())
 		;
 	for (int i = 0; i < PARTS; i++)

@@ -192,6 +192,9 @@ int keeper_call_ended(const struct zspec *z);
 int platform_log(const char *log_dir);
 void keeper_signals(void);
 
+/* text_back.c: gives the host back what of the program is not in use now. */
+void text_back(void);
+
 /* fds.c */
 /* Occupies what is free of 5 to FD_FREE - 1 (a VM's lock may be there), closes the rest: whatever is opened later can't take a fixed number. */
 int fds_reserve(void);

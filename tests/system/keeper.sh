@@ -14,7 +14,7 @@ worker() { cut -d' ' -f1 "$NODE_RUN/$1/worker"; }
 alive() { [ -d "/proc/$1" ] && [ "$(awk '{print $3}' "/proc/$1/stat" 2>/dev/null)" != Z ]; }
 gone() { ! alive "$1"; }
 other_than() { local n; n=$($2 "$3" 2>/dev/null) && [ -n "$n" ] && [ "$n" != "$1" ] && alive "$n"; }
-private() { awk '/^Private/ {s += $2} END {print s}' "/proc/$1/smaps_rollup"; }
+private() { awk '/^Private_Dirty/ {s += $2} END {print s}' "/proc/$1/smaps_rollup"; } # not the program: which of the two has a page of it mapped says nothing
 
 mkzone z k1 '"autoboot":true'
 await 5 test -s "$NODE_RUN/$z/worker"
