@@ -44,10 +44,10 @@ int qsaved_length(const unsigned char begin[QSAVED_BEGIN], uint32_t *n, struct e
 int qsaved_head(const char *text, size_t n, json_t **head, struct err *e)
 {
 	_json_ json_t *h = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *name = json_object_get(h, "snapshot");
+	const json_t *name = json_object_get(h, "snapshot"), *seed = json_object_get(h, "seed");
 	int r;
 
-	if (!json_is_object(h) || (name && (!json_is_string(name) || !vm_snapshot_name_ok(json_string_value(name)))))
+	if (!json_is_object(h) || (seed && !json_is_string(seed)) || (name && (!json_is_string(name) || !vm_snapshot_name_ok(json_string_value(name)))))
 		return err_set(e, EBADMSG, "its beginning is damaged");
 	r = qlayout_check(json_object_get(h, "layout"), e);
 	if (r == 0)

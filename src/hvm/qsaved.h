@@ -17,9 +17,9 @@
 #include "base/err.h"
 #include "base/sum64.h"
 
-enum { QSAVED_HEAD_MAX = 65536, QSAVED_BEGIN = 24, QSAVED_END = 32 };
+enum { QSAVED_HEAD_MAX = 1 << 20, QSAVED_BEGIN = 24, QSAVED_END = 32 };
 
-/* What comes before the stream: {"layout": …, "snapshot": NAME or absent}. */
+/* What comes before the stream: {"layout": …, "snapshot": NAME or absent, "seed": its NoCloud disk in base64, or absent}. */
 void qsaved_begin(const json_t *head, struct buf *out);
 void qsaved_end(const struct sum64 *s, unsigned char out[QSAVED_END]);
 /* Its first bytes: how long its head is; and the head itself, checked. New reference. -EBADMSG, -ENOTSUP. */

@@ -17,6 +17,7 @@
 #include "node/machine.h"
 #include "node/machine_state.h"
 #include "node/saved_pipe.h"
+#include "node/seed.h"
 
 #define MIB  1048576ULL
 #define MORE (256 * MIB) /* screen, firmware, devices */
@@ -153,14 +154,16 @@ static int all_out(struct vm *v, int fd, struct buf *begin, struct qmigrate_now 
 int saved_write(struct vm *v, const char *name, const char *snapshot, struct qmigrate_now *end, struct err *e)
 {
 	_free_ char *path = saved_path(v, name);
-	_json_ json_t *layout = NULL, *head = NULL;
+	_json_ json_t *layout = NULL, *head = NULL, *seed = NULL;
 	_buf_ struct buf begin = BUF_INIT;
 	_fd_ int fd = -1;
 	int r = machine_layout(v, &layout, e);
 
+	if (r == 0)
+		r = seed_get(v, &seed, e);
 	if (r < 0)
 		return r;
-	head = json_pack("{s:O, s:s*}", "layout", layout, "snapshot", snapshot);
+	head = json_pack("{s:O, s:s*, s:O*}", "layout", layout, "snapshot", snapshot, "seed", seed);
 	qsaved_begin(head, &begin);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "%s", path);
@@ -250,6 +253,7 @@ static int go_on(struct in *in, int fd, struct err *e)
 	if (r < 0)
 		return r;
 	v->incoming.layout = json_object_get(in->head, "layout");
+	v->incoming.seed = json_object_get(in->head, "seed");
 	v->incoming.fd = in->p.its;
 	v->incoming.opts = &opts;
 	v->incoming.hold = true;

@@ -2,8 +2,10 @@
 #include "node/seed.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -11,6 +13,7 @@
 #include "model/vm.h"
 
 #define SEED_MAX (512u << 10) /* all of a spec is at most 1 MiB */
+#define DISK_MAX (640u << 10) /* with what is around it, and the network: in base64 it goes in the head of a state */
 
 static const char *datum(const json_t *rec, const char *key)
 {
@@ -89,9 +92,37 @@ int seed_check(const json_t *rec, struct err *e)
 	return 0;
 }
 
+static char *seed_path(const struct vm *v)
+{
+	return xprintf("%s/%s/" SEED_FILE, v->c->node.run, v->uuid);
+}
+
+int seed_get(const struct vm *v, json_t **out, struct err *e)
+{
+	_free_ char *path = seed_path(v);
+	_buf_ struct buf disk = BUF_INIT, text = BUF_INIT;
+	int r = vm_bool(v->rec, "nocloud", false) ? file_read(AT_FDCWD, path, DISK_MAX, &disk, e) : -ENOENT;
+
+	/* nocloud may have been set since it was started */
+	if (r < 0 && r != -ENOENT)
+		return r;
+	base64_add(&text, disk.p, disk.len);
+	*out = disk.len ? json_stringn(text.p, text.len) : NULL;
+	return 0;
+}
+
+/* A disk that changes under a guest that has it mounted is a broken one. */
+static int put_back(const struct vm *v, const char *path, struct err *e)
+{
+	_free_ char *disk = xstrdup(json_string_value(v->incoming.seed) ?: "");
+	ssize_t n = base64_undo(disk, strlen(disk));
+
+	return n < 0 ? err_set(e, EBADMSG, "its NoCloud disk is damaged") : file_replace(path, disk, (size_t)n, 0600, 0, e);
+}
+
 int seed_put(struct vm *v, struct err *e)
 {
-	_free_ char *path = xprintf("%s/%s/" SEED_FILE, v->c->node.run, v->uuid);
+	_free_ char *path = seed_path(v);
 	_free_ char *meta = seed_meta(v->rec), *network = seed_network(v->rec), *user = seed_user(v->rec);
 	const struct iso_file files[] = {
 		{"META-DATA", meta, strlen(meta)}, {"NETWORK-CONFIG", network, strlen(network)}, {"USER-DATA", user, strlen(user)}};
@@ -100,6 +131,8 @@ int seed_put(struct vm *v, struct err *e)
 
 	if (r < 0 || !vm_bool(v->rec, "nocloud", false))
 		return r;
+	if (v->incoming.seed)
+		return put_back(v, path, e);
 	iso_make("CIDATA", files, ARRAY_LEN(files), &disk);
 	return file_replace(path, disk.p, disk.len, 0600, 0, e);
 }

@@ -15,7 +15,9 @@ char *seed_user(const json_t *rec);
 char *seed_network(const json_t *rec);
 /* -EFBIG: more than a spec has room for. */
 int seed_check(const json_t *rec, struct err *e);
-/* Into the run directory of a machine that is about to start, where its record has `nocloud`. */
+/* Into the run directory of a machine that is about to start, where its record has `nocloud`: as the state has it that it goes on with. */
 int seed_put(struct vm *v, struct err *e);
+/* The one that a machine was started with, in base64 as incoming.seed has it; NULL in *out: it has none. New reference. */
+int seed_get(const struct vm *v, json_t **out, struct err *e);
 
 #endif

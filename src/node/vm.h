@@ -42,6 +42,7 @@ struct vm {
 	uint64_t log_mark;        /* bytes of its console log when the spec was made: what a monitor says at its start lies behind */
 	struct {
 		const json_t *layout; /* NULL = a boot is one from the beginning */
+		const json_t *seed;   /* in base64: the NoCloud disk that the guest has, whatever its record says by now; NULL = of its record */
 		int fd;
 		const struct qmigrate_opts *opts; /* .progress; may be NULL */
 		bool hold;            /* the guest is not let go: machine_go_on() */

@@ -70,4 +70,8 @@ said "its files" 'ls /s' "meta-data network-config user-data"
 g "$M" 'cat /s/meta-data'
 eq "what is in them" "$(tr -d '\r' <<<"$G_OUT" | jq -c '[."instance-id", ."local-hostname", (."public-keys" | length)]')" "[\"$M\",\"m1\",2]"
 said "user data" 'cat /s/user-data' '#cloud-config'
+check "suspend" vmadm suspend "$M"
+check "other data" vmadm update "$M" <<<'{"hostname":"other","set_customer_metadata":{"cloud-init:user-data":"#!/bin/sh\n"}}'
+check "resume" vmadm resume "$M"
+said "the disk under a guest stays what it was" 'echo 3 >/proc/sys/vm/drop_caches; cat /s/user-data' '#cloud-config'
 check_not "it can't be written" g "$M" 'd=$(awk "\$2 == \"/s\" {print \$1}" /proc/mounts); echo x >$d'
