@@ -331,6 +331,9 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 		r = autoboot_off(&v, &m, e);
 	if (r == 0)
 		r = v.killed ? vm_halt_zone(&v, e) : vm_take_down(&v, force, timeout, false, e);
+	/* one that had not been let go, because its suspend or its resume was killed, has a state still */
+	if (r == 0 && force && brand_hvm(v.brand) && (r = give_up(&v, e)) > 0)
+		r = 0;
 	rs = autoboot_stored(&v, &m, r < 0 ? NULL : e);
 	r = r < 0 ? r : rs;
 	if (!v.run.running)

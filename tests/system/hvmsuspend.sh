@@ -182,4 +182,9 @@ eq "it is suspended" "$(vmstate "$M")" suspended
 check "stop -F gives it up" vmadm stop "$M" -F
 eq "it is stopped" "$(vmstate "$M") $(find "$R" -maxdepth 1 -name 'state*')" "stopped "
 fails 1 'is not suspended' vmadm resume "$M"
+check "start" vmadm start "$M"
+check "suspend" vmadm suspend "$M"
+run env CLOISTER_FAIL=resume-loaded:kill vmadm resume "$M"
+check "stop -F of one whose resume was killed" vmadm stop "$M" -F
+eq "gives it up too" "$(vmstate "$M") $(find "$R" -maxdepth 1 -name 'state*')" "stopped "
 check "delete" vmadm delete "$M"
