@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -21,6 +24,7 @@
 #define MIB       1048576LL
 #define ATTR      "btrfs.compression"
 #define ATTR_TEXT 32
+#define EXTENTS   256 /* asked for at a time */
 
 /* The file system's word; NULL: it has none for that. */
 static const char *method(const char *word)
@@ -99,26 +103,39 @@ static int room(int fd, int64_t bytes, struct err *e)
 							 (long long)(st.st_blocks * 512 / MIB));
 }
 
-/* What is set aside and not written to, behind the first bytes, is the pool's again. Nobody may be writing. */
-static int give_back(int fd, int64_t from, struct err *e)
+/* What is set aside and not written to, behind the first bytes, is the pool's again: holes are left alone. Nobody may be writing. */
+static int give_back(int fd, uint64_t from, struct err *e)
 {
-	off_t at = from, end;
-	struct stat st;
+	_free_ struct fiemap *m = xalloc(sizeof *m + EXTENTS * sizeof m->fm_extents[0]);
+	uint64_t at = from;
+	bool last = false;
 
-	if (fsync(fd) < 0 || fstat(fd, &st) < 0)
+	if (fsync(fd) < 0)
 		return err_sys(e, errno, "refreservation");
-	while (at < st.st_size) {
-		off_t hole = lseek(fd, at, SEEK_HOLE);
+	while (!last) {
+		*m = (struct fiemap){.fm_start = at, .fm_length = FIEMAP_MAX_OFFSET - at, .fm_flags = FIEMAP_FLAG_SYNC, .fm_extent_count = EXTENTS};
+		if (ioctl(fd, FS_IOC_FIEMAP, m) < 0)
+			return err_sys(e, errno, "refreservation: what is set aside");
+		last = !m->fm_mapped_extents;
+		for (uint32_t i = 0; i < m->fm_mapped_extents; i++) {
+			const struct fiemap_extent *x = &m->fm_extents[i];
+			uint64_t begin = x->fe_logical > from ? x->fe_logical : from;
 
-		if (hole < 0 || hole >= st.st_size)
-			break;
-		end = lseek(fd, hole, SEEK_DATA);
-		end = end < 0 ? st.st_size : end;
-		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole, end - hole) < 0)
-			return err_sys(e, errno, "refreservation: give back what is set aside");
-		at = end;
+			at = x->fe_logical + x->fe_length;
+			last = last || x->fe_flags & FIEMAP_EXTENT_LAST;
+			if (x->fe_flags & FIEMAP_EXTENT_UNWRITTEN && at > begin &&
+			    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)begin, (off_t)(at - begin)) < 0)
+				return err_sys(e, errno, "refreservation: give back what is set aside");
+		}
 	}
 	return 0;
+}
+
+int disk_file_give_back(int fd, const json_t *disk, struct err *e)
+{
+	int r = give_back(fd, (uint64_t)vm_int(disk, "refreservation", 0) * MIB, e);
+
+	return r < 0 ? err_add(e, "disk %s", vm_str(disk, "path")) : 0;
 }
 
 int disk_file_settle(const struct vm *v, int fd, int dir, const json_t *disk, bool less, struct err *e)
@@ -127,7 +144,7 @@ int disk_file_settle(const struct vm *v, int fd, int dir, const json_t *disk, bo
 	int r = compression(fd, dir, vm_str(disk, "compression"), e);
 
 	if (r == 0 && less && !v->run.running)
-		r = give_back(fd, bytes, e);
+		r = give_back(fd, (uint64_t)bytes, e);
 	if (r == 0 && bytes)
 		r = room(fd, bytes, e);
 	return r < 0 ? err_add(e, "disk %s", vm_str(disk, "path")) : 0;

@@ -57,12 +57,16 @@ int disks_suit(struct vm *v, const char *snap, struct err *e);
 #define DISKS_LET_GO_MS 30000
 /* What it has that is not as `to` says is removed (which its guest has to agree to), added or made larger. -ETIME: the guest does not let go. */
 int disks_live(struct vm *v, const json_t *to, int ms, struct err *e);
+/* What `now` had set aside for its disks beyond what `old` has is given back, while the guest stands for a moment. */
+int disks_unreserve(struct vm *v, const json_t *old, const json_t *now, struct err *e);
 
 /* ---- disk_file.c ---- */
 /* What its record asks of its file, and can't be had. */
 int disk_file_check(const json_t *rec, const json_t *disk, struct err *e);
-/* As its record says: compression, and room that is set aside; less: what is beyond that is given back, unless the machine runs. dir: where it lies. */
+/* As its record says: compression, and room that is set aside; less: what is beyond that is given back, unless the machine runs, or nothing can be. dir: where it lies. */
 int disk_file_settle(const struct vm *v, int fd, int dir, const json_t *disk, bool less, struct err *e);
+/* What is set aside beyond what its record says. Nobody may be writing to it. */
+int disk_file_give_back(int fd, const json_t *disk, struct err *e);
 
 /* ---- disks_tune.c ---- */
 /* Ceilings as rec says, read back, and requests counted by how long they take. until: CLOCK_MONOTONIC in ns. */

@@ -4,8 +4,10 @@
  * wherever it was. A disk goes only when its guest lets go of it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/own.h"
@@ -16,6 +18,7 @@
 #include "model/vm.h"
 #include "node/disks.h"
 #include "node/machine.h"
+#include "node/saved.h"
 
 #define ANSWER_MS 5000
 #define ALL_MS    300000 /* one whole change … */
@@ -289,4 +292,75 @@ int disks_live(struct vm *v, const json_t *to, int ms, struct err *e)
 	json_decref(l.nodes);
 	qmp_close(&l.q);
 	return r == -ESRCH ? 0 : r; /* it has ended meanwhile: its next start does it */
+}
+
+static const json_t *same(const json_t *rec, const json_t *disk)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "disks"), i, d)
+		if (str_eq(vm_str(d, "path"), vm_str(disk, "path")))
+			return d;
+	return NULL;
+}
+
+struct more {
+	const json_t *disk;
+	int fd;
+};
+
+/* Their files, with what is dirty written: the guest does not stand for that. */
+static int open_more(const struct vm *v, const json_t *old, const json_t *now, struct more *m, size_t *n, struct err *e)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(old, "disks"), i, d)
+	{
+		const json_t *was = same(now, d);
+		_free_ char *path = NULL;
+
+		if (*n == DISKS_MAX || !was || qdisk_number(old, d) < 0 || vm_int(was, "refreservation", 0) <= vm_int(d, "refreservation", 0))
+			continue;
+		path = disk_path(v->c, old, d);
+		m[*n] = (struct more){d, open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+		if (m[*n].fd < 0 || fsync(m[(*n)++].fd) < 0)
+			return err_sys(e, errno, "%s", path);
+	}
+	return 0;
+}
+
+/* Who is killed in between is gone on for: one that is paused without a state beside it is so from here. */
+static int stand_for(struct vm *v, const struct more *m, size_t n, struct err *e)
+{
+	_json_ json_t *status = NULL;
+	_qmp_ struct qmp q = QMP_INIT;
+	int r = machine_call(v, ANSWER_MS, &q, e), back;
+	bool runs;
+
+	if (r == 0)
+		r = qmp_do(&q, "query-status", NULL, ANSWER_MS, &status, e);
+	if (r < 0)
+		return r;
+	runs = json_is_true(json_object_get(status, "running")) || (str_eq(vm_str(status, "status"), "paused") && !saved_there(v->c, v->uuid));
+	r = qmp_do(&q, "stop", NULL, ANSWER_MS, NULL, e);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = disk_file_give_back(m[i].fd, m[i].disk, e);
+	/* late or not, it may have been heard */
+	back = runs ? qmp_do(&q, "cont", NULL, ANSWER_MS, NULL, r < 0 ? NULL : e) : 0;
+	return r < 0 ? r : back;
+}
+
+int disks_unreserve(struct vm *v, const json_t *old, const json_t *now, struct err *e)
+{
+	struct more m[DISKS_MAX];
+	size_t n = 0;
+	int r = open_more(v, old, now, m, &n, e);
+
+	if (r == 0 && n)
+		r = stand_for(v, m, n, e);
+	for (size_t i = 0; i < n; i++)
+		close(m[i].fd);
+	return r == -ESRCH ? 0 : r;
 }

@@ -60,6 +60,8 @@ int machine_reset(const struct vm *v, struct err *e);
  */
 enum { MACHINE_RAM = 1, MACHINE_VCPUS = 2, MACHINE_SIZE_MS = 20000 };
 int machine_resize(struct vm *v, const json_t *from, const json_t *to, int ms, unsigned *later, struct err *e);
+/* What v's machine, which runs, has of memory, or is about to take, MiB. -ESRCH: it has ended. */
+int machine_memory(const struct vm *v, int64_t *mib, struct err *e);
 /* 1: with this record v's machine, which runs, has less memory than now, and it is memory that was added; limits may follow. */
 int machine_shrinks(const struct vm *v, const json_t *to, struct err *e);
 

@@ -248,6 +248,19 @@ int machine_resize(struct vm *v, const json_t *from, const json_t *to, int ms, u
 	return r == -ESRCH ? 0 : r; /* it has ended meanwhile: its next start has what the record says */
 }
 
+int machine_memory(const struct vm *v, int64_t *mib, struct err *e)
+{
+	_qmp_ struct qmp q = QMP_INIT;
+	struct size s = {0};
+	int r = machine_call(v, ANSWER_MS, &q, e);
+
+	if (r == 0)
+		r = ask_memory(&q, &s, e);
+	if (r == 0)
+		*mib = (s.base + (s.taken > s.asked ? s.taken : s.asked)) / MIB;
+	return r;
+}
+
 int machine_shrinks(const struct vm *v, const json_t *to, struct err *e)
 {
 	_qmp_ struct qmp q = QMP_INIT;

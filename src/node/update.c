@@ -36,7 +36,6 @@ struct update {
 	json_t *rec;     /* owned: after */
 	json_t *changed; /* owned: names */
 	bool plugged; /* the machine could not be brought back to the disks it had: what it may still have stays */
-	bool grown; /* its guest did not give back the memory that it got: the limit that has room for it stays */
 	unsigned size_later; /* of ram and vcpus what waits for the next start (machine_resize) */
 	bool locked_later; /* max_locked_memory could not be raised on what runs */
 };
@@ -53,14 +52,33 @@ static bool touched(const struct update *u, const char *const *names)
 	return false;
 }
 
-/* With less than its guest has, a monitor would be killed. */
-static json_t *with_room(const struct update *u)
+/*
+ * With less than its guest has, a monitor would be killed: a limit that had to stay, because the guest did not give back what it got, goes down when it has.
+ * NULL: nothing stands in the way of the record's.
+ */
+static json_t *with_room(const struct update *u, const json_t *to)
 {
 	static const char *const names[] = {"max_physical_memory", "max_swap"};
-	json_t *rec = json_copy(u->old);
+	uint64_t want = (uint64_t)vm_int(to, "max_physical_memory", 0) << 20;
+	int64_t ram = vm_int(to, "ram", 0), has = ram;
+	struct err why = ERR_INIT;
+	struct limits now;
+	json_t *rec;
+	int r;
 
+	if (!brand_hvm(u->v->brand) || !want || limits_get(&u->v->cg, u->v->uuid, 0, &now, NULL) < 0 || now.memory == UINT64_MAX || now.memory <= want)
+		return NULL;
+	r = machine_memory(u->v, &has, &why);
+	if (r < 0 && r != -ESRCH) {
+		ctx_log(u->v->c, LOG_WARN, "VM %s: the limit of its memory does not become less: %s", u->v->uuid, why.msg);
+		has = ram + (int64_t)((now.memory - want + (1 << 20) - 1) >> 20);
+	}
+	if (r == -ESRCH || has <= ram)
+		return NULL;
+	rec = json_copy((json_t *)to);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		json_object_set(rec, names[i], json_object_get(u->rec, names[i]));
+		if (vm_int(to, names[i], 0))
+			json_object_set_new(rec, names[i], json_integer(vm_int(to, names[i], 0) + has - ram));
 	return rec;
 }
 
@@ -68,7 +86,7 @@ static json_t *with_room(const struct update *u)
 static int apply_limits(struct update *u, const json_t *to, struct err *e)
 {
 	static const char *const shares[] = {"cpu_shares", NULL};
-	_json_ json_t *roomy = u->grown && to == u->old ? with_room(u) : NULL;
+	_json_ json_t *roomy = with_room(u, to);
 	const json_t *rec = roomy ?: to;
 	uint64_t n = (uint64_t)vm_int(rec, "cpu_shares", 100);
 	bool watched = vm_int(rec, "cpu_baseline", 0) != 0;
@@ -173,6 +191,15 @@ static bool has_disks(const struct update *u)
 	return brand_hvm(u->v->brand) && touched(u, names);
 }
 
+/* A guest that does not go along in time has what it has until its next change or start: not every command from now on waits for it again. */
+static int own_affair(const struct update *u, int r, const struct err *why)
+{
+	if (r != -ETIME && r != -ENOTSUP)
+		return r;
+	ctx_log(u->v->c, LOG_WARN, "VM %s: not as before: %s", u->v->uuid, why->msg);
+	return 0;
+}
+
 static int do_disks(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
@@ -184,8 +211,15 @@ static int undo_disks(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 
+	int r;
+
 	/* its number is not given again while the file is there, and the next change of its disks, or its next start, takes it away */
-	return has_disks(u) && !u->plugged ? disks_settle(u->v, u->old, true, e) : 0;
+	if (!has_disks(u) || u->plugged)
+		return 0;
+	r = disks_settle(u->v, u->old, true, e);
+	if (r == 0 && u->v->run.running)
+		r = own_affair(u, disks_unreserve(u->v, u->old, u->rec, e), e);
+	return r;
 }
 
 /* Memory that becomes less does before its limit, and what becomes more after it; undone it is the other way round. */
@@ -197,15 +231,6 @@ static bool becomes_less(const struct update *u)
 static int resize(struct update *u, const json_t *from, const json_t *to, int ms, struct err *e)
 {
 	return brand_hvm(u->v->brand) && u->v->run.running ? machine_resize(u->v, from, to, ms, &u->size_later, e) : 0;
-}
-
-/* A guest that does not go along in time has what it has until its next change or start: not every command from now on waits for it again. */
-static int own_affair(const struct update *u, int r, const struct err *why)
-{
-	if (r != -ETIME && r != -ENOTSUP)
-		return r;
-	ctx_log(u->v->c, LOG_WARN, "VM %s: not as before: %s", u->v->uuid, why->msg);
-	return 0;
 }
 
 static int do_smaller(struct ctx *c, void *op, struct err *e)
@@ -234,7 +259,6 @@ static int undo_larger(struct ctx *c, void *op, struct err *e)
 	struct update *u = op;
 	int r = becomes_less(u) ? 0 : resize(u, u->rec, u->old, MACHINE_SIZE_MS, e);
 
-	u->grown = r < 0 && vm_int(u->rec, "ram", 0) > vm_int(u->old, "ram", 0);
 	return own_affair(u, r, e);
 }
 

@@ -77,6 +77,14 @@ fails 1 'more than its size' disk1 '"refreservation":65'
 fails 1 'the pool has on' disk1 '"compression":"lz4"'
 fails 1 'has not that much left' upd '{"add_disks":[{"model":"virtio","size":100000,"refreservation":100000}]}'
 eq "of what was refused nothing is left" "$(field "$M" '.disks | length') $(ls "$Z/$M/root" | tr '\n' ' ')" "3 disk0 disk1 disk2 "
+check "what is on it" g "$M" 'dd if=/dev/urandom of=/dev/vdb bs=1M count=2 seek=2 conv=fsync && dd if=/dev/vdb iflag=direct bs=1M count=2 skip=2 | md5sum >/tmp/sum'
+sync -f "$Z"
+HAD=$(mib 1)
+CLOISTER_FAIL=update-firewall:error fails 1 '.' disk1 '"refreservation":64'
+le "nor of what an update had set aside that failed later" "$(mib 1)" "$HAD"
+eq "which is not in the record" "$(field "$M" '.disks[1] | has("refreservation")')" false
+eq "and its guest runs" "$(vmadm info "$M" status | jq -r .status.status)" running
+check "with what is on it" g "$M" 'test "$(dd if=/dev/vdb iflag=direct bs=1M count=2 skip=2 | md5sum)" = "$(cat /tmp/sum)"'
 check "room for all of a disk, while it runs" disk1 '"refreservation":64'
 eq "is there, and is the record's" "$(mib 1) $(field "$M" .disks[1].refreservation)" "64 64"
 eq "what its guest discards stays the disk's from now on" "$(way disk1) $(way disk2)" "off unmap"
