@@ -22,7 +22,8 @@
 #include "zone/zone.h"
 
 #define SPARE_FDS 64
-#define GUEST_MS  500  /* for a machine to tell of itself … */
+#define GUEST_MS  500  /* for a machine to tell of itself, half of it after each that does not … */
+#define GUEST_MIN 50
 #define GUESTS_MS 3000 /* … and for all of them: later ones are left out */
 
 int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s, struct err *e)
@@ -53,18 +54,25 @@ struct round {
 	struct err *e;
 	bool nameless;
 	uint64_t until; /* for asking machines, however many hang */
+	int guest_ms;
 };
 
 /* Its monitor, if it has one. */
-static void guest(const struct round *r, struct stat_zone *z)
+static void guest(struct round *r, struct stat_zone *z)
 {
 	_free_ char *path = xprintf("%s/%s/" QEMU_SOCK, r->c->node.run, z->uuid);
+	uint64_t now = clock_mono_ns();
 	struct stat_guest g;
 
 	free(z->guest);
 	z->guest = NULL;
-	if (access(path, F_OK) < 0 || clock_mono_ns() >= r->until || stat_guest_ask(path, GUEST_MS, &g) <= 0)
+	if (access(path, F_OK) < 0 || now >= r->until)
 		return;
+	if (stat_guest_ask(path, r->guest_ms, &g) <= 0) {
+		if (clock_mono_ns() - now >= (uint64_t)r->guest_ms * 1000000 && r->guest_ms / 2 >= GUEST_MIN)
+			r->guest_ms /= 2;
+		return;
+	}
 	z->guest = xalloc(sizeof g);
 	*z->guest = g;
 }
@@ -155,7 +163,7 @@ static int links(const struct ctx *c, struct stat_sample *s, struct err *e)
 int stat_zones_take(const struct ctx *c, struct stat_sample *s, struct err *e)
 {
 	_clean_(state_close) struct state *st = NULL;
-	struct round round = {.c = c, .s = s, .e = e, .until = clock_mono_ns() + GUESTS_MS * 1000000ULL};
+	struct round round = {.c = c, .s = s, .e = e, .until = clock_mono_ns() + GUESTS_MS * 1000000ULL, .guest_ms = GUEST_MS};
 	int r = stat_begin(s, limits_generation(c), e);
 
 	if (r == 0)

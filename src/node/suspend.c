@@ -18,7 +18,8 @@
 #include "node/vm.h"
 #include "node/vmops.h"
 
-#define AWAIT_MS 30000
+#define AWAIT_MS  30000
+#define ANSWER_MS 5000 /* in the way of a command that may be about another VM */
 
 struct suspend {
 	struct vm *v;
@@ -32,11 +33,33 @@ static int do_write(struct ctx *c, void *op, struct err *e)
 	return saved_write(s->v, SAVED_NEW, NULL, &s->end, e);
 }
 
+static int go_on(struct vm *v, int ms, struct err *e)
+{
+	_qmp_ struct qmp q = QMP_INIT;
+	int r;
+
+	if (!v->run.running) /* the state of one that has ended counts if it has its name */
+		return saved_tidy(v, e);
+	/*
+	 * One that was killed with its state whole, by whoever did not get further, may not be gone yet: no guest goes on in it, and the state is all that there
+	 * is of that guest's memory. So it has to answer first.
+	 */
+	r = machine_call(v, ms, &q, e);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	r = saved_drop(v, e);
+	if (r >= 0)
+		r = qmigrate_undo(&q, e);
+	if (r == 0) /* it ends by itself again */
+		r = zone_mark_halting(v->c, v->uuid, false, e);
+	return r;
+}
+
 static int undo_write(struct ctx *c, void *op, struct err *e)
 {
 	struct suspend *s = op;
 
-	return suspend_recover(s->v, e);
+	return go_on(s->v, AWAIT_MS, e);
 }
 
 static int do_commit(struct ctx *c, void *op, struct err *e)
@@ -73,24 +96,7 @@ static const struct step suspend_steps[] = {
 
 int suspend_recover(struct vm *v, struct err *e)
 {
-	_qmp_ struct qmp q = QMP_INIT;
-	int r;
-
-	if (!v->run.running) /* the state of one that has ended counts if it has its name */
-		return saved_tidy(v, e);
-	/*
-	 * One that was killed with its state whole, by whoever did not get further, may not be gone yet: no guest goes on in it, and the state is all that there
-	 * is of that guest's memory. So it has to answer first.
-	 */
-	r = machine_call(v, AWAIT_MS, &q, e);
-	if (r < 0)
-		return r == -ESRCH ? 0 : r;
-	r = saved_drop(v, e);
-	if (r >= 0)
-		r = qmigrate_undo(&q, e);
-	if (r == 0) /* it ends by itself again */
-		r = zone_mark_halting(v->c, v->uuid, false, e);
-	return r;
+	return go_on(v, ANSWER_MS, e);
 }
 
 int vm_suspend(struct ctx *c, const char *word, struct err *e)

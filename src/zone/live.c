@@ -8,10 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "zone/zone.h"
 #include "zone/zoneadmd.h"
+
+#define EMPTY_MS 30000
 
 static int live(const struct ctx *c, const struct zone_run *r, const char *verb, const struct zspec *z, const char *name,
 		struct err *e)
@@ -93,6 +96,8 @@ int zone_mounts_remove_begin(struct zone_emptying *a, struct err *e)
 
 int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err *e)
 {
+	uint64_t until = clock_mono_ns() + EMPTY_MS * 1000000ULL;
+	struct ctx limited = *c;
 	char answer[64];
 	pid_t pid = a->pid;
 	int rc;
@@ -102,10 +107,13 @@ int zone_mounts_remove(const struct ctx *c, struct zone_emptying *a, struct err 
 	rc = zone_mounts_remove_begin(a, e);
 	if (rc < 0)
 		return rc;
+	if (!limited.deadline || limited.deadline > until)
+		limited.deadline = until;
 	a->pid = 0;
-	rc = zoneadmd_hear(c, pid, &a->reply, NULL, NULL, answer, sizeof answer, e);
+	rc = zoneadmd_hear(&limited, pid, &a->reply, NULL, NULL, answer, sizeof answer, e);
 	a->gone = rc == 0;
-	return rc;
+	/* not -ETIME, which is a monitor's that answers too late */
+	return rc == -ETIME ? err_set(e, EBUSY, "its mounts were not taken away within %d s", EMPTY_MS / 1000) : rc;
 }
 
 void zone_emptying_done(struct zone_emptying *a)

@@ -194,6 +194,12 @@ int zoneadmd_hear(const struct ctx *c, pid_t pid, int *reply, int *go, const str
 	}
 	/* The process spawned here ends at once; what stays is its child, not ours. A closed pipe tells that one to give up. */
 	own_fd(reply);
+	/* what hangs in the kernel doesn't hear that either: it is let lie */
+	if (r == -ETIME) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, WNOHANG);
+		return r;
+	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r;
