@@ -19,6 +19,7 @@
 #include "tlsd/tlsd.h"
 
 #define ROOM (256u << 10)
+#define RECORDS 256
 #define LINGER_MS 10000 /* nobody is here any more: for the other to take what was said last */
 
 struct way {
@@ -28,11 +29,19 @@ struct way {
 	bool told; /* and its destination has been told */
 };
 
+/* Records as they are on the net: a call to the kernel for each would cost more than the cipher does. */
+struct wire {
+	char b[ROOM];
+	size_t at, len;
+};
+
 struct relay {
 	gnutls_session_t s;
 	int plain, next; /* next: what takes plain's place, -1 = nothing */
 	struct way out, in;
-	bool want_write; /* of the net: a record is half written */
+	struct wire sent, read;
+	bool want_write; /* of the net: a record is not written yet */
+	bool drained;    /* the net has been read until it had no more */
 	bool gone;       /* nobody is at the plain socket any more: what still comes is for nobody */
 	uint64_t until;  /* then: when it ends, 0 = not yet said */
 };
@@ -43,6 +52,69 @@ static bool again(ssize_t n)
 {
 	return n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
 }
+
+/* ---- the net, many records at a time ---- */
+
+static ssize_t pull(gnutls_transport_ptr_t p, void *to, size_t n)
+{
+	struct wire *w = &r.read;
+
+	if (w->at == w->len) {
+		ssize_t k = recv(TLSD_NET, w->b, ROOM, 0);
+
+		r.drained = k < 0 && errno == EAGAIN;
+		if (k <= 0)
+			return k;
+		w->at = 0;
+		w->len = (size_t)k;
+	}
+	n = n < w->len - w->at ? n : w->len - w->at;
+	memcpy(to, w->b + w->at, n);
+	w->at += n;
+	return (ssize_t)n;
+}
+
+/* 0, 1: the net takes no more for now; -1. */
+static int flush(void)
+{
+	struct wire *w = &r.sent;
+
+	while (w->at < w->len) {
+		ssize_t k = send(TLSD_NET, w->b + w->at, w->len - w->at, MSG_NOSIGNAL);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return errno == EAGAIN ? 1 : -1;
+		w->at += (size_t)k;
+		r.until = 0;
+	}
+	w->at = w->len = 0;
+	return 0;
+}
+
+static ssize_t push(gnutls_transport_ptr_t p, const void *from, size_t n)
+{
+	struct wire *w = &r.sent;
+
+	if (w->len + n > ROOM) {
+		if (flush() < 0)
+			return -1;
+		memmove(w->b, w->b + w->at, w->len - w->at);
+		w->len -= w->at;
+		w->at = 0;
+	}
+	if (w->len == ROOM) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = n < ROOM - w->len ? n : ROOM - w->len;
+	memcpy(w->b + w->len, from, n);
+	w->len += n;
+	return (ssize_t)n;
+}
+
+/* ---- both ways ---- */
 
 /* 0, or -1: it is over. */
 static int from_plain(void)
@@ -61,9 +133,8 @@ static int from_plain(void)
 	return 0;
 }
 
-static int to_net(void)
+static int records(void)
 {
-	r.want_write = false;
 	while (r.out.at < r.out.len) {
 		ssize_t n = gnutls_record_send(r.s, r.out.b + r.out.at, r.out.len - r.out.at);
 
@@ -74,7 +145,6 @@ static int to_net(void)
 		if (n <= 0)
 			return -1;
 		r.out.at += (size_t)n;
-		r.until = 0;
 	}
 	r.out.at = r.out.len = 0;
 	if (r.next >= 0) {
@@ -95,20 +165,38 @@ static int to_net(void)
 	return 0;
 }
 
-/* An end without a word of goodbye is a cut, and no end. */
+static int to_net(void)
+{
+	int k;
+
+	r.want_write = false;
+	if (records() < 0)
+		return -1;
+	k = flush();
+	r.want_write |= k == 1;
+	return k < 0 ? -1 : 0;
+}
+
+/* An end without a word of goodbye is a cut, and no end. Records without content are many at most, and then the other way has its turn. */
 static int from_net(void)
 {
-	ssize_t n;
-
 	if (r.in.len || r.in.end)
 		return 0;
-	n = gnutls_record_recv(r.s, r.in.b, ROOM);
-	if (again(n))
-		return 0;
-	if (n < 0)
-		return gnutls_error_is_fatal((int)n) ? -1 : 0;
-	r.in.len = (size_t)n;
-	r.in.end = n == 0;
+	for (int i = 0; i < RECORDS && r.in.len < ROOM; i++) {
+		ssize_t n = gnutls_record_recv(r.s, r.in.b + r.in.len, ROOM - r.in.len);
+
+		/* what came whole ahead of a cut goes on */
+		if (n < 0 && gnutls_error_is_fatal((int)n))
+			return r.in.len ? 0 : -1;
+		if (n < 0 && r.drained)
+			return 0;
+		if (n < 0)
+			continue;
+		r.in.len += (size_t)n;
+		r.in.end = n == 0;
+		if (r.in.end)
+			return 0;
+	}
 	return 0;
 }
 
@@ -149,7 +237,7 @@ static int patience(void)
 	if (r.gone && !r.until)
 		r.until = now + LINGER_MS;
 	/* what has been read from the net and not asked for yet wakes nobody up */
-	if (!r.in.len && !r.in.end && gnutls_record_check_pending(r.s))
+	if (!r.in.len && !r.in.end && !r.drained)
 		return 0;
 	return !r.gone ? -1 : r.until > now ? (int)(r.until - now) : 0;
 }
@@ -182,7 +270,9 @@ static int turn(void)
 int relay(gnutls_session_t s)
 {
 	r.s = s;
-	while (!(r.out.told && r.in.told))
+	gnutls_transport_set_pull_function(s, pull);
+	gnutls_transport_set_push_function(s, push);
+	while (!(r.out.told && r.in.told && !r.sent.len))
 		if (turn() < 0)
 			return 1;
 	return 0;
