@@ -168,6 +168,9 @@ static int serve(bool server, uid_t uid)
 	r = handshake(s, server);
 	if (r < 0)
 		return failed(s, r);
+	/* the key was for the handshake: what reads bytes for hours has none */
+	gnutls_credentials_clear(s);
+	gnutls_certificate_free_credentials(cred);
 	if (say("ok %s", theirs) < 0)
 		return 1;
 	return relay(s);
