@@ -44,6 +44,22 @@ int state_kv_set(struct state *s, const char *key, const char *value, struct err
 	return db_end(s, db_run(s, st, e, "keep a value"), e);
 }
 
+int state_kv_trim(struct state *s, const char *what, unsigned at, uint64_t below, struct err *e)
+{
+	sqlite3_stmt *st;
+	int r = db_begin(s, false, e);
+
+	if (r < 0)
+		return r;
+	st = db_stmt(s, SQL_KV_TRIM, e);
+	if (st) {
+		db_bind_text(st, 1, what);
+		sqlite3_bind_int64(st, 2, at);
+		sqlite3_bind_int64(st, 3, (sqlite3_int64)below);
+	}
+	return db_end(s, db_run(s, st, e, "drop old values"), e);
+}
+
 int state_kv_get(struct state *s, const char *key, char **value, struct err *e)
 {
 	sqlite3_stmt *st = db_stmt(s, SQL_KV_GET, e);

@@ -351,7 +351,8 @@ int state_vm_set_autoboot(struct state *s, const char *uuid, int on, struct err 
 
 static int drop(struct state *s, const char *uuid, struct err *e)
 {
-	_free_ char *key = xprintf("exit:%s", uuid);
+	/* what is stored of a migration to another node goes with the VM, what says that it came here does not: it may be asked for still */
+	_free_ char *exit = xprintf("exit:%s", uuid), *migrate = xprintf("migrate:%s", uuid);
 	static const enum sql q[] = {SQL_RECORD_DELETE, SQL_VM_DELETE};
 	uint32_t base;
 	int r = state_vm_get(s, uuid, NULL, NULL, &base, e);
@@ -366,7 +367,9 @@ static int drop(struct state *s, const char *uuid, struct err *e)
 		r = db_run(s, st, e, "delete a VM");
 	}
 	if (r == 0)
-		r = state_kv_set(s, key, NULL, e);
+		r = state_kv_set(s, exit, NULL, e);
+	if (r == 0)
+		r = state_kv_set(s, migrate, NULL, e);
 	return r < 0 ? r : idrange_free(s, base, e);
 }
 

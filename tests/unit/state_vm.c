@@ -471,11 +471,43 @@ static void at_once(void **p)
 	assert_int_equal(seen.n, 80);
 }
 
+/* What says that a machine came here outlives it for a time; what says where it was to go does not. */
+static void old_values(void **p)
+{
+	struct fix *f = *p;
+	struct err e = ERR_INIT;
+	json_t *here = record(1, NULL), *gone = record(2, NULL);
+	_free_ char *a = xprintf("taken:%s", uuid_of(here)), *b = xprintf("taken:%s", uuid_of(gone)), *to = xprintf("migrate:%s", uuid_of(gone));
+	char *v = NULL;
+
+	insert(f, here, NULL, 0);
+	insert(f, gone, NULL, 0);
+	assert_int_equal(state_kv_set(f->s, a, "abcd 100", &e), 0);
+	assert_int_equal(state_kv_set(f->s, b, "abcd 200", &e), 0);
+	assert_int_equal(state_kv_set(f->s, to, "somewhere", &e), 0);
+	assert_int_equal(state_kv_set(f->s, "takenx", "abcd 100", &e), 0);
+	assert_int_equal(state_vm_delete(f->s, uuid_of(gone), &e), 0);
+	assert_int_equal(state_kv_get(f->s, to, &v, &e), -ENOENT);
+	assert_int_equal(state_kv_trim(f->s, "taken", 6, 200, &e), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(state_kv_get(f->s, i ? b : a, &v, &e), 0);
+		free(v);
+	}
+	assert_int_equal(state_kv_trim(f->s, "taken", 6, 201, &e), 0);
+	assert_int_equal(state_kv_get(f->s, b, &v, &e), -ENOENT);
+	assert_int_equal(state_kv_get(f->s, a, &v, &e), 0);
+	free(v);
+	assert_int_equal(state_kv_get(f->s, "takenx", &v, &e), 0);
+	free(v);
+	json_decref(here);
+	json_decref(gone);
+}
+
 int main(void)
 {
 #define T(x) cmocka_unit_test_setup_teardown(x, set_up, tear_down)
 	const struct CMUnitTest t[] = {T(nothing_yet), T(round_trip), T(taken), T(ranges), T(find), T(small_things),
-				       T(together), T(images), T(events), T(ten_thousand), T(at_once)};
+				       T(old_values), T(together), T(images), T(events), T(ten_thousand), T(at_once)};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
