@@ -96,7 +96,8 @@ int migrate_back(struct vm *v, struct err *e)
 	return r;
 }
 
-static int ask_once(struct ctx *c, const struct migrate_mark *to, const char *uuid, enum migmsg_word *word, struct err *e)
+/* final: it has been heard, and says no: it would again. */
+static int ask_once(struct ctx *c, const struct migrate_mark *to, const char *uuid, enum migmsg_word *word, bool *final, struct err *e)
 {
 	_migmsg_ struct migmsg m = MIGMSG_INIT;
 	_buf_ struct buf in = BUF_INIT;
@@ -113,6 +114,7 @@ static int ask_once(struct ctx *c, const struct migrate_mark *to, const char *uu
 		return r;
 	if (m.word == MIG_BUSY)
 		return err_set(e, EBUSY, "that node is still at work on it");
+	*final = m.word == MIG_NO;
 	if (m.word != MIG_TAKEN && m.word != MIG_NOT)
 		return wire_refused(&m, e);
 	*word = m.word;
@@ -126,13 +128,14 @@ int migrate_ask(struct ctx *c, const struct migrate_mark *m, const char *uuid, u
 
 	for (;;) {
 		struct err why = ERR_INIT;
+		bool final = false;
 
-		r = ask_once(c, m, uuid, word, &why);
+		r = ask_once(c, m, uuid, word, &final, &why);
 		if (r == 0)
 			return 0;
 		if (e)
 			*e = why;
-		if (clock_mono_ns() > until || ctx_check(c, NULL) < 0)
+		if (final || clock_mono_ns() > until || ctx_check(c, NULL) < 0)
 			return r;
 		usleep(AGAIN_US);
 	}
