@@ -4,7 +4,7 @@
 
 Its guest sleeps, or writes 96 MiB of memory and 16 MiB of disk as fast as it can (tests/system/writer.c). By hand is what a script with QMP does: an NBD
 server there, a mirror of each disk, memory behind them, the mirrors' end in the guest's last moment; downtime-limit as vmadm has it, twice as much after
-each 3 s that brought nothing. Downtime by hand is from its event STOP to RESUME of the other QEMU; the machine's is vmadm's own, which counts the news' way
+each half second that brought nothing. Downtime by hand is from its event STOP to RESUME of the other QEMU; the machine's is vmadm's own, which counts the news' way
 back as well. Each has a guest that runs all the time; the one that is not asked has its processors stopped.
 """
 import json
@@ -21,7 +21,7 @@ import time
 import lib
 
 RAM, WRITES, DATA = 256, 96, 16  # MiB
-LIMIT, LIMIT_MAX, NEED = 100, 2000, 3  # as src/node/migrate.c has them: ms, ms, s
+LIMIT, LIMIT_MAX, NEED = 100, 2000, 0.5  # as src/node/migrate.c has them: ms, ms, s
 INIT = """#!/bin/sh
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
 while read -r m; do insmod /mod/$m 2>/dev/null; done </mod/order

@@ -43,6 +43,7 @@ static int look(struct qmp *q, struct qmigrate_now *now, char status[32], char w
 		now->total = (uint64_t)vm_int(ram, "total", 0);
 		now->sent = (uint64_t)vm_int(ram, "transferred", 0);
 		now->left = (uint64_t)vm_int(ram, "remaining", 0);
+		now->rounds = (uint64_t)vm_int(ram, "dirty-sync-count", 0);
 	}
 	now->downtime_ms = (unsigned)vm_int(m, "downtime", 0);
 	return 0;

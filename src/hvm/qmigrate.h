@@ -14,6 +14,7 @@
 
 struct qmigrate_now {
 	uint64_t total, sent, left; /* bytes: the guest's memory; sent so far, pages that changed again and again; that are to go as it is */
+	uint64_t rounds;            /* through the pages that have changed; 1 = the first, all of them */
 	unsigned ms, downtime_ms;   /* since it began; at its end: how long the guest stood until all was out */
 	bool stopped;               /* the guest stands: the last part goes */
 };
