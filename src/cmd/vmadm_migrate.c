@@ -31,14 +31,25 @@ static int wishes(struct ctx *c)
 	return c->cancel = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int seconds(const char *verb, const char *what, unsigned *out)
+{
+	uint64_t n;
+
+	if (str_to_u64(optarg, &n) < 0 || n < 1 || n > 604800)
+		return cmd_usage("vmadm", verb, "%s: \"%s\" is not a number of seconds", what, optarg);
+	*out = (unsigned)n;
+	return 0;
+}
+
 static int options(int argc, char **argv, struct args *a)
 {
 	static const struct option longs[] = {{"downtime", required_argument, NULL, 'd'}, {"bandwidth", required_argument, NULL, 'b'},
 					      {"limit", required_argument, NULL, 'l'},    {"keep", no_argument, NULL, 'k'},
+					      {"stall", required_argument, NULL, 'S'},
 					      {"without-snapshots", no_argument, NULL, 's'}, {"resume", no_argument, NULL, 'r'},
 					      {"back", no_argument, NULL, 'B'},           {NULL, 0, NULL, 0}};
 	uint64_t n;
-	int opt;
+	int opt, r;
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (opt) {
@@ -53,9 +64,14 @@ static int options(int argc, char **argv, struct args *a)
 			a->o.bandwidth = n;
 			break;
 		case 'l':
-			if (str_to_u64(optarg, &n) < 0 || n < 1 || n > 604800)
-				return cmd_usage("vmadm", argv[0], "--limit: \"%s\" is not a number of seconds", optarg);
-			a->o.limit_s = (unsigned)n;
+			r = seconds(argv[0], "--limit", &a->o.limit_s);
+			if (r)
+				return r;
+			break;
+		case 'S':
+			r = seconds(argv[0], "--stall", &a->o.stall_s);
+			if (r)
+				return r;
 			break;
 		case 'k': a->o.keep = true; break;
 		case 's': a->o.without_snapshots = true; break;
@@ -118,17 +134,22 @@ static int receive(struct ctx *c, int argc, char **argv)
 	_fd_ int listening = -1;
 	const char *where = NULL;
 	struct err e = ERR_INIT;
-	bool many = false;
+	static const struct option longs[] = {{"limit", required_argument, NULL, 'L'}, {"stall", required_argument, NULL, 'S'}, {NULL, 0, NULL, 0}};
+	struct receive_opts o = {.said = said};
 	char own[PEER_PRINT + 1];
 	int opt, r;
 
-	while ((opt = getopt_long(argc, argv, "l:a", (const struct option[]){{NULL, 0, NULL, 0}}, NULL)) != -1) {
-		if (opt == 'l')
-			where = optarg;
-		else if (opt == 'a')
-			many = true;
-		else
-			return cmd_usage("vmadm", argv[0], NULL);
+	while ((opt = getopt_long(argc, argv, "l:a", longs, NULL)) != -1) {
+		r = 0;
+		switch (opt) {
+		case 'l': where = optarg; break;
+		case 'a': o.many = true; break;
+		case 'L': r = seconds(argv[0], "--limit", &o.limit_s); break;
+		case 'S': r = seconds(argv[0], "--stall", &o.stall_s); break;
+		default: return cmd_usage("vmadm", argv[0], NULL);
+		}
+		if (r)
+			return r;
 	}
 	if (optind < argc || !where)
 		return cmd_usage("vmadm", argv[0], where ? "unexpected \"%s\"" : "where to listen?", argv[optind]);
@@ -139,17 +160,31 @@ static int receive(struct ctx *c, int argc, char **argv)
 		return cmd_fail(c, &e);
 	_fd_ int wish = wishes(c);
 	cmd_say("Listening at %s; this node is %s", where, own);
-	r = vm_receive(c, listening, many, said, &e);
+	r = vm_receive(c, listening, &o, &e);
 	c->cancel = -1;
 	/* who waits for any number has to be told to end */
-	if (r == -ECANCELED && many)
+	if (r == -ECANCELED && o.many)
 		return 0;
 	return r < 0 ? cmd_fail(c, &e) : wish < 0;
 }
 
+static int guard(struct ctx *c, int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+
+	if (argc != 1)
+		return cmd_usage("cloister", argv[0], NULL);
+	/* what ends that command, by a terminal or a group of processes, is not for this one */
+	setsid();
+	wishes(c);
+	c->cancel = -1;
+	return vm_migrate_guard(c, STDIN_FILENO, &e) < 0 ? cmd_fail(c, &e) : 0;
+}
+
+CMD_INTERNAL(cloister_migrate_guard, "cloister", "migrate-guard", "", "for vmadm migrate: takes back what it leaves where it is killed", CMD_NONE, guard);
 CMD(vmadm_migrate, "vmadm", "migrate",
-    "<uuid|alias> <host:port> [--downtime <ms>] [--bandwidth <bytes>] [--limit <seconds>] [--keep] [--without-snapshots] | <uuid|alias> --resume|--back",
+    "<uuid|alias> <host:port> [--downtime <ms>] [--bandwidth <bytes>] [--limit <seconds>] [--stall <seconds>] [--keep] [--without-snapshots] | <uuid|alias> --resume|--back",
     "move a machine that runs to another node", CMD_VM, migrate);
-CMD(vmadm_receive, "vmadm", "receive", "-l <address:port> [-a]", "take a machine that another node sends (-a: any number)", CMD_NONE, receive);
+CMD(vmadm_receive, "vmadm", "receive", "-l <address:port> [-a] [--limit <seconds>] [--stall <seconds>]", "take a machine that another node sends (-a: any number)", CMD_NONE, receive);
 CMD_ALIAS(vmadm_recv, "vmadm", "recv", "receive", receive);
 CMD_ALIAS(vmadm_send, "vmadm", "send", "migrate", migrate);

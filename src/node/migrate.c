@@ -7,16 +7,20 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
+#include "image/child.h"
 #include "model/vm.h"
 #include "node/lock.h"
 #include "node/machine.h"
 #include "node/machine_state.h"
 #include "node/migrate_in.h"
+#include "node/vmops.h"
 
 #define CALL_MS   30000
 #define OFFER_MS  120000 /* it makes a VM there, and starts its monitor */
@@ -24,14 +28,23 @@
 #define ASK_S     30     /* after a cut: the link may come back */
 #define DOWN_MS   100
 #define DOWN_MAX  2000   /* what a guest that does not converge may be made to stand at most, where nothing was said */
-#define NEED_MS   3000   /* of no progress, until it is let stand longer */
+#define STALL_S   30     /* of nothing that goes: the other node hangs, and so does what the guest writes */
+#define CHUNK     (4ULL << 20) /* a mirror that is held back sends this much at once, or less */
+#define LOOK_NS   1000000000ULL
+#define NEED_MS   500    /* of no progress, until it is let stand longer */
+
+/* How far something has come, and since when it has not. */
+struct watch {
+	uint64_t at, since;
+};
 
 struct out {
 	struct vm *v;
 	struct migrate_mark to; /* its fingerprint is known when it has answered */
 	const struct migrate_opts *o;
 	struct migrate_done *done;
-	uint64_t bytes, begin, deadline, best, best_at;
+	uint64_t begin, deadline;
+	uint64_t round, best, best_at; /* of its memory: how much was left as the best of the rounds began, and when that was */
 	json_t *layout;
 	struct peer control;
 	struct buf in;
@@ -40,6 +53,8 @@ struct out {
 	bool stuck;   /* mirrors, guest or mark could not be taken back */
 	bool refused; /* and the target has said that it has it not */
 	uint64_t runs_ns, gone_at;
+	struct watch disks, memory;
+	uint64_t looked; /* at the mirrors, while its memory goes */
 };
 
 /* ---- told and asked meanwhile ---- */
@@ -66,26 +81,61 @@ static int go_on(struct out *o, struct err *e)
 	return r;
 }
 
+static int moves(struct out *o, struct watch *w, uint64_t at, const char *what, struct err *e)
+{
+	uint64_t t = clock_mono_ns(), s = o->o->stall_s ?: STALL_S;
+
+	if (o->o->bandwidth && s < CHUNK / o->o->bandwidth)
+		s = CHUNK / o->o->bandwidth;
+	if (at != w->at || !w->since)
+		*w = (struct watch){at, t};
+	if (t - w->since < s * 1000000000ULL)
+		return 0;
+	err_set(e, ETIME, "nothing of its %s has gone for %llu s: the other node hangs", what, (unsigned long long)s);
+	return err_hint(e, "Its guest runs on here. --stall: for how long that is borne.");
+}
+
+/* What its guest writes meanwhile waits for the other node too, and its memory may go on as if nothing were. */
+static int mirrors_move(struct out *o, struct err *e)
+{
+	struct qmirror_now now;
+	uint64_t t = clock_mono_ns();
+	int r;
+
+	if (t - o->looked < LOOK_NS)
+		return 0;
+	o->looked = t;
+	r = qmirror_look(&o->q, &now, e);
+	if (r == 0 && now.done == now.total)
+		o->disks.since = 0;
+	return r < 0 ? r : moves(o, &o->disks, now.done, "disks", e);
+}
+
 static int disks_go(void *arg, uint64_t done, uint64_t total, struct err *e)
 {
 	struct out *o = arg;
 
 	if (o->v->c->progress)
 		o->v->c->progress(o->v->c, "disks", done, total);
-	return go_on(o, e);
+	return go_on(o, e) < 0 ? -e->code : moves(o, &o->disks, done, "disks", e);
 }
 
 /*
- * The policy for a guest that writes faster than its memory goes: QEMU slows it down, step by step (auto-converge); if that brings nothing for some
- * seconds, it may stand twice as long, up to DOWN_MAX; what was told on the command line stays as it is.
+ * The policy for a guest that writes faster than its memory goes: QEMU slows it down, step by step (auto-converge); if a round begins with no less
+ * than the best before it, and the last gain is half a second old, it may stand twice as long, up to DOWN_MAX; what was told on the command line
+ * stays as it is. Rounds, and not time alone: on a slow link one takes minutes, and the next is the one that is short.
  */
 static int converge(struct out *o, const struct qmigrate_now *now, struct err *e)
 {
 	uint64_t t = clock_mono_ns();
 
-	if (now->left < o->best || !o->best_at) {
+	if (now->rounds == o->round)
+		return 0;
+	o->round = now->rounds;
+	if (!o->best_at || now->left < o->best - o->best / 8) {
 		o->best = now->left;
 		o->best_at = t;
+		return 0;
 	}
 	if (o->o->downtime_ms || o->done->limit_ms * 2 > DOWN_MAX || t - o->best_at < NEED_MS * 1000000ULL)
 		return 0;
@@ -106,7 +156,11 @@ static int memory_goes(void *arg, const struct qmigrate_now *now, struct err *e)
 	if (c->progress && now->total && !now->stopped)
 		c->progress(c, "memory", now->left > now->total ? 0 : now->total - now->left, now->total);
 	o->done->memory = now->sent;
-	return now->stopped ? 0 : go_on(o, e) < 0 ? -e->code : converge(o, now, e);
+	if (now->stopped)
+		return 0;
+	if (go_on(o, e) < 0 || moves(o, &o->memory, now->sent, "memory", e) < 0 || mirrors_move(o, e) < 0)
+		return -e->code;
+	return converge(o, now, e);
 }
 
 /* The guest stands: its disks are brought to an end, and from the last line on it may be the target's. */
@@ -276,6 +330,28 @@ static const struct step migrate_steps[] = {
 	{"migrate-memory", do_memory, undo_disks},
 };
 
+/* Killed with its guest standing, this command would leave it so until somebody types the next. */
+static void guard_start(struct ctx *c, struct child *k)
+{
+	const char *argv[] = {c->self, "--node", c->node.name, "migrate-guard", NULL};
+	_fd_ int self = pidfd_open(getpid(), 0);
+	struct err e = ERR_INIT;
+	int r = self < 0 ? err_sys(&e, errno, "pidfd") : child_start(k, argv, NULL, (int[]){self, -1, 2}, 3, &e);
+
+	if (r < 0)
+		ctx_log(c, LOG_WARN, "nobody looks after this command: %s", e.msg);
+}
+
+int vm_migrate_guard(struct ctx *c, int of, struct err *e)
+{
+	struct pollfd p = {.fd = of, .events = POLLIN};
+
+	while (poll(&p, 1, -1) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "poll");
+	return node_recover(c, e);
+}
+
 static int check(struct vm *v, const struct migrate_opts *o, struct err *e)
 {
 	unsigned n = 0;
@@ -303,6 +379,7 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 {
 	_vm_ struct vm v = VM_INIT;
 	struct out o = {.v = &v, .o = opts, .done = done, .begin = clock_mono_ns(), .control = PEER_INIT, .in = BUF_INIT, .q = QMP_INIT};
+	_clean_(child_end) struct child guard = CHILD_INIT;
 	_free_ char *what = NULL;
 	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 
@@ -317,6 +394,8 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 		r = check(&v, opts, e);
 	if (r == 0)
 		r = intent_set(c, v.uuid, MIGRATE_INTENT, e);
+	if (r == 0)
+		guard_start(c, &guard);
 	if (r == 0)
 		r = steps_run(c, what, migrate_steps, ARRAY_LEN(migrate_steps), &o, e);
 	qmp_close(&o.q);

@@ -26,6 +26,7 @@ struct migrate_opts {
 	unsigned downtime_ms;  /* what the guest may stand, 0 = 100 */
 	uint64_t bandwidth;    /* bytes a second of memory and of each disk, 0 = as fast as it goes */
 	unsigned limit_s;      /* then it is given up, 0 = never */
+	unsigned stall_s;      /* nothing has gone for so long: likewise; 0 = 30 */
 	bool keep;             /* the VM stays, stopped */
 	bool without_snapshots; /* it has some, and goes without them */
 };
@@ -42,6 +43,8 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
  * back: the target is not asked: the operator says that it has it not.
  */
 int vm_migrate_settle(struct ctx *c, const char *word, const char *where, bool back, bool keep, struct err *e);
+/* What vm_migrate() has beside it: it waits for the end of process `of` (a pidfd), and takes back what that leaves if it did not come to its own end. */
+int vm_migrate_guard(struct ctx *c, int of, struct err *e);
 /* What a killed command left. 1 = that can't be known here: it stays. */
 int vm_migrate_recover(struct vm *v, const char *intent, struct err *e);
 /* -EBUSY, with what to do, for a VM that may be another node's by now: its guest must stand, and its record and disks stay as they went. */
@@ -49,8 +52,13 @@ int vm_migrate_unsettled(const struct vm *v, struct err *e);
 /* And for one that is kept here and runs there. */
 int vm_migrate_refuse(const struct vm *v, struct err *e);
 
-/* Takes one machine, or many until c->cancel. said: a line for people about each step. */
-int vm_receive(struct ctx *c, int listening, bool many, void (*said)(const char *text), struct err *e);
+struct receive_opts {
+	bool many;                       /* until c->cancel, not one alone */
+	unsigned limit_s;                /* a machine that is not here by then does not come, 0 = never */
+	unsigned stall_s;                /* nor one of which nothing has come for so long; 0 = 60 */
+	void (*said)(const char *text); /* a line for people about each step */
+};
+int vm_receive(struct ctx *c, int listening, const struct receive_opts *o, struct err *e);
 /* All of one that was on its way is taken away; what a killed command has left is, or becomes whole. */
 int vm_receive_undo(struct vm *v, struct err *e);
 int vm_receive_recover(struct vm *v, const char *intent, struct err *e);

@@ -49,10 +49,13 @@ int mark_taken(struct vm *v, const char *session, struct err *e);
 int mark_not_taken(struct vm *v, struct err *e);
 /* 1 = it is. */
 int mark_is_taken(struct state *st, const char *uuid, const char *session, struct err *e);
+/* Those of machines that came and are long gone. */
+int mark_trim(struct state *st, struct err *e);
 
 /* ---- receive_make.c: the VM that is to be ---- */
 /* v->rec and what it needs, of an offer; all that create would refuse is. */
-int receive_check(struct vm *v, const struct migmsg *offer, struct err *e);
+/* most: what its disks may come to on this pool. */
+int receive_check(struct vm *v, const struct migmsg *offer, uint64_t *most, struct err *e);
 /* Row, root with empty disks, firewall, monitor that waits. */
 int receive_make(struct vm *v, struct err *e);
 

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "model/vm.h"
 #include "node/migrate_in.h"
 
+#define TAKEN_S (30 * 86400ULL) /* a machine's that is no more here: who has not asked by then gets "not" */
 #define WHERE (MIGMSG_SESSION + 1 + PEER_PRINT + 1) /* where in the text it says where to */
 
 static int change(struct vm *v, const char *key, const char *value, const char *state, struct err *e)
@@ -64,7 +66,9 @@ int mark_get(struct vm *v, struct migrate_mark *m, struct err *e)
 
 int mark_taken(struct vm *v, const char *session, struct err *e)
 {
-	return change(v, "taken", session, "installed", e);
+	_free_ char *text = xprintf("%s %llu", session, (unsigned long long)(clock_wall_ns() / 1000000000));
+
+	return change(v, "taken", text, "installed", e);
 }
 
 int mark_not_taken(struct vm *v, struct err *e)
@@ -79,5 +83,13 @@ int mark_is_taken(struct state *st, const char *uuid, const char *session, struc
 
 	if (r == -ENOENT)
 		return 0;
-	return r < 0 ? r : str_eq(value, session);
+	/* behind it, when that was */
+	return r < 0 ? r : str_starts(value, session) && (!value[MIGMSG_SESSION] || value[MIGMSG_SESSION] == ' ');
+}
+
+int mark_trim(struct state *st, struct err *e)
+{
+	uint64_t now = clock_wall_ns() / 1000000000;
+
+	return state_kv_trim(st, "taken", MIGMSG_SESSION + 2, now > TAKEN_S ? now - TAKEN_S : 0, e);
 }

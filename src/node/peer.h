@@ -46,6 +46,8 @@ int peer_shaken(struct ctx *c, struct peer *p, struct err *e);
 int peer_hand_over(struct peer *p, const char *last, int fd, struct err *e);
 /* Ends it, and cloister-tls with it; of one whose fd was taken (-1) that goes on. */
 void peer_close(struct peer *p);
+/* How often that cloister-tls has waited: it has had something to do in between where that grows. 0 = it has ended. */
+uint64_t peer_turns(pid_t tls);
 /* Each cloister-tls that this command has started, those with ends that were handed over too: whoever waits for what they bring hears that it is cut. */
 void peer_end_all(void);
 

@@ -31,7 +31,7 @@ struct conn {
 struct receive {
 	struct ctx *c;
 	int listening;
-	void (*said)(const char *text);
+	const struct receive_opts *o;
 	struct conn conn[CONNS];
 	size_t n;
 	struct taking *now; /* NULL = none is on its way */
@@ -47,7 +47,7 @@ static void tell(struct receive *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	r->said(text);
+	r->o->said(text);
 }
 
 static void conn_drop(struct receive *r, size_t i)
@@ -176,18 +176,28 @@ static void hear(struct receive *r, size_t i)
 		conn_drop(r, i);
 }
 
-/* Who says nothing keeps nobody out: the stranger that has been one longest goes. */
-static bool make_room(struct receive *r)
+static size_t of_its_kind(const struct receive *r, size_t i)
 {
-	size_t oldest = CONNS;
+	size_t n = 0;
 
-	for (size_t i = 0; i < r->n; i++)
-		if (!*r->conn[i].p.print && (oldest == CONNS || r->conn[i].until < r->conn[oldest].until))
-			oldest = i;
-	if (oldest == CONNS)
-		return false;
-	conn_drop(r, oldest);
-	return true;
+	for (size_t k = 0; k < r->n; k++)
+		n += str_eq(r->conn[k].p.print, r->conn[i].p.print);
+	return n;
+}
+
+/* Who says nothing keeps nobody out: the oldest goes of the strangers, else of the node that has most. */
+static void make_room(struct receive *r)
+{
+	size_t out = 0;
+
+	for (size_t i = 1; i < r->n; i++) {
+		bool known = *r->conn[i].p.print, was = *r->conn[out].p.print;
+		size_t a = of_its_kind(r, i), b = of_its_kind(r, out);
+
+		if (known != was ? was : a != b && known ? a > b : r->conn[i].until < r->conn[out].until)
+			out = i;
+	}
+	conn_drop(r, out);
 }
 
 static void welcome(struct receive *r)
@@ -198,10 +208,8 @@ static void welcome(struct receive *r)
 
 	if (net < 0)
 		return;
-	if (r->n == CONNS && !make_room(r)) { /* who is known comes again */
-		close(net);
-		return;
-	}
+	if (r->n == CONNS)
+		make_room(r);
 	if (peer_accept(r->c, net, &p, &e) < 0) {
 		tell(r, "%s", e.msg);
 		return;
@@ -232,6 +240,8 @@ static int turn(struct receive *r, int ms, struct err *e)
 			conn_drop(r, i);
 	if (r->now && p[2].revents && !r->now->failed.code)
 		taking_hear(r->now);
+	if (r->now && !r->now->failed.code)
+		taking_bounds(r->now, r->o);
 	if (p[0].revents)
 		welcome(r);
 	return ctx_check(r->c, e);
@@ -291,15 +301,15 @@ static int session(struct receive *r, struct err *e)
 	return k;
 }
 
-int vm_receive(struct ctx *c, int listening, bool many, void (*said)(const char *text), struct err *e)
+int vm_receive(struct ctx *c, int listening, const struct receive_opts *o, struct err *e)
 {
 	struct receive *r = xalloc(sizeof *r);
 	int k;
 
-	*r = (struct receive){.c = c, .listening = listening, .said = said};
+	*r = (struct receive){.c = c, .listening = listening, .o = o};
 	do
 		k = session(r, e);
-	while (k == 0 || (k == 1 && many));
+	while (k == 0 || (k == 1 && o->many));
 	if (r->now)
 		taking_end(r->now, false);
 	while (r->n > 0)

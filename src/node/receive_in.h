@@ -19,6 +19,10 @@ struct taking {
 	bool memory;          /* it has come */
 	bool mine;            /* "go" was heard, and that is stored */
 	struct err failed;    /* why it will not come */
+	pid_t relays[260];    /* of its connections */
+	size_t nrelays;
+	uint64_t begin, looked, turns, since; /* turns: of its relays, and when there was the last */
+	uint64_t most;        /* bytes on the pool that its disks may come to */
 };
 
 /* Checks, makes the VM and its monitor, which waits. The caller's until taking_end(). */
@@ -27,6 +31,8 @@ int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struc
 int taking_stream(struct taking *t, const struct migmsg *m, struct peer *p, struct err *e);
 /* What the source says on the control connection. */
 void taking_hear(struct taking *t);
+/* What is only said is held to: time, room, that something comes. */
+void taking_bounds(struct taking *t, const struct receive_opts *o);
 /* The monitor lives. */
 int taking_watch(struct taking *t);
 /* All of the memory; each is called meanwhile. */

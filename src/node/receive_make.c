@@ -54,16 +54,22 @@ static int disks_here(struct vm *v, struct err *e)
 	return 0;
 }
 
-/* What it may come to: a file system that has room for what is written now, and is full in an hour, is not this check's business. */
-static int room(struct vm *v, uint64_t bytes, struct err *e)
+/*
+ * What is said of its room decides whether it may come, and is not believed: on its way it may grow, by as much as half of what would be left (taking_bounds()).
+ * A file system that is full in an hour is not this check's business.
+ */
+static int room(struct vm *v, uint64_t bytes, uint64_t *most, struct err *e)
 {
 	struct statvfs fs;
+	uint64_t left;
 
 	if (statvfs(v->c->node.pool, &fs) < 0)
 		return err_sys(e, errno, "%s", v->c->node.pool);
-	if ((uint64_t)fs.f_bavail * fs.f_frsize >= bytes)
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	*most = bytes + (left - bytes) / 2;
+	if (left >= bytes)
 		return 0;
-	err_sys(e, ENOSPC, "%s has %llu MiB left, its disks hold %llu", v->c->node.pool, (unsigned long long)fs.f_bavail * fs.f_frsize >> 20,
+	err_sys(e, ENOSPC, "%s has %llu MiB left, its disks hold %llu", v->c->node.pool, (unsigned long long)left >> 20,
 		(unsigned long long)bytes >> 20);
 	return err_hint(e, "cloister pool grow");
 }
@@ -82,7 +88,7 @@ static int load(struct vm *v, const struct migmsg *offer, struct err *e)
 	return 0;
 }
 
-int receive_check(struct vm *v, const struct migmsg *offer, struct err *e)
+int receive_check(struct vm *v, const struct migmsg *offer, uint64_t *most, struct err *e)
 {
 	json_int_t bytes = json_integer_value(json_object_get(offer->json, "bytes"));
 	struct ctx *c = v->c;
@@ -108,7 +114,7 @@ int receive_check(struct vm *v, const struct migmsg *offer, struct err *e)
 	if (r == 0)
 		r = hold_check(c, v->rec, e);
 	if (r == 0)
-		r = room(v, bytes > 0 ? (uint64_t)bytes : 0, e);
+		r = room(v, bytes > 0 ? (uint64_t)bytes : 0, most, e);
 	return r;
 }
 
@@ -220,6 +226,7 @@ int receive_make(struct vm *v, struct err *e)
 		r = intent_set(v->c, v->uuid, RECEIVE_INTENT, e);
 	if (r < 0)
 		return r;
+	mark_trim(v->st, NULL);
 	v->vmstate = xstrdup(RECEIVE_STATE);
 	usage_vm_new(v->c, v->uuid);
 	r = steps_run(v->c, what, receive_steps, ARRAY_LEN(receive_steps), v, e);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -25,6 +26,8 @@
 #define CALL_MS   30000
 #define ANSWER_MS 30000
 #define NBD_SOCK  "mirrors.sock"
+#define STALL_S   60
+#define LOOK_NS   500000000ULL
 
 /* ---- it begins ---- */
 
@@ -89,7 +92,8 @@ int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struc
 	t->v.c = c;
 	strcpy(t->session, offer->session);
 	t->layout = json_incref(json_object_get(offer->json, "layout"));
-	r = receive_check(&t->v, offer, e);
+	t->begin = t->since = clock_mono_ns();
+	r = receive_check(&t->v, offer, &t->most, e);
 	t->v.incoming.layout = t->layout;
 	t->v.incoming.hold = true;
 	if (r == 0)
@@ -126,6 +130,12 @@ static bool ours(const struct taking *t, const char *node, int *number)
 	return false;
 }
 
+static void relay_of(struct taking *t, const struct peer *p)
+{
+	if (t->nrelays < ARRAY_LEN(t->relays))
+		t->relays[t->nrelays++] = p->tls;
+}
+
 static int a_disk(struct taking *t, const struct migmsg *m, struct peer *p, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/" NBD_SOCK, t->v.c->node.run, t->v.uuid), *ok = NULL;
@@ -139,6 +149,7 @@ static int a_disk(struct taking *t, const struct migmsg *m, struct peer *p, stru
 		return fd;
 	t->come[number] = true;
 	t->disks++;
+	relay_of(t, p);
 	ok = migmsg_text(MIG_OK, NULL);
 	return peer_hand_over(p, ok, fd, e);
 }
@@ -154,6 +165,7 @@ int taking_stream(struct taking *t, const struct migmsg *m, struct peer *p, stru
 	r = wire_say(p->fd, MIG_OK, NULL, e);
 	if (r < 0)
 		return r;
+	relay_of(t, p);
 	t->stream = take_fd(&p->fd);
 	t->memory = true;
 	return 0;
@@ -192,6 +204,48 @@ void taking_hear(struct taking *t)
 		t->failed = e;
 }
 
+/* Of the pool: holes are none. */
+static uint64_t room_taken(struct taking *t)
+{
+	uint64_t sum = 0;
+	json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(t->v.rec, "disks"), i, d)
+	{
+		_free_ char *path = disk_path(t->v.c, t->v.rec, d);
+		struct stat st;
+
+		if (stat(path, &st) == 0)
+			sum += (uint64_t)st.st_blocks * 512;
+	}
+	return sum;
+}
+
+void taking_bounds(struct taking *t, const struct receive_opts *o)
+{
+	uint64_t now = clock_mono_ns(), turns = t->nrelays, taken, stall = (o->stall_s ?: STALL_S) * 1000000000ULL;
+
+	if (now - t->looked < LOOK_NS)
+		return;
+	t->looked = now;
+	for (size_t i = 0; i < t->nrelays; i++)
+		turns += peer_turns(t->relays[i]);
+	if (turns != t->turns) {
+		t->turns = turns;
+		t->since = now;
+	}
+	taken = room_taken(t);
+	if (taken > t->most) {
+		err_set(&t->failed, ENOSPC, "its disks come to %llu MiB, and there is room for %llu", (unsigned long long)taken >> 20, (unsigned long long)t->most >> 20);
+		err_hint(&t->failed, "cloister pool grow");
+	} else if (o->limit_s && now - t->begin > o->limit_s * 1000000000ULL) {
+		err_set(&t->failed, ETIME, "it is not here within %u s", o->limit_s);
+	} else if (now - t->since > stall) {
+		err_set(&t->failed, ETIME, "nothing of it has come for %u s", o->stall_s ?: STALL_S);
+	}
+}
+
 int taking_watch(struct taking *t)
 {
 	struct err e = ERR_INIT;
@@ -217,13 +271,23 @@ int taking_memory(struct taking *t, int (*each)(void *arg, const struct qmigrate
 
 int taking_run(struct taking *t, struct err *e)
 {
+	struct err why = ERR_INIT;
 	/* said ahead: one that has run can't be given back */
 	int r = intent_set(t->v.c, t->v.uuid, RECEIVE_RUNS, e);
 
-	if (r == 0)
-		r = qmp_do(&t->q, "cont", NULL, ANSWER_MS, NULL, e);
 	if (r < 0)
 		return r;
+	r = qmp_do(&t->q, "cont", NULL, ANSWER_MS, NULL, &why);
+	if (r == 0)
+		r = failpoint("receive-answer", &why);
+	/* it says itself that it did not */
+	if (r == -EREMOTEIO) {
+		*e = why;
+		return r;
+	}
+	/* and one that says nothing may have: what its guest has done since, nobody can take back. It is this node's, as any other monitor that hangs or has ended. */
+	if (r < 0)
+		ctx_log(t->v.c, LOG_WARN, "VM %s is here, and its monitor does not say that its guest runs: %s", t->v.uuid, why.msg);
 	failpoint("receive-runs", NULL);
 	/* whether it is heard or not: the source asks again */
 	if (t->control.fd >= 0)

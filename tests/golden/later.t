@@ -16,12 +16,12 @@ $ vmadm list -H
 $ vmadm send 00000000-0000-4000-8000-000000000001
 vmadm send: where to?
 usage:
-  vmadm migrate <uuid|alias> <host:port> [--downtime <ms>] [--bandwidth <bytes>] [--limit <seconds>] [--keep] [--without-snapshots] | <uuid|alias> --resume|--back
+  vmadm migrate <uuid|alias> <host:port> [--downtime <ms>] [--bandwidth <bytes>] [--limit <seconds>] [--stall <seconds>] [--keep] [--without-snapshots] | <uuid|alias> --resume|--back
 [2]
 $ vmadm receive
 vmadm receive: where to listen?
 usage:
-  vmadm receive -l <address:port> [-a]
+  vmadm receive -l <address:port> [-a] [--limit <seconds>] [--stall <seconds>]
 [2]
 $ imgadm avail
 imgadm avail: not available yet: this node has no image server to ask

@@ -100,6 +100,20 @@ unfill
 one_runs "no room behind the offer: $(head -1 migrate.out)" "$HERE"
 ended
 
+# ---- a node that takes up the other's time ----
+listen --stall 2
+go --bandwidth 1M >migrate.out 2>&1 &
+GO=$!
+check "it is on its way once more" await 20 grep -q 'is coming' receive.out
+Q=$(vmadm get "$M" | jq -r .pid)
+kill -STOP "$Q"
+check "nothing of it comes: it is given up there" await 20 grep -q 'nothing of it has come for 2 s' receive.out
+kill -CONT "$Q"
+wait $GO
+eq "and here" "$?" 1
+one_runs "nothing came" "$HERE"
+ended
+
 # ---- the link ----
 relay -1
 listen

@@ -22,6 +22,12 @@ for p in receive-boot receive-memory receive-go receive-taken receive-loaded; do
 	one_runs "$p fails" "$HERE"
 	ended
 done
+# it has been told to go on, and may have
+listen CLOISTER_FAIL=receive-answer:error
+check "the monitor there does not answer: it has gone" go
+one_runs "unanswered" "$THERE"
+ended
+turn_round
 # one that is killed comes again, and is asked
 for p in receive-boot receive-memory receive-go receive-taken; do
 	listen CLOISTER_FAIL="$p:kill"
