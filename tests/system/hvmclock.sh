@@ -58,11 +58,13 @@ offset() { # once more where a line was lost
 A=$(offset) a=$(date +%s)
 [ -n "$A" ] || { not_ok "the guest says what time it is"; exit 1; }
 # and stays idle meanwhile
-used() { vmadm info "$M" | jq .usage.cpu_ns; }
+used() { await 20 eval 'U=$(vmadm info "$M" | jq .usage.cpu_ns) && [ -n "$U" ]' && echo "$U"; }
 read -rt 8 <> <(:) || :
 u=$(used) t=$(date +%s%N)
 read -rt 45 <> <(:) || :
-U=$(($(used) - u)) T=$(($(date +%s%N) - t))
+v=$(used) T=$(($(date +%s%N) - t))
+[ -n "$u" ] && [ -n "$v" ] || { not_ok "the machine says how much it has used" "before: $u, after: $v"; exit 1; }
+U=$((v - u))
 B=$(offset) b=$(date +%s)
 echo "# $(((B - A) / 1000)) us in $((b - a)) s; idle: $((U * 10000 / T))/100 % of a processor"
 le "its clock drifts by less than 10 ms a minute (us)" "$(awk -v d=$((B - A)) -v s=$((b - a)) 'BEGIN {d = d < 0 ? -d : d; printf "%d", d / 1000 * 60 / s}')" 10000

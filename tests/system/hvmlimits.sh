@@ -34,8 +34,8 @@ press() { # letter: until the guest has echoed it, last of all
 	done
 	return 1
 }
-# ms of processor time, and of the clock
-used() { vmadm info "$M" | jq .usage.cpu_ns; }
+# Under a cap its monitor may be too slow to answer; one that was not asked is no number.
+used() { await 20 eval 'U=$(vmadm info "$M" | jq .usage.cpu_ns) && [ -n "$U" ]' && echo "$U"; }
 check "its guest runs" await 30 console_says "$M" 'GUEST UP'
 fails 1 'limit_priv of brand kvm' vmadm update "$M" limit_priv=default
 fails 1 'hyperv: it needs KVM' vmadm update "$M" hyperv=true accelerator=tcg
@@ -56,6 +56,7 @@ share() { # seconds: % of a processor that the whole machine has used meanwhile
 	a=$(used) t=$(date +%s%N)
 	read -rt "$1" <> <(:) || :
 	b=$(used)
+	[ -n "$a" ] && [ -n "$b" ] || { echo 999; return; } # more than any limit
 	echo $(((b - a) * 100 / ($(date +%s%N) - t)))
 }
 le "is held to it, with its monitor" "$(share 5)" 24
@@ -65,5 +66,6 @@ check "reset" vmadm reboot "$M" -F
 check "it runs" await 60 eval '[ "$(console_log "$M" | grep -c "GUEST UP")" -ge 2 ]'
 check "without a cap" vmadm update "$M" cpu_cap=0
 check "a guest that halts" press h
-le "costs next to nothing" "$(share 5)" 2
+# 18 interrupts a second of its board's clock; where processors are emulated 7 % were seen
+le "costs next to nothing" "$(share 5)" $((${T_SLOW:-1} > 1 ? 15 : 2))
 check "delete" vmadm delete "$M"
