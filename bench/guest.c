@@ -10,7 +10,8 @@
  *		sh COMMAND
  *	guest serve        outside, in a network namespace: answers send, fetch and ask
  *
- * Disks are read and written past the guest's own cache. What is written differs from block to block, and is never zero.
+ * Disks are read and written past the guest's own cache, from and to one large page: of how many pieces a megabyte is where pages are small differs from
+ * boot to boot, and the work of a request with them. What is written differs from block to block, and is never zero.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +32,9 @@
 #define PIECE 65536
 #define MIB   1048576
 
-static unsigned char page[1 << 20] __attribute__((aligned(4096)));
+#define PAGE  (2 * MIB)
+
+static unsigned char *page;
 
 static uint64_t now(void)
 {
@@ -55,7 +59,7 @@ static int disk(int put, const char *file, size_t block, unsigned count, int ran
 
 	if (fd < 0)
 		return -errno;
-	if (block < 512 || block > sizeof page || !(blocks = (uint64_t)lseek(fd, 0, SEEK_END) / block)) {
+	if (block < 512 || block > MIB || !(blocks = (uint64_t)lseek(fd, 0, SEEK_END) / block)) {
 		close(fd);
 		return -EINVAL;
 	}
@@ -223,7 +227,14 @@ static int agent(void)
 
 int main(int argc, char **argv)
 {
+	int large = argc == 2 && !strcmp(argv[1], "agent") ? MAP_HUGETLB : 0;
+
 	signal(SIGPIPE, SIG_IGN);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | large, -1, 0);
+	if (page == MAP_FAILED) {
+		perror("page");
+		return 1;
+	}
 	if (argc == 2 && !strcmp(argv[1], "agent"))
 		return agent();
 	if (argc == 2 && !strcmp(argv[1], "serve"))
