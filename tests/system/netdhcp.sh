@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 400
+# waits
 # "dhcp" on an uplink: a DHCP server outside, that is busybox's udhcpd, and one that lies. The host is a network namespace of the test's own,
 # and so is what lies outside; a veth pair is the cable.
 . "$(dirname "$0")/lib.sh"
@@ -66,7 +67,7 @@ mkzone a web "$(nic 1)"
 eq "it runs, without an address" "$(addr "$a")" ""
 check "who asks runs" eval 'kill -0 "$(keeper)" && [ -n "$(client)" ]'
 like "the record says dhcp" "$(vmadm get "$a" | jq -r '.nics[0].ip')" '^dhcp$'
-server 20
+server 10
 check "a server comes, and it has an address" await 30 has "$a"
 ip=$(addr "$a")
 eq "with the way out" "$(inside "$a" 'ip -4 route show default' | xargs)" "default via 10.8.0.254 dev net0 proto static"
@@ -94,10 +95,10 @@ check "it is reached there" await 10 reaches "$a"
 like "an event" "$(events "$a")" 'dhcp-lease'
 leased() { rm -f leases; touch leases; kill -USR1 "$SERVER"; await 5 test -s leases; busybox dumpleases -f leases; }
 like "the server knows it by its name" "$(leased)" '02:08:20:00:03:01 +10\.8\.0\.1[0-9]+ +web '
-# T1 is 10 s
+# T1 is 5 s
 until_of() { awk -v m=02:08:20:00:03:01 '$3 == m {print $8}' "$(dir)/table"; }
 first=$(until_of)
-check "renewed in time" await 20 eval '[ "$(until_of)" -gt $((first + 5000)) ]'
+check "renewed in time" await 20 eval '[ "$(until_of)" -gt $((first + 3000)) ]'
 check "with no gap" has "$a"
 # ---- what knows its address ----
 mkzone b db "$(nic 2 '"10.8.0.2/24"'),\"firewall_enabled\":true"
@@ -204,9 +205,9 @@ eq "and has the same" "$(inside "$a" 'cat /root/got')" "${ip%/*} 255.255.255.0"
 check "reboot" vmadm reboot "$a" -F
 eq "it has its address from the start" "$(addr "$a")" "$ip"
 check "stop" vmadm stop "$a" -F
-# by itself it would last for ten seconds yet
+# by itself it would last for five seconds yet
 given_back() { leased | grep -q '^02:08:20:00:03:01.* expired$'; }
-check "it is given back" await 5 given_back
+check "it is given back" await 3 given_back
 eq "nobody asks any more" "$(ls "$NODE_RUN/net/dhcp")" ""
 check "start" vmadm start "$a"
 check "it asks for the same" await 20 has "$a"
@@ -218,7 +219,7 @@ check "without it the address goes" await 40 has_not "$a"
 eq "the way out too" "$(inside "$a" 'ip -4 route show default')" ""
 like "an event" "$(events "$a")" 'dhcp-lost'
 check_not "a rule that names the VM knows it no more" neighbour
-server 20
+server 10
 check "it comes again, with the server" await 70 has "$a"
 
 # ---- the server says no ----
@@ -349,7 +350,7 @@ eq "are none" "$(addr "$a")" ""
 BOOT=
 
 # ---- no zone answers ----
-server 20
+server 10
 fresh
 check "an address" await 20 has "$a"
 no_server
@@ -362,7 +363,7 @@ check "S42 a zone does not answer for a server outside" await 40 has_not "$a"
 check "delete" vmadm delete "$s"
 
 # ---- live changes ----
-server 20
+server 10
 nics() { vmadm update "$a" <<<"{\"update_nics\":[{\"mac\":\"02:08:20:00:03:01\",\"ips\":[$1]}]}"; }
 check "static, live" nics '"10.8.0.9/24"'
 eq "is all that it has" "$(addr "$a")" 10.8.0.9/24
@@ -414,7 +415,7 @@ liar
 check "delete" vmadm delete "$a"
 check "the device goes back" host nictagadm delete ext0
 host ip addr flush dev up0
-server 20
+server 10
 check "to the host" host ip link show up0
 
 # ---- one with a client of its own, as a machine's guest: watched at the device by which it asks ----

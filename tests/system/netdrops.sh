@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 300
+# waits
 # What the switch drops as events: only where it is asked for, one zone's flood beside another's single frame, a killed worker, hostile bytes.
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 300
+# waits
 # Room on the pool is paid for as long as a VM is there, whether it runs or not; and of VMs of one uuid each by itself.
 . "$(dirname "$0")/lib.sh"
 need_root
