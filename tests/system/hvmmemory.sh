@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 400
+# waits
 # A machine's memory while it runs: what its guest leaves unused is taken while the host is short, and given back when the guest needs it; pages
 # that machines have in common are kept once where they are to be.
 . "$(dirname "$0")/lib.sh"

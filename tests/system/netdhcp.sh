@@ -9,6 +9,8 @@ need_root
 busybox --list 2>/dev/null | grep -qx udhcpd || skip "needs busybox-static"
 node netdhcp
 pool
+mkdir -p "$NODE_ETC"
+echo usage_interval=15 >"$NODE_ETC/node.conf" # how often a zone's worker looks who asks for it
 
 # A namespace that ends with this test, whatever ends it. Its process's id in $NS_PID.
 namespace() {

@@ -92,7 +92,7 @@ like "a login on a terminal" "$("$PTY" -s 31x97 '#;;<stty size; tty; id -un\r;;3
 like "window size, and its change" "$("$PTY" -s 31x97 '31 97;;!20x60;;20 60' zlogin -i "$z" 'stty size; until stty size | grep "20 60"; do sleep 0.1; done')" '20 60'
 "$PTY" '#;;<\r~.' zlogin "$z" >/dev/null
 eq "~. leaves, and gives the terminal back" $? 0
-"$PTY" '#;;<\r~.;;<exit 3\r' zlogin -E "$z" >t.out
+"$PTY" '#;;<\r~.\r;;not found;;<exit 3\r' zlogin -E "$z" >t.out
 like "-E: there is no escape" "$(cat t.out)" '~\.'
 "$PTY" '#;;<\r%.' zlogin -e % "$z" >/dev/null
 eq "-e: another one" $? 0
