@@ -22,6 +22,7 @@
 #include "node/machine_state.h"
 #include "node/saved.h"
 #include "node/screen.h"
+#include "node/spec_in.h"
 
 #define AWAIT_MS  30000 /* an emulated host is slow */
 #define ANSWER_MS 5000
@@ -162,6 +163,7 @@ static uint64_t log_size(const struct vm *v)
 int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 {
 	const json_t *d;
+	unsigned nenv = 0;
 	bool kvm;
 	size_t i;
 	int r = page_sharing(v->rec, e);
@@ -181,6 +183,8 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 	json_array_foreach(json_object_get(v->rec, "nics"), i, d)
 		hand(z, QEMU_FD_NIC + (unsigned)i, ZFD_SENT, vm_str(d, "interface") ?: "nic");
 	v->log_mark = log_size(v);
+	/* one heap for its threads, of which one at a time has work (its big lock): each further one is some 0.2 MiB of leftovers */
+	spec_env(z, &nenv, "MALLOC_ARENA_MAX", "1");
 	z->root_empty = true;
 	z->user = xstrdup("1000:1000");
 	z->restart_init = false;
