@@ -90,7 +90,7 @@ unfill
 one_runs "refused" "$HERE"
 ended
 listen -a
-go --bandwidth 4M >migrate.out 2>&1 &
+go --bandwidth 2M >migrate.out 2>&1 &
 GO=$!
 check "it is on its way" await 20 grep -q 'is coming' receive.out
 check "and its room is taken away" fill
@@ -112,6 +112,17 @@ kill -CONT "$Q"
 wait $GO
 eq "and here" "$?" 1
 one_runs "nothing came" "$HERE"
+ended
+# what it announced is little, and what it sends is not (here: what lies there grows)
+listen
+go --bandwidth 1M >migrate.out 2>&1 &
+GO=$!
+check "it is on its way with more" await 20 grep -q 'is coming' receive.out
+check "more is written there than was said" fallocate -n -l 600M "/zones-$THERE/$M/root/disk0"
+check "it is given up there" await 20 grep -q 'its disks come to [56][0-9]* MiB, and there is room for' receive.out
+wait $GO
+eq "and here, again" "$?" 1
+one_runs "too much came" "$HERE"
 ended
 
 # ---- the link ----
