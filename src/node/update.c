@@ -52,46 +52,62 @@ static bool touched(const struct update *u, const char *const *names)
 	return false;
 }
 
+/* What is above a limit that is to be, in whole MiB. */
+static int64_t above(uint64_t now, int64_t want_mib)
+{
+	uint64_t want = (uint64_t)want_mib << 20;
+
+	return now == UINT64_MAX || now <= want ? 0 : (int64_t)((now - want + (1 << 20) - 1) >> 20);
+}
+
 /*
  * With less than its guest has, a monitor would be killed: a limit that had to stay, because the guest did not give back what it got, goes down when it has.
- * NULL: nothing stands in the way of the record's.
+ * What its monitor says of that may be its guest's word: it keeps what it has at most. One that says nothing keeps it too, unless it is these limits that
+ * somebody wants to be others. NULL in *roomy: nothing stands in the way of the record's.
  */
-static json_t *with_room(const struct update *u, const json_t *to)
+static int with_room(const struct update *u, const json_t *to, json_t **roomy, struct err *e)
 {
-	static const char *const names[] = {"max_physical_memory", "max_swap"};
-	uint64_t want = (uint64_t)vm_int(to, "max_physical_memory", 0) << 20;
-	int64_t ram = vm_int(to, "ram", 0), has = ram;
+	static const char *const names[] = {"max_physical_memory", "max_swap", NULL};
+	int64_t ram = vm_int(to, "ram", 0), has = ram, extra, most[2];
 	struct err why = ERR_INIT;
 	struct limits now;
-	json_t *rec;
 	int r;
 
-	if (!brand_hvm(u->v->brand) || !want || limits_get(&u->v->cg, u->v->uuid, 0, &now, NULL) < 0 || now.memory == UINT64_MAX || now.memory <= want)
-		return NULL;
+	if (!brand_hvm(u->v->brand) || !vm_int(to, names[0], 0) || limits_get(&u->v->cg, u->v->uuid, 0, &now, NULL) < 0)
+		return 0;
+	most[0] = above(now.memory, vm_int(to, names[0], 0));
+	most[1] = above(now.memory_and_swap, vm_int(to, names[1], 0));
+	if (!most[0])
+		return 0;
 	r = machine_memory(u->v, &has, &why);
-	if (r < 0 && r != -ESRCH) {
-		ctx_log(u->v->c, LOG_WARN, "VM %s: the limit of its memory does not become less: %s", u->v->uuid, why.msg);
-		has = ram + (int64_t)((now.memory - want + (1 << 20) - 1) >> 20);
+	if (r < 0 && r != -ESRCH && to == u->rec && touched(u, names)) {
+		err_set(e, EBUSY, "its monitor does not say how much memory its guest has: %s", why.msg);
+		return err_hint(e, "A limit below that would end the machine. Try again, or stop it first.");
 	}
-	if (r == -ESRCH || has <= ram)
-		return NULL;
-	rec = json_copy((json_t *)to);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+	if (r < 0 && r != -ESRCH)
+		ctx_log(u->v->c, LOG_WARN, "VM %s: the limit of its memory does not become less: %s", u->v->uuid, why.msg);
+	extra = r == -ESRCH ? 0 : r < 0 ? most[0] : has - ram;
+	if (extra <= 0)
+		return 0;
+	*roomy = json_copy((json_t *)to);
+	for (size_t i = 0; names[i]; i++)
 		if (vm_int(to, names[i], 0))
-			json_object_set_new(rec, names[i], json_integer(vm_int(to, names[i], 0) + has - ram));
-	return rec;
+			json_object_set_new(*roomy, names[i], json_integer(vm_int(to, names[i], 0) + (extra < most[i] ? extra : most[i])));
+	return 0;
 }
 
 /* What the worker watches it lets go of before the kernel's limit is written, and takes hold of after: it may be clamped. */
 static int apply_limits(struct update *u, const json_t *to, struct err *e)
 {
 	static const char *const shares[] = {"cpu_shares", NULL};
-	_json_ json_t *roomy = with_room(u, to);
+	_json_ json_t *roomy = NULL;
+	int r = with_room(u, to, &roomy, e);
 	const json_t *rec = roomy ?: to;
 	uint64_t n = (uint64_t)vm_int(rec, "cpu_shares", 100);
 	bool watched = vm_int(rec, "cpu_baseline", 0) != 0;
-	int r = watched ? 0 : settings_live(u->v, rec, u->old, u->old, e); /* the I/O limits come after these, and are undone before */
 
+	if (r == 0 && !watched)
+		r = settings_live(u->v, rec, u->old, u->old, e); /* the I/O limits come after these, and are undone before */
 	if (r == 0)
 		r = limits_apply(u->v->c, &u->v->cg, rec, e);
 	if (r == 0 && watched)
