@@ -77,3 +77,19 @@ int state_kv_get(struct state *s, const char *key, char **value, struct err *e)
 	sqlite3_reset(st);
 	return 0;
 }
+
+int state_kv_stamp(struct state *s, const char *key, unsigned keep, uint64_t number, struct err *e)
+{
+	sqlite3_stmt *st;
+	int r = db_begin(s, false, e);
+
+	if (r < 0)
+		return r;
+	st = db_stmt(s, SQL_KV_STAMP, e);
+	if (st) {
+		db_bind_text(st, 1, key);
+		sqlite3_bind_int64(st, 2, keep);
+		sqlite3_bind_int64(st, 3, (sqlite3_int64)number);
+	}
+	return db_end(s, db_run(s, st, e, "stamp a value"), e);
+}

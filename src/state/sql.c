@@ -46,7 +46,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_KV_PUT] = "INSERT INTO kv (key, value) VALUES (?1,?2) ON CONFLICT (key) DO UPDATE SET value=excluded.value",
 	[SQL_KV_DROP] = "DELETE FROM kv WHERE key=?1",
 	[SQL_KV_TRIM] = "DELETE FROM kv WHERE key>?1 || ':' AND key<?1 || ';' AND substr(key, length(?1)+2) NOT IN (SELECT uuid FROM vm)"
-			" AND CAST(substr(value, ?2) AS INTEGER)<?3",
+			" AND CAST(substr(value, ?2) AS INTEGER) BETWEEN 1000000000 AND ?3-1", /* a clock that was not set says nothing */
+	[SQL_KV_STAMP] = "UPDATE kv SET value=substr(value, 1, ?2) || ' ' || ?3 WHERE key=?1",
 	[SQL_KV_GET] = "SELECT value FROM kv WHERE key=?1",
 
 	[SQL_IMAGE_PUT] = "INSERT INTO image (uuid, state, origin, manifest) VALUES (?1,?2,?3,?4) ON CONFLICT (uuid)"

@@ -89,8 +89,10 @@ int state_vm_find(struct state *s, const char *word, char uuid[37], struct err *
 int state_next(struct state *s, const char *counter, uint64_t *out, struct err *e);
 /* Named texts ("exit:<uuid>", "server_uuid": made with the database); NULL deletes; get gives -ENOENT. */
 int state_kv_set(struct state *s, const char *key, const char *value, struct err *e);
-/* Of "<what>:<uuid>" those whose VM is not here and whose value has a number below that from byte `at` on (1 = the first): they go. */
+/* Of "<what>:<uuid>" those whose VM is not here and whose value has a number below that from byte `at` on (1 = the first): they go. Below 1,000,000,000 it is no time. */
 int state_kv_trim(struct state *s, const char *what, unsigned at, uint64_t below, struct err *e);
+/* Where there is one of that key: of its value the first `keep` bytes, a space, and that number. */
+int state_kv_stamp(struct state *s, const char *key, unsigned keep, uint64_t number, struct err *e);
 int state_kv_get(struct state *s, const char *key, char **value, struct err *e);
 
 /* ---- images ---- */

@@ -352,7 +352,7 @@ int state_vm_set_autoboot(struct state *s, const char *uuid, int on, struct err 
 static int drop(struct state *s, const char *uuid, struct err *e)
 {
 	/* what is stored of a migration to another node goes with the VM, what says that it came here does not: it may be asked for still */
-	_free_ char *exit = xprintf("exit:%s", uuid), *migrate = xprintf("migrate:%s", uuid);
+	_free_ char *exit = xprintf("exit:%s", uuid), *migrate = xprintf("migrate:%s", uuid), *taken = xprintf("taken:%s", uuid);
 	static const enum sql q[] = {SQL_RECORD_DELETE, SQL_VM_DELETE};
 	uint32_t base;
 	int r = state_vm_get(s, uuid, NULL, NULL, &base, e);
@@ -370,6 +370,9 @@ static int drop(struct state *s, const char *uuid, struct err *e)
 		r = state_kv_set(s, exit, NULL, e);
 	if (r == 0)
 		r = state_kv_set(s, migrate, NULL, e);
+	/* who asks may have been cut off for as long as it was here: it is forgotten so long after now */
+	if (r == 0)
+		r = state_kv_stamp(s, taken, 64, clock_wall_ns() / 1000000000, e);
 	return r < 0 ? r : idrange_free(s, base, e);
 }
 

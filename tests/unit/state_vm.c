@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -478,22 +480,39 @@ static void old_values(void **p)
 	struct err e = ERR_INIT;
 	json_t *here = record(1, NULL), *gone = record(2, NULL);
 	_free_ char *a = xprintf("taken:%s", uuid_of(here)), *b = xprintf("taken:%s", uuid_of(gone)), *to = xprintf("migrate:%s", uuid_of(gone));
-	char *v = NULL;
+	uint64_t now = clock_wall_ns() / 1000000000;
+	char session[65], *v = NULL;
 
+	memset(session, 'a', 64);
+	session[64] = 0;
+	_free_ char *old = xprintf("%s 1700000100", session), *later = xprintf("%s 1700000200", session), *unset = xprintf("%s 100", session);
 	insert(f, here, NULL, 0);
 	insert(f, gone, NULL, 0);
-	assert_int_equal(state_kv_set(f->s, a, "abcd 100", &e), 0);
-	assert_int_equal(state_kv_set(f->s, b, "abcd 200", &e), 0);
+	assert_int_equal(state_kv_set(f->s, a, old, &e), 0);
+	assert_int_equal(state_kv_set(f->s, b, old, &e), 0);
 	assert_int_equal(state_kv_set(f->s, to, "somewhere", &e), 0);
 	assert_int_equal(state_kv_set(f->s, "takenx", "abcd 100", &e), 0);
 	assert_int_equal(state_vm_delete(f->s, uuid_of(gone), &e), 0);
 	assert_int_equal(state_kv_get(f->s, to, &v, &e), -ENOENT);
-	assert_int_equal(state_kv_trim(f->s, "taken", 6, 200, &e), 0);
+	/* its time begins when the VM goes */
+	assert_int_equal(state_kv_get(f->s, b, &v, &e), 0);
+	assert_memory_equal(v, session, 64);
+	assert_true(v[64] == ' ' && strtoull(v + 65, NULL, 10) >= now);
+	free(v);
+	/* no number, or one of a clock that was not set, is no time */
+	assert_int_equal(state_kv_set(f->s, b, session, &e), 0);
+	assert_int_equal(state_kv_trim(f->s, "taken", 66, 1700000201, &e), 0);
+	assert_int_equal(state_kv_set(f->s, b, unset, &e), 0);
+	assert_int_equal(state_kv_trim(f->s, "taken", 66, 1700000201, &e), 0);
+	assert_int_equal(state_kv_get(f->s, b, &v, &e), 0);
+	free(v);
+	assert_int_equal(state_kv_set(f->s, b, later, &e), 0);
+	assert_int_equal(state_kv_trim(f->s, "taken", 66, 1700000200, &e), 0);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(state_kv_get(f->s, i ? b : a, &v, &e), 0);
 		free(v);
 	}
-	assert_int_equal(state_kv_trim(f->s, "taken", 6, 201, &e), 0);
+	assert_int_equal(state_kv_trim(f->s, "taken", 66, 1700000201, &e), 0);
 	assert_int_equal(state_kv_get(f->s, b, &v, &e), -ENOENT);
 	assert_int_equal(state_kv_get(f->s, a, &v, &e), 0);
 	free(v);
