@@ -20,6 +20,7 @@
 #include "node/machine.h"
 #include "node/machine_state.h"
 #include "node/migrate_in.h"
+#include "node/seed.h"
 #include "node/vmops.h"
 
 #define CALL_MS   30000
@@ -197,6 +198,7 @@ static bool may_undo(const struct out *o)
 static int do_offer(struct ctx *c, void *op, struct err *e)
 {
 	_migmsg_ struct migmsg m = MIGMSG_INIT;
+	_json_ json_t *seed = NULL;
 	struct out *o = op;
 	uint64_t bytes;
 	int r = migrate_disks_check(o->v, &bytes, e);
@@ -204,14 +206,16 @@ static int do_offer(struct ctx *c, void *op, struct err *e)
 	if (r == 0)
 		r = machine_layout(o->v, &o->layout, e);
 	if (r == 0)
+		r = seed_get(o->v, &seed, e);
+	if (r == 0)
 		r = peer_connect(c, o->to.where, &o->control, e);
 	if (r < 0)
 		return r;
 	strcpy(o->to.print, o->control.print);
 	peer_name(c, o->control.print, o->done->peer);
 	r = wire_say(o->control.fd, MIG_OFFER,
-		     json_pack("{s:i, s:s, s:O, s:O, s:I}", "version", MIGMSG_VERSION, "session", o->to.session, "record", o->v->rec, "layout", o->layout, "bytes",
-			       (json_int_t)bytes),
+		     json_pack("{s:i, s:s, s:O, s:O, s:I, s:O*}", "version", MIGMSG_VERSION, "session", o->to.session, "record", o->v->rec, "layout", o->layout, "bytes",
+			       (json_int_t)bytes, "seed", seed),
 		     e);
 	if (r == 0)
 		r = wire_hear(c, o->control.fd, &o->in, OFFER_MS, &m, e);
@@ -398,6 +402,8 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 		guard_start(c, &guard);
 	if (r == 0)
 		r = steps_run(c, what, migrate_steps, ARRAY_LEN(migrate_steps), &o, e);
+	if (o.stuck)
+		guard.pid = 0; /* what could not be taken back it tries once more when this command has gone */
 	qmp_close(&o.q);
 	peer_close(&o.control);
 	buf_done(&o.in);

@@ -13,7 +13,7 @@
 #include "model/vm.h"
 
 #define SEED_MAX (512u << 10) /* all of a spec is at most 1 MiB */
-#define DISK_MAX (640u << 10) /* with what is around it, and the network: in base64 it goes in the head of a state */
+#define DISK_MAX (640 << 10) /* with what is around it, and the network: in base64 it goes in the head of a state */
 
 static const char *datum(const json_t *rec, const char *key)
 {
@@ -117,7 +117,7 @@ static int put_back(const struct vm *v, const char *path, struct err *e)
 	_free_ char *disk = xstrdup(json_string_value(v->incoming.seed) ?: "");
 	ssize_t n = base64_undo(disk, strlen(disk));
 
-	return n < 0 ? err_set(e, EBADMSG, "its NoCloud disk is damaged") : file_replace(path, disk, (size_t)n, 0600, 0, e);
+	return n < 0 || n > DISK_MAX ? err_set(e, EBADMSG, "its NoCloud disk is damaged") : file_replace(path, disk, (size_t)n, 0600, 0, e);
 }
 
 int seed_put(struct vm *v, struct err *e)

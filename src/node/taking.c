@@ -26,7 +26,7 @@
 #define CALL_MS   30000
 #define ANSWER_MS 30000
 #define NBD_SOCK  "mirrors.sock"
-#define STALL_S   60
+#define STALL_S   90 /* longer than the sender waits for the least that may go at a time */
 #define LOOK_NS   500000000ULL
 
 /* ---- it begins ---- */
@@ -85,6 +85,7 @@ static void taking_free(struct taking *t)
 
 int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struct err *e)
 {
+	const json_t *seed = json_object_get(offer->json, "seed");
 	struct taking *t = xalloc(sizeof *t);
 	int r;
 
@@ -95,9 +96,13 @@ int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struc
 	t->begin = t->since = clock_mono_ns();
 	r = receive_check(&t->v, offer, &t->most, e);
 	t->v.incoming.layout = t->layout;
+	t->v.incoming.seed = seed;
 	t->v.incoming.hold = true;
+	if (r == 0 && seed && !json_is_string(seed))
+		r = err_set(e, EPROTO, "its NoCloud disk is damaged");
 	if (r == 0)
 		r = receive_make(&t->v, e);
+	t->v.incoming.seed = NULL; /* the offer's */
 	if (r < 0) {
 		taking_free(t);
 		return r;
@@ -107,6 +112,7 @@ int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struc
 		taking_end(t, false);
 		return r;
 	}
+	t->since = clock_mono_ns();
 	*out = t;
 	return 0;
 }
@@ -272,9 +278,12 @@ int taking_memory(struct taking *t, int (*each)(void *arg, const struct qmigrate
 int taking_run(struct taking *t, struct err *e)
 {
 	struct err why = ERR_INIT;
-	/* said ahead: one that has run can't be given back */
-	int r = intent_set(t->v.c, t->v.uuid, RECEIVE_RUNS, e);
+	/* one that does not answer this is not told to go on, and what is not to be heard of "cont" has nothing ahead of it */
+	int r = qmp_do(&t->q, "query-status", NULL, ANSWER_MS, NULL, e);
 
+	/* said ahead: one that has run can't be given back */
+	if (r == 0)
+		r = intent_set(t->v.c, t->v.uuid, RECEIVE_RUNS, e);
 	if (r < 0)
 		return r;
 	r = qmp_do(&t->q, "cont", NULL, ANSWER_MS, NULL, &why);
@@ -286,8 +295,10 @@ int taking_run(struct taking *t, struct err *e)
 		return r;
 	}
 	/* and one that says nothing may have: what its guest has done since, nobody can take back. It is this node's, as any other monitor that hangs or has ended. */
-	if (r < 0)
+	if (r < 0) {
 		ctx_log(t->v.c, LOG_WARN, "VM %s is here, and its monitor does not say that its guest runs: %s", t->v.uuid, why.msg);
+		qmp_close(&t->q); /* its answers would be one late */
+	}
 	failpoint("receive-runs", NULL);
 	/* whether it is heard or not: the source asks again */
 	if (t->control.fd >= 0)
@@ -307,10 +318,12 @@ static void whole(struct taking *t)
 		r = dataset_made(v, &e);
 	if (r < 0)
 		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
-	if (machine_ask_memory(&t->q, &e) < 0 || qmp_settle(&t->q, CALL_MS, &e) < 0 || machine_order_later(v->rec, &t->q, &e) < 0)
-		ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
-	machine_woken(v, &t->q);
-	qmp_close(&t->q);
+	if (t->q.fd >= 0) {
+		if (machine_ask_memory(&t->q, &e) < 0 || qmp_settle(&t->q, CALL_MS, &e) < 0 || machine_order_later(v->rec, &t->q, &e) < 0)
+			ctx_log(v->c, LOG_WARN, "VM %s: %s", v->uuid, e.msg);
+		machine_woken(v, &t->q);
+		qmp_close(&t->q);
+	}
 	state_event(v->st, "received", v->uuid, NULL, NULL);
 	intent_clear(v->c, v->uuid);
 }
