@@ -171,10 +171,15 @@ static int await(struct qmp *q, enum qmp_kind kind, const char *command, uint64_
 
 static int settle(struct qmp *q, uint64_t until, struct err *e)
 {
-	int r = 0;
+	int r = 0, k = 0;
 
-	for (unsigned i = 0; i < q->nowed && r == 0; i++)
-		r = await(q, QMP_RETURN, q->owed[i], until, NULL, e);
+	/* the answers behind a refusal are heard as well, or the next command would have another's */
+	for (unsigned i = 0; i < q->nowed && (k == 0 || k == -EREMOTEIO); i++) {
+		struct err later = ERR_INIT;
+
+		k = await(q, QMP_RETURN, q->owed[i], until, NULL, r ? &later : e);
+		r = r ?: k;
+	}
 	q->nowed = 0;
 	return r;
 }
@@ -240,18 +245,22 @@ int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, 
 	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
 	int r = say(q, command, args, fd, until, e);
 
+	struct err none = ERR_INIT;
+
 	if (r == 0)
 		r = settle(q, until, e);
+	if (r == -EREMOTEIO)
+		await(q, QMP_RETURN, command, until, NULL, &none);
 	return r < 0 ? r : await(q, QMP_RETURN, command, until, ret, e);
 }
 
 int qmp_say(struct qmp *q, const char *command, json_t *args, int ms, struct err *e)
 {
 	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
-	int r = say(q, command, args, -1, until, e);
+	int r = q->nowed == QMP_OWED_MAX ? settle(q, until, e) : 0;
 
-	if (r == 0 && q->nowed == QMP_OWED_MAX)
-		r = settle(q, until, e);
+	if (r == 0)
+		r = say(q, command, args, -1, until, e);
 	if (r == 0)
 		q->owed[q->nowed++] = command;
 	return r;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
@@ -129,8 +130,9 @@ static int all_out(struct vm *v, int fd, struct buf *begin, struct qmigrate_now 
 	unsigned char last[QSAVED_END];
 	int r, code;
 
-	if (write(fd, begin->p, begin->len) != (ssize_t)begin->len)
-		return no_room(v, errno, 0, e);
+	code = fd_write_all(fd, begin->p, begin->len);
+	if (code < 0)
+		return no_room(v, -code, 0, e);
 	sum64_add(&o.p.sum, begin->p, begin->len);
 	r = saved_pipe_start(&o.p, false, fd, 3 * ram + MORE, e);
 	if (r == 0)
@@ -144,8 +146,9 @@ static int all_out(struct vm *v, int fd, struct buf *begin, struct qmigrate_now 
 	if (r < 0)
 		return r;
 	qsaved_end(&o.p.sum, last);
-	if (write(fd, last, sizeof last) != sizeof last) {
-		r = no_room(v, errno ?: ENOSPC, o.p.sum.n, e);
+	code = fd_write_all(fd, last, sizeof last);
+	if (code < 0) {
+		r = no_room(v, -code, o.p.sum.n, e);
 		machine_outgoing_undo(v, NULL);
 	}
 	return r;

@@ -95,7 +95,7 @@ static void ended(pid_t pid, struct qmp *q)
 static void owed(void **state)
 {
 	static const char *const good[] = {"", "{\"return\": {}}\r\n", "{\"return\": {}}\r\n{\"return\": {\"n\": 3}}\r\n", NULL};
-	static const char *const bad[] = {"", "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n{\"return\": {}}\r\n", NULL};
+	static const char *const bad[] = {"", "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n{\"return\": {}}\r\n", "{\"return\": {\"n\": 4}}\r\n", NULL};
 	struct err e = ERR_INIT;
 	json_t *ret = NULL;
 	struct qmp q;
@@ -109,9 +109,14 @@ static void owed(void **state)
 	ended(pid, &q);
 
 	pid = served(bad, &q);
+	/* and the answers behind it are those commands' */
 	assert_int_equal(qmp_say(&q, "one", NULL, 5000, &e), 0);
 	assert_int_equal(qmp_do(&q, "two", NULL, 5000, NULL, &e), -EREMOTEIO);
 	assert_non_null(strstr(e.msg, "QEMU refuses one: no"));
+	e = ERR_INIT;
+	assert_int_equal(qmp_do(&q, "three", NULL, 5000, &ret, &e), 0);
+	assert_int_equal(json_integer_value(json_object_get(ret, "n")), 4);
+	json_decref(ret);
 	ended(pid, &q);
 }
 
