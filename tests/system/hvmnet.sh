@@ -48,7 +48,9 @@ eq "the guest has a NIC with the record's link address, and knows its MTU before
 dhcp "$M" eth0
 like "a static address by DHCP: mask, way out, name servers, name, MTU" "$G_OUT" "'10.9.0.53 10.9.0.54' 'guesty' '10.9.0.2' '86400' '24' '1400' '10.9.0.1'"
 G_LIMIT=150
-check "renewed by UDP, its sum left to the card" g "$M" 'udhcpc -i eth0 -t 4 -T 2 -S -p /u >/tmp/r 2>&1 & i=0; until [ -s /u ]; do i=$((i+1)); [ $i -lt 500 ] && usleep 100000; done; i=0; until grep -q "obtained" /tmp/r; do i=$((i+1)); [ $i -lt 500 ] || break; usleep 100000; done; rm -f /dhcp.eth0; kill -USR1 $(cat /u); i=0; until [ -s /dhcp.eth0 ]; do i=$((i+1)); [ $i -lt 500 ] || break; usleep 100000; done; kill $(cat /u); grep -c 10.9.0.2 /dhcp.eth0'
+# In the foreground: else it is another process from its first lease on, and a signal to the one before is lost.
+g "$M" ': >/tmp/r; udhcpc -f -i eth0 -t 4 -T 2 >>/tmp/r 2>&1 & p=$!; obtained() { i=0; until [ "$(grep -c obtained /tmp/r)" -ge $1 ]; do i=$((i+1)); [ $i -lt 500 ] || break; usleep 100000; done; }; obtained 1; kill -USR1 $p; obtained 2; kill $p; wait $p; grep -oE "(sending|broadcasting) renew|lease of [0-9.]+ obtained" /tmp/r'
+eq "renewed by UDP, its sum left to the card" "$G_OUT" $'lease of 10.9.0.2 obtained\nsending renew\nlease of 10.9.0.2 obtained'
 check "the guest reaches a zone" g "$M" 'ping -c 2 -w 10 10.9.0.1'
 g "$M" 'while :; do echo hello | nc -l -p 7; done >/dev/null 2>&1 &'
 says() { [ "$(inside "$Z" "timeout 3 bash -c 'exec 3<>/dev/tcp/$1/7 && cat <&3'" 2>/dev/null)" = hello ]; }
