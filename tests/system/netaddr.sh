@@ -205,6 +205,8 @@ ask() { inside "$a" "python3 /root/ask.py $*" 2>&1 | tail -1; }
 eq "a zone's address by its name" "$(ask db.zones.test a)" "$ipb"
 eq "by its alias alone" "$(ask db a)" "$ipb"
 eq "by TCP" "$(ask db.zones.test a tcp)" "$ipb"
+# Since its boot: while both its addresses are still being looked for, its kernel asks from ::1, and link protection lets nobody do that.
+check "its own address of the prefix is there again" await 20 eval '[[ $(inside "$a" "ip -6 -o addr show net0 scope global -tentative") == *"$slaac/64"* ]]'
 eq "by IPv6" "$(ask db.zones.test a udp fd00:77::1)" "$ipb"
 eq "by its uuid" "$(ask "$b.zones.test" a)" "$ipb"
 eq "one that is static" "$(ask static.zones.test a) $(ask static.zones.test aaaa)" "$ips fd00:77::6"
