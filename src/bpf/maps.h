@@ -270,7 +270,7 @@ struct {
 	__type(value, struct sw_shape_flows);
 } shape_flows SEC(".maps");
 
-/* User space alone: which port has which classes. */
+/* User space alone: which port has which classes, and whether a change is under way (net/shape.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SW_PORTS);

@@ -210,7 +210,7 @@ int port_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 		forget_neighbours(s, &(struct former){&p, NULL});
 		r = bpf_del(s->map[SWM_FDB], &m, e);
 	}
-	if (r == 0 && (p.flags & PORT_SHAPED))
+	if (r == 0) /* also of one whose flag a killed command has taken away */
 		r = shape_forget(s, ifindex, e);
 	if (r == 0)
 		r = failpoint("nic-forget", e);

@@ -19,14 +19,17 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/steps.h"
 #include "base/str.h"
 #include "kern/bpf.h"
 #include "kern/qdisc.h"
 #include "kern/rtnl.h"
 #include "net/port.h"
+#include "net/port_lists.h"
 
 #define CLASSES   3                       /* of a VNIC or a flow: itself, small, large */
 #define SLOTS     (65535 / CLASSES)
+#define CHANGING  UINT32_MAX              /* no slot: an element of their map while a change is under way */
 #define UNLIMITED 125000000000ULL         /* bytes a second: of a VNIC that has flows and no ceiling */
 #define BURST_US  4000                    /* what may come at once: so long at full rate; a timer that is late by less costs nothing */
 #define BURST_MIN 4000
@@ -67,7 +70,10 @@ static int classes_delete(struct net_switch *s, const struct sw_shape *sh, uint3
 	return r;
 }
 
-/* One that a killed command has left is taken where its port has gone, and nothing of it is in use. */
+/*
+ * One that a killed command has left is taken where its port has gone, and nothing of it is in use. A class that was there already
+ * would keep its parent: a flow would be below another ceiling than its VNIC's, or none.
+ */
 static int slot_take(struct net_switch *s, const struct sw_shape *sh, uint32_t ifindex, uint32_t *class_, struct err *e)
 {
 	uint32_t owner;
@@ -75,8 +81,9 @@ static int slot_take(struct net_switch *s, const struct sw_shape *sh, uint32_t i
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		uint32_t slot = (ifindex * 7 + i) % SLOTS;
 
-		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &slot, &owner, NULL) == 0 &&
-		    (rtnl_has(s->rtnl, (int)owner, NULL) != 0 || classes_delete(s, sh, slot * CLASSES + 1) < 0))
+		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &slot, &owner, NULL) == 0 && rtnl_has(s->rtnl, (int)owner, NULL) != 0)
+			continue;
+		if (classes_delete(s, sh, slot * CLASSES + 1) < 0)
 			continue;
 		*class_ = slot * CLASSES + 1;
 		return bpf_put(s->map[SWM_SHAPE_SLOTS], &slot, &ifindex, e);
@@ -84,12 +91,13 @@ static int slot_take(struct net_switch *s, const struct sw_shape *sh, uint32_t i
 	return err_set(e, ENOSPC, "a node has at most %d ceilings on bandwidth", SLOTS);
 }
 
-static void slot_free(struct net_switch *s, const struct sw_shape *sh, uint32_t class_)
+/* It stays taken while its classes are there: those of a VNIC go after those of its flows, and what has no slot nobody would find. */
+static int slot_free(struct net_switch *s, const struct sw_shape *sh, uint32_t class_)
 {
 	uint32_t slot = (class_ - 1) / CLASSES;
+	int r = classes_delete(s, sh, class_);
 
-	classes_delete(s, sh, class_);
-	bpf_del(s->map[SWM_SHAPE_SLOTS], &slot, NULL);
+	return r < 0 ? r : bpf_del(s->map[SWM_SHAPE_SLOTS], &slot, NULL);
 }
 
 /* ---- classes ---- */
@@ -232,6 +240,8 @@ static int write_all(struct net_switch *s, uint32_t ifindex, const struct sw_sha
 
 	if (r == 0)
 		r = put_classes(s, (int)sh->wire_in, sh, f, e);
+	if (r == 0)
+		r = failpoint("shape-classes", e);
 	if (r == 0 && sh->nflows)
 		r = bpf_put(s->map[SWM_SHAPE_FLOWS], &ifindex, f, e);
 	if (r == 0)
@@ -241,10 +251,50 @@ static int write_all(struct net_switch *s, uint32_t ifindex, const struct sw_sha
 	return r < 0 ? r : port_flag(s, ifindex, PORT_SHAPED, true, e);
 }
 
+/* Who finds the element, with the switch's lock in hand, comes after a command that was killed between the classes and the maps. */
+static int change_begin(struct net_switch *s, struct err *e)
+{
+	uint32_t key = CHANGING, none = 0;
+
+	return bpf_put(s->map[SWM_SHAPE_SLOTS], &key, &none, e);
+}
+
+static void change_end(struct net_switch *s)
+{
+	uint32_t key = CHANGING;
+
+	bpf_del(s->map[SWM_SHAPE_SLOTS], &key, NULL);
+}
+
+static int forget(struct net_switch *s, uint32_t ifindex, const struct sw_shape *sh, const struct sw_shape_flows *f, struct err *e)
+{
+	struct sw_shape_flows none = {0};
+	struct err miss = ERR_INIT;
+	int r = port_flag(s, ifindex, PORT_SHAPED, false, &miss);
+
+	if (r < 0 && r != -ENOENT) {
+		if (e)
+			*e = miss;
+		return r;
+	}
+	r = failpoint("shape-flag", e);
+	if (r == 0)
+		r = bpf_del(s->map[SWM_SHAPES], &ifindex, e);
+	if (r == 0)
+		r = bpf_del(s->map[SWM_SHAPE_FLOWS], &ifindex, e);
+	if (r == 0)
+		r = failpoint("shape-forget", e);
+	if (r < 0)
+		return r;
+	free_flows(s, sh, f, sh->nflows, &none, 0);
+	if (slot_free(s, sh, sh->class_) == 0)
+		change_end(s);
+	return 0;
+}
+
 int shape_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 {
-	struct sw_shape_flows f = {0}, none = {0};
-	struct err miss = ERR_INIT;
+	struct sw_shape_flows f = {0};
 	struct sw_shape sh;
 	struct sw_port p;
 	int r = shape_get(s, ifindex, &sh, &f, e);
@@ -254,18 +304,8 @@ int shape_forget(struct net_switch *s, uint32_t ifindex, struct err *e)
 		return port_flag(s, ifindex, PORT_SHAPED, false, e);
 	if (r <= 0)
 		return r;
-	r = port_flag(s, ifindex, PORT_SHAPED, false, &miss);
-	if (r < 0 && r != -ENOENT) {
-		if (e)
-			*e = miss;
-		return r;
-	}
-	r = bpf_del(s->map[SWM_SHAPES], &ifindex, e);
-	if (r == 0)
-		r = bpf_del(s->map[SWM_SHAPE_FLOWS], &ifindex, e);
-	free_flows(s, &sh, &f, sh.nflows, &none, 0);
-	slot_free(s, &sh, sh.class_);
-	return r;
+	r = change_begin(s, e);
+	return r < 0 ? r : forget(s, ifindex, &sh, &f, e);
 }
 
 static bool uses(const struct sw_shape *sh, const struct sw_shape_flows *f, uint32_t class_)
@@ -276,27 +316,49 @@ static bool uses(const struct sw_shape *sh, const struct sw_shape_flows *f, uint
 	return sh->class_ == class_;
 }
 
-/* What a command that was killed took for a port, or did not give back. */
-static void slots_sweep(struct net_switch *s)
+/* The map has a VNIC and its flows in any order. True: some have gone, and one that could not may now. */
+static bool slots_pass(struct net_switch *s, const struct sw_shape *wires)
 {
-	struct sw_shape wires = {0};
+	bool have = false, gone = false, left = false;
 	uint32_t slot, next, owner;
-	bool have = false;
 
-	if (bpf_next(s->map[SWM_SHAPE_SLOTS], NULL, &next, NULL) != 1 || shape_wires(s, &wires.wire_out, &wires.wire_in, NULL) < 0)
-		return;
 	while (bpf_next(s->map[SWM_SHAPE_SLOTS], have ? &slot : NULL, &next, NULL) == 1) {
 		struct sw_shape_flows f = {0};
 		struct sw_shape sh = {0};
 
-		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &next, &owner, NULL) == 0 && shape_get(s, owner, &sh, &f, NULL) >= 0 &&
-		    !uses(&sh, &f, next * CLASSES + 1))
-			slot_free(s, &wires, next * CLASSES + 1);
-		if (bpf_get(s->map[SWM_SHAPE_SLOTS], &next, &owner, NULL) == 0) {
-			slot = next;
-			have = true;
+		if (next < SLOTS && bpf_get(s->map[SWM_SHAPE_SLOTS], &next, &owner, NULL) == 0 && shape_get(s, owner, &sh, &f, NULL) >= 0 &&
+		    !uses(&sh, &f, next * CLASSES + 1)) {
+			if (slot_free(s, wires, next * CLASSES + 1) == 0) {
+				gone = true;
+				continue;
+			}
+			left = true;
 		}
+		slot = next;
+		have = true;
 	}
+	return gone && left;
+}
+
+static bool flows_nobodys(const void *key, int map, const void *arg)
+{
+	const struct net_switch *s = arg;
+	struct sw_shape sh;
+
+	return bpf_get(s->map[SWM_SHAPES], key, &sh, NULL) == -ENOENT;
+}
+
+/* What a command that was killed took for a port, or did not give back. */
+static void slots_sweep(struct net_switch *s)
+{
+	struct sw_shape wires = {0};
+	uint32_t first;
+
+	map_forget(s->map[SWM_SHAPE_FLOWS], sizeof(uint32_t), flows_nobodys, s);
+	if (bpf_next(s->map[SWM_SHAPE_SLOTS], NULL, &first, NULL) != 1 || shape_wires(s, &wires.wire_out, &wires.wire_in, NULL) < 0)
+		return;
+	while (slots_pass(s, &wires))
+		;
 }
 
 void shape_sweep(struct net_switch *s)
@@ -311,6 +373,16 @@ void shape_sweep(struct net_switch *s)
 			have = true;
 		}
 	slots_sweep(s);
+}
+
+void shape_settle(struct net_switch *s)
+{
+	uint32_t key = CHANGING, none;
+
+	if (bpf_get(s->map[SWM_SHAPE_SLOTS], &key, &none, NULL) < 0)
+		return;
+	slots_sweep(s);
+	change_end(s);
 }
 
 int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum shape_prio prio, const struct sw_shape_flow *flow, uint32_t n, struct err *e)
@@ -330,6 +402,8 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 	r = shape_get(s, ifindex, &old, &was, e);
 	if (r >= 0)
 		r = shape_wires(s, &sh.wire_out, &sh.wire_in, e);
+	if (r == 0)
+		r = change_begin(s, e);
 	if (r < 0)
 		return err_add(e, "bandwidth");
 	r = take_slots(s, ifindex, &old, &was, &sh, &f, e);
@@ -337,6 +411,7 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 		r = write_all(s, ifindex, &sh, &f, e);
 	if (r == 0) {
 		free_flows(s, &sh, &was, old.nflows, &f, n);
+		change_end(s);
 		return 0;
 	}
 	if (old.class_)

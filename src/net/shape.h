@@ -27,6 +27,8 @@ int shape_set_all(struct net_switch *s, uint32_t ifindex, uint64_t kbit, enum sh
 int shape_forget(struct net_switch *s, uint32_t ifindex, struct err *e);
 /* Of ports that the switch knows no more. */
 void shape_sweep(struct net_switch *s);
+/* What a change that was cut off has left: classes that no map names. switch_open() does it; mostly there is nothing. */
+void shape_settle(struct net_switch *s);
 
 struct shape_count { /* as the qdiscs have counted */
 	uint64_t obytes, opackets, odrops, rbytes, rpackets, rdrops;

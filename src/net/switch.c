@@ -22,6 +22,7 @@
 #include "kern/netns.h"
 #include "kern/rtnl.h"
 #include "net/attach.h"
+#include "net/shape.h"
 
 #define OBJECT "switch.bpf.o"
 #define OBJECT_MAX (16 << 20)
@@ -286,6 +287,7 @@ int switch_open(const struct ctx *c, bool may_make, struct net_switch *out, stru
 		*e = miss;
 	if (r < 0)
 		return err_add(e, "switch");
+	shape_settle(&s);
 	*out = s;
 	s = NET_SWITCH_INIT;
 	return 0;

@@ -285,7 +285,6 @@ static int settle(const struct ctx *c, struct state *st, struct net_switch *s, s
 	json_decref(rec);
 	if (r < 0 && r != -ENOENT)
 		return err_add(e, "flows of VM %s, whose change was cut off", buf_str(&b));
-	shape_sweep(s);
 	end(c);
 	return 0;
 }

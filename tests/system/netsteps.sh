@@ -68,11 +68,11 @@ start=$(steps_of "$out" | grep '^boot-')
 out=$(vmadm -v delete "$u" 2>&1)
 delete=$(steps_of "$out" | grep '^delete-')
 nothing "deleted"
-inner="nic-link nic-program nic-flood nic-port nic-up"
+inner="nic-link nic-program nic-flood nic-port nic-up shape-classes"
 
 for s in $create $inner; do
 	for at in "$s" "$s+"; do
-		case $s in nic-*) [ "$at" = "$s" ] || continue ;; esac
+		case $s in nic-* | shape-*) [ "$at" = "$s" ] || continue ;; esac
 		fresh
 		CLOISTER_FAIL="$at:kill" vmadm create <<<"$(json "$u")" >/dev/null 2>&1
 		# one that is there already keeps what is its own
@@ -92,14 +92,14 @@ vmadm create <<<"$(json "$u")" >/dev/null 2>&1
 check "a flow" flowadm add-flow -z "$u" -l net0 -a transport=udp -p maxbw=1M bulk
 for s in $start $inner; do
 	for at in "$s" "$s+"; do
-		case $s in nic-*) [ "$at" = "$s" ] || continue ;; esac
+		case $s in nic-* | shape-*) [ "$at" = "$s" ] || continue ;; esac
 		vmadm stop "$u" -F >/dev/null 2>&1
 		CLOISTER_FAIL="$at:kill" vmadm start "$u" >/dev/null 2>&1
 		check "start killed at $at: the next start works" vmadm start "$u"
 		whole "start killed at $at"
 	done
 done
-for s in stop-killed halt-end nic-flood nic-forget; do
+for s in stop-killed halt-end nic-flood shape-flag shape-forget nic-forget; do
 	CLOISTER_FAIL="$s:kill" vmadm stop "$u" -F >/dev/null 2>&1
 	# it runs until its last process has ended, and a start would say so
 	await 10 eval '[ "$(vmstate "$u")" != running ]'
@@ -120,9 +120,9 @@ done
 check "delete" vmadm delete "$u"
 nothing "after it"
 
-for s in $delete nic-forget nic-flood; do
+for s in $delete nic-forget nic-flood shape-flag shape-forget; do
 	for at in "$s" "$s+"; do
-		case $s in nic-*) [ "$at" = "$s" ] || continue ;; esac
+		case $s in nic-* | shape-*) [ "$at" = "$s" ] || continue ;; esac
 		fresh
 		vmadm create <<<"$(json "$u")" >/dev/null 2>&1
 		CLOISTER_FAIL="$at:kill" vmadm delete "$u" >/dev/null 2>&1
