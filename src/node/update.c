@@ -233,8 +233,11 @@ static int undo_disks(struct ctx *c, void *op, struct err *e)
 	if (!has_disks(u) || u->plugged)
 		return 0;
 	r = disks_settle(u->v, u->old, true, e);
-	if (r == 0 && u->v->run.running)
-		r = own_affair(u, disks_unreserve(u->v, u->old, u->rec, e), e);
+	if (r == 0 && u->v->run.running) {
+		r = disks_unreserve(u->v, u->old, u->rec, e);
+		/* a pool so full that nothing can be given back has that to be set aside until the next start: not to be stopped for by every command */
+		r = own_affair(u, r == -ENOSPC || r == -EDQUOT ? -ETIME : r, e);
+	}
 	return r;
 }
 
