@@ -164,7 +164,7 @@ class Hand:
         q.until(lambda jobs: not jobs, "query-jobs")
         there.do("nbd-server-stop")
         q.do("migrate-continue", state="pre-switchover")
-        there.until(lambda s: s["running"], "query-status")
+        there.until(lambda s: s["running"] and "RESUME" in there.events, "query-status")  # its event may come behind the answer
         total = there.events["RESUME"] - begin
         down = there.events["RESUME"] - q.events["STOP"]
         q.end()
