@@ -30,14 +30,19 @@ static int run(struct ctx *c, int argc, char **argv)
 	struct err e = ERR_INIT;
 	const char *list[TYPES_MAX + 1];
 	char text[256] = "";
+	int r;
 
 	if (getopt_long(argc, argv, "", (const struct option[]){{NULL, 0, NULL, 0}}, NULL) != -1 || optind >= argc)
 		return cmd_usage("vmadm", argv[0], NULL);
-	if (vm_info(c, argv[optind], types_of(argc, argv, text, sizeof text, list), &o, &e) < 0)
+	r = vm_info(c, argv[optind], types_of(argc, argv, text, sizeof text, list), &o, &e);
+	if (r < 0)
 		return cmd_fail(c, &e);
 	json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
-	return 0;
+	if (r == 0)
+		return 0;
+	err_set(&e, EIO, "what its monitor was to say is missing: %s", json_string_value(json_object_get(o, "monitor")));
+	return cmd_fail(c, &e);
 }
 
 static int sysrq(struct ctx *c, int argc, char **argv)

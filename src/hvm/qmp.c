@@ -62,6 +62,19 @@ static int left(uint64_t until)
 	return now >= until ? 0 : (int)((until - now) / 1000000) + 1;
 }
 
+/* When what begins now is over. */
+static uint64_t within(const struct qmp *q, int ms)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+
+	return q->until && q->until < until ? q->until : until;
+}
+
+void qmp_bound(struct qmp *q, int ms)
+{
+	q->until = clock_mono_ns() + (uint64_t)ms * 1000000;
+}
+
 static int silent(struct err *e)
 {
 	return err_set(e, ETIME, "QEMU does not answer: it hangs, or another command has its control socket");
@@ -186,7 +199,7 @@ static int settle(struct qmp *q, uint64_t until, struct err *e)
 
 int qmp_event(struct qmp *q, const char *name, int ms, struct err *e)
 {
-	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	uint64_t until = within(q, ms);
 
 	q->lines = 0;
 	for (;;) {
@@ -242,7 +255,7 @@ static int say(struct qmp *q, const char *command, json_t *args, int fd, uint64_
 
 int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, json_t **ret, struct err *e)
 {
-	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	uint64_t until = within(q, ms);
 	int r = say(q, command, args, fd, until, e);
 
 	struct err none = ERR_INIT;
@@ -256,7 +269,7 @@ int qmp_do_fd(struct qmp *q, const char *command, json_t *args, int fd, int ms, 
 
 int qmp_say(struct qmp *q, const char *command, json_t *args, int ms, struct err *e)
 {
-	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	uint64_t until = within(q, ms);
 	int r = q->nowed == QMP_OWED_MAX ? settle(q, until, e) : 0;
 
 	if (r == 0)
@@ -268,12 +281,12 @@ int qmp_say(struct qmp *q, const char *command, json_t *args, int ms, struct err
 
 int qmp_settle(struct qmp *q, int ms, struct err *e)
 {
-	return settle(q, clock_mono_ns() + (uint64_t)ms * 1000000, e);
+	return settle(q, within(q, ms), e);
 }
 
 int qmp_cont(struct qmp *q, int ms, struct err *e)
 {
-	uint64_t until = clock_mono_ns() + (uint64_t)ms * 1000000;
+	uint64_t until = within(q, ms);
 	int r = settle(q, until, e);
 
 	if (r == 0)

@@ -22,6 +22,7 @@ struct qmp {
 	uint64_t stopped_ns; /* CLOCK_MONOTONIC: when its guest stopped last, as it says; 0 = it has not since we listen */
 	const char *owed[QMP_OWED_MAX]; /* commands that were said, and whose answers have not been heard */
 	unsigned nowed;
+	uint64_t until; /* CLOCK_MONOTONIC: qmp_bound(); 0 = none */
 };
 #define QMP_INIT ((struct qmp){.fd = -1, .in = BUF_INIT})
 #define _qmp_    __attribute__((cleanup(qmp_close)))
@@ -32,6 +33,8 @@ struct qmp {
 /* Connects and gets as far as commands. ms: for all of it. -ETIME: it does not answer, or talks to somebody else. */
 int qmp_open(const char *path, int ms, struct qmp *q, struct err *e);
 void qmp_close(struct qmp *q);
+/* Whatever is still said and heard here ends within ms, all of it together: a monitor may take its time with each answer. */
+void qmp_bound(struct qmp *q, int ms);
 /*
  * One command. args: taken over, NULL = none. *ret (may be NULL): new reference. What it refuses is -EREMOTEIO with its own words;
  * -EPIPE: it has ended meanwhile.

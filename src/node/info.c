@@ -119,11 +119,19 @@ static bool has_all(const char *const *types)
 	return !types || *types;
 }
 
+/* What it has not said is missing, and why is said in its place: what the kernel holds is not its monitor's to withhold. */
+static int without(json_t *o, const struct err *why)
+{
+	json_object_set_new(o, "monitor", json_string(why->msg));
+	return 1;
+}
+
 int vm_info(struct ctx *c, const char *word, const char *const *types, json_t **out, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
 	struct cg_usage u = {0};
 	bool all = has_all(types);
+	struct err why = ERR_INIT;
 	json_t *o, *m;
 	int r = vm_open(c, word, VM_LOOK, &v, e);
 
@@ -146,9 +154,11 @@ int vm_info(struct ctx *c, const char *word, const char *const *types, json_t **
 		zone_parts(&v, &u, o, e);
 	if (brand_hvm(v.brand)) {
 		m = types ? o : json_object();
-		r = machine_info(&v, all ? NULL : types, m, e);
+		r = machine_info(&v, all ? NULL : types, m, all ? &why : e);
 		if (!types)
 			json_object_set_new(o, "machine", m);
+		if (r < 0 && all)
+			r = without(o, &why);
 	}
 	if (r < 0)
 		json_decref(o);

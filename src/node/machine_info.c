@@ -13,6 +13,7 @@
 #include "node/vmops.h"
 
 #define ANSWER_MS 5000
+#define ALL_MS    10000 /* for all that is asked: one that takes its time with each answer keeps nobody longer */
 
 int machine_ask_memory(struct qmp *q, struct err *e)
 {
@@ -148,6 +149,7 @@ int machine_info(const struct vm *v, const char *const *types, json_t *out, stru
 	_qmp_ struct qmp q = QMP_INIT;
 	int r = machine_call(v, ANSWER_MS, &q, e);
 
+	qmp_bound(&q, ALL_MS);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(parts); i++) {
 		json_t *value = NULL;
 

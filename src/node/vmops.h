@@ -20,7 +20,8 @@ int vm_get(struct ctx *c, const char *word, json_t **out, struct err *e);
 
 /*
  * What the kernel holds for a running VM: zone, usage, limits; of a machine also what its monitor says, in "machine". types (NULL-terminated;
- * NULL = as said): of a machine, those parts alone; "all": each part on its own beside the zone's. New reference.
+ * NULL = as said): of a machine, those parts alone; "all": each part on its own beside the zone's. New reference. 1: with all that the kernel
+ * holds, and not what the monitor was to say; why is in "monitor".
  */
 int vm_info(struct ctx *c, const char *word, const char *const *types, json_t **out, struct err *e);
 /* "nmi" into its processors, or a "screenshot", whose file is in *said (free()); of a machine that runs. */

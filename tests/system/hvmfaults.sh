@@ -117,6 +117,14 @@ for i in $(seq 20); do timeout 20 kstat -p disk::: >/dev/null 2>&1; [ $? != 124 
 eq "kstat of all does not wait for it, however often" "$i" 20
 le "half a second each" $SECONDS 60
 fails 1 'QEMU does not answer' timeout 60 vmadm info "$M" status
+SECONDS=0
+timeout 60 vmadm info "$M" >info.out 2>info.err
+eq "info of all fails" $? 1
+le "as soon" $SECONDS 15
+eq "with all that the kernel holds" "$(jq -c '[.zone.pid, .usage.memory_bytes > 0, .limits.memory_bytes > 0]' info.out)" "[$PID,true,true]"
+like "and why the rest is missing" "$(jq -r .monitor info.out)" '^QEMU does not answer'
+like "which is said" "$(cat info.err)" 'info: what its monitor was to say is missing: QEMU does not answer'
+eq "so with its types" "$(timeout 60 vmadm info "$M" all 2>/dev/null | jq -c '[.zone.pid, has("monitor")]')" "[$PID,true]"
 check "stop" timeout 90 vmadm stop "$M" -t 5
 eq "halts it" "$(vmstate "$M")" stopped
 

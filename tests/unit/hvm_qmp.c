@@ -91,6 +91,26 @@ static void ended(pid_t pid, struct qmp *q)
 	assert_int_equal(status, 0);
 }
 
+/* Told how long all of it may take, it is no longer than that for any part: here one answer comes, and the next never. */
+static void bounded(void **state)
+{
+	static const char *const says[] = {"{\"return\": {}}\r\n", "", NULL};
+	struct err e = ERR_INIT;
+	uint64_t begin = clock_mono_ns();
+	struct qmp q;
+	pid_t pid = served(says, &q);
+
+	alarm(60);
+	qmp_bound(&q, 1000);
+	assert_int_equal(qmp_do(&q, "one", NULL, 50000, NULL, &e), 0);
+	assert_int_equal(qmp_do(&q, "two", NULL, 50000, NULL, &e), -ETIME);
+	assert_true(clock_mono_ns() - begin < 20000000000ULL);
+	/* and there is none for more */
+	assert_int_equal(qmp_event(&q, "STOP", 50000, &e), -ETIME);
+	alarm(0);
+	ended(pid, &q);
+}
+
 /* What was said is heard before what is asked, each in its place; a refusal bears the name of what was refused. */
 static void owed(void **state)
 {
@@ -142,7 +162,7 @@ static void runs(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(hangs), cmocka_unit_test(owed), cmocka_unit_test(runs)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(hangs), cmocka_unit_test(bounded), cmocka_unit_test(owed), cmocka_unit_test(runs)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
