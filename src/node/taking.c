@@ -28,6 +28,7 @@
 #define NBD_SOCK  "mirrors.sock"
 #define STALL_S   90 /* longer than the sender waits for the least that may go at a time */
 #define LOOK_NS   500000000ULL
+#define FOUND_MS  10000 /* for the monitor of one whose command was killed: the other node waits for the answer, and so does whoever else is heard */
 
 /* ---- it begins ---- */
 
@@ -359,25 +360,42 @@ void taking_end(struct taking *t, bool runs)
 	taking_free(t);
 }
 
-/* Its command was killed when it was ours, or was to be. One that has not run is the source's again, which has kept it. */
+/* 1: all of its memory is there, 0: not. */
+static int found_whole(const struct vm *v, struct err *e)
+{
+	_json_ json_t *status = NULL;
+	_qmp_ struct qmp q = QMP_INIT;
+	int r = machine_call(v, FOUND_MS, &q, e);
+
+	qmp_bound(&q, FOUND_MS);
+	if (r == 0)
+		r = qmp_do(&q, "query-status", NULL, FOUND_MS, &status, e);
+	return r < 0 ? r : !str_eq(vm_str(status, "status"), "inmigrate");
+}
+
+/*
+ * Its command was killed when it was ours, or was to be. One that has not run is the source's again, which has kept it; one that may have is ours, whatever
+ * its monitor says or does not: taking_run().
+ */
 int vm_receive_recover(struct vm *v, const char *intent, struct err *e)
 {
-	bool taken = str_eq(v->vmstate, "installed"), whole_memory = false;
-	int r = 0;
+	bool taken = str_eq(v->vmstate, "installed"), runs = str_eq(intent, RECEIVE_RUNS);
+	struct err why = ERR_INIT;
+	int r = taken && v->run.running ? found_whole(v, &why) : 0;
 
-	if (taken && v->run.running) {
-		_json_ json_t *status = NULL;
-		_qmp_ struct qmp q = QMP_INIT;
+	if (taken && (runs || r > 0)) {
+		int k = runs ? 0 : intent_set(v->c, v->uuid, RECEIVE_RUNS, e);
 
-		if (machine_call(v, CALL_MS, &q, NULL) == 0 && qmp_do(&q, "query-status", NULL, ANSWER_MS, &status, NULL) == 0)
-			whole_memory = !str_eq(vm_str(status, "status"), "inmigrate");
-	}
-	if (taken && (whole_memory || str_eq(intent, RECEIVE_RUNS))) {
-		r = v->run.running ? machine_go_on(v, e) : 0;
-		if (r >= 0)
-			r = vm_record_save(v, e);
+		if (k < 0)
+			return k;
+		if (v->run.running && r >= 0)
+			r = machine_go_on(v, &why);
+		if (r < 0)
+			ctx_log(v->c, LOG_WARN, "VM %s is here, and its monitor does not say that its guest runs: %s", v->uuid, why.msg);
+		r = vm_record_save(v, e);
 		return r < 0 ? r : dataset_made(v, e);
 	}
+	r = 0;
 	if (taken)
 		r = mark_not_taken(v, e);
 	return r < 0 ? r : vm_receive_undo(v, e);

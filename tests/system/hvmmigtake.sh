@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# timeout: 180
+# timeout: 300
 # As hvmmigcut, with the command that takes the machine in: it ends, or is killed, at each of its steps, and exactly one of the two
 # runs afterwards, with its disk whole.
 . "$(dirname "$0")/lib.sh"
@@ -51,5 +51,30 @@ for p in receive-loaded receive-runs; do
 	one_runs "$p, killed" "$THERE"
 	turn_round
 done
+
+# ---- its monitor hangs, and then the command is killed: the other node hears whose it is all the same ----
+# step, who has it: what has been told to go on may have run
+for p in "receive-loaded HERE" "receive-runs THERE"; do
+	where=${p#* } p=${p% *}
+	listen CLOISTER_FAIL="$p:stop"
+	go >go.out 2>&1 &
+	GO=$!
+	check "$p: all of it is there" await 60 grep -q '^State:.T' "/proc/$LISTENER/status"
+	Q=$(there vmadm get "$M" | jq -r .pid)
+	kill -STOP "$Q"
+	again &
+	AGAIN=$!
+	kill -KILL "$LISTENER"
+	SECONDS=0
+	wait $GO
+	eq "$p, killed, its monitor hangs: it goes where it has to" "$?" "$([ "$where" = THERE ]; echo $?)"
+	unlike "$p: and it is known" "$(cat go.out)" 'nobody knows'
+	le "$p: in time" $SECONDS 45
+	kill -CONT "$Q" 2>/dev/null
+	wait $AGAIN
+	one_runs "$p, killed, its monitor hung" "${!where}"
+	ended
+done
+turn_round
 
 no_number_twice "S45 a machine runs once, whatever ends on its way"
