@@ -4,27 +4,13 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "netd/bootp.h"
 #include "netd/dhcp.h"
 #include "netd/wire.h"
 
-#define AT_XID     4
-#define AT_SECS    8
-#define AT_CIADDR  12
-#define AT_YIADDR  16
-#define AT_CHADDR  28
-#define AT_SNAME   44
-#define AT_FILE    108
-#define AT_COOKIE  236
-#define AT_OPTIONS 240
 #define MESSAGE    548 /* that any server takes: 576 bytes with the headers of IP and UDP */
 
-enum {
-	OPT_PAD = 0, OPT_MASK = 1, OPT_ROUTER = 3, OPT_DNS = 6, OPT_HOSTNAME = 12, OPT_DOMAIN = 15, OPT_BROADCAST = 28, OPT_STATIC = 33, OPT_REQUESTED = 50,
-	OPT_LEASE = 51, OPT_OVERLOAD = 52, OPT_TYPE = 53, OPT_SERVER = 54, OPT_WANTED = 55, OPT_SIZE = 57, OPT_T1 = 58, OPT_T2 = 59, OPT_CLIENT = 61,
-	OPT_CLASSLESS = 121, OPT_END = 255,
-};
-
-static const uint8_t cookie[4] = {99, 130, 83, 99}, none[4];
+static const uint8_t none[4];
 
 static uint32_t u32(const uint8_t *p)
 {
@@ -101,26 +87,13 @@ struct said {
 	} o[256]; /* what stands first counts */
 };
 
-/* One field of options. false: it ends in the middle of one. */
-static bool options(const uint8_t *p, size_t n, struct said *s)
+static bool said(void *arg, unsigned code, const uint8_t *v, size_t len)
 {
-	size_t at = 0;
+	struct said *s = arg;
 
-	while (at < n) {
-		unsigned code = p[at++], len;
-
-		if (code == OPT_PAD)
-			continue;
-		if (code == OPT_END)
-			return true;
-		if (at == n || p[at] > n - at - 1)
-			return false;
-		len = p[at++];
-		if (!s->o[code].p) {
-			s->o[code].p = p + at;
-			s->o[code].n = len;
-		}
-		at += len;
+	if (!s->o[code].p) {
+		s->o[code].p = v;
+		s->o[code].n = len;
 	}
 	return true;
 }
@@ -261,7 +234,7 @@ static bool times(const struct said *s, struct offer *o)
 
 bool client_about(const uint8_t *m, size_t n, uint8_t mac[6], uint32_t *xid)
 {
-	if (n < AT_OPTIONS || m[0] != 2 || m[1] != 1 || m[2] != 6 || memcmp(m + AT_COOKIE, cookie, 4))
+	if (!bootp_is(m, n, BOOTP_ANSWERS))
 		return false;
 	memcpy(mac, m + AT_CHADDR, 6);
 	*xid = u32(m + AT_XID);
@@ -271,19 +244,12 @@ bool client_about(const uint8_t *m, size_t n, uint8_t mac[6], uint32_t *xid)
 bool client_answer(const uint8_t *m, size_t n, const uint8_t mac[6], uint32_t xid, struct offer *out)
 {
 	struct said s = {0};
-	const uint8_t *type, *server, *more;
+	const uint8_t *type, *server;
 	uint8_t whose[6];
 	uint32_t number;
 
 	memset(out, 0, sizeof *out);
-	if (!client_about(m, n, whose, &number) || number != xid || memcmp(whose, mac, 6))
-		return false;
-	if (!options(m + AT_OPTIONS, n - AT_OPTIONS, &s))
-		return false;
-	more = exact(&s, OPT_OVERLOAD, 1);
-	if (more && (*more & 1) && !options(m + AT_FILE, 128, &s))
-		return false;
-	if (more && (*more & 2) && !options(m + AT_SNAME, 64, &s))
+	if (!client_about(m, n, whose, &number) || number != xid || memcmp(whose, mac, 6) || !bootp_options(m, n, said, &s))
 		return false;
 	type = exact(&s, OPT_TYPE, 1);
 	server = exact(&s, OPT_SERVER, 4);
@@ -310,8 +276,7 @@ bool client_asked(const uint8_t *f, size_t n, struct asked *out)
 	const uint8_t *m, *type, *ip;
 	size_t len;
 
-	if (!packet(f, n, true, 68, 67, &m, &len) || len < AT_OPTIONS || m[0] != 1 || m[1] != 1 || m[2] != 6 || memcmp(m + AT_COOKIE, cookie, 4) ||
-	    memcmp(m + AT_CHADDR, f + 6, 6) || !options(m + AT_OPTIONS, len - AT_OPTIONS, &s))
+	if (!packet(f, n, true, 68, 67, &m, &len) || !bootp_is(m, len, BOOTP_ASKS) || memcmp(m + AT_CHADDR, f + 6, 6) || !bootp_options(m, len, said, &s))
 		return false;
 	type = exact(&s, OPT_TYPE, 1);
 	ip = exact(&s, OPT_REQUESTED, 4);
@@ -377,7 +342,7 @@ size_t client_ask(const struct question *q, uint8_t out[CLIENT_FRAME])
 	put16(m + AT_SECS, q->secs);
 	memcpy(m + AT_CIADDR, q->ciaddr, 4);
 	memcpy(m + AT_CHADDR, q->mac, 6);
-	memcpy(m + AT_COOKIE, cookie, 4);
+	memcpy(m + AT_COOKIE, bootp_cookie, 4);
 	say(q, &w);
 	if (w.full)
 		return 0;

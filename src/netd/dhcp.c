@@ -3,79 +3,52 @@
 
 #include <string.h>
 
+#include "netd/bootp.h"
 #include "netd/wire.h"
 
-#define AT_CIADDR  12
-#define AT_YIADDR  16
-#define AT_GIADDR  24
-#define AT_CHADDR  28
-#define AT_SNAME   44
-#define AT_FILE    108
-#define AT_COOKIE  236
-#define AT_OPTIONS 240
 #define BROADCAST  0x80
 
-enum {
-	OPT_PAD = 0, OPT_MASK = 1, OPT_ROUTER = 3, OPT_DNS = 6, OPT_HOSTNAME = 12, OPT_DOMAIN = 15, OPT_MTU = 26, OPT_BROADCAST = 28, OPT_REQUESTED = 50,
-	OPT_LEASE = 51, OPT_OVERLOAD = 52, OPT_TYPE = 53, OPT_SERVER = 54, OPT_SIZE = 57, OPT_T1 = 58, OPT_T2 = 59, OPT_CLIENT = 61, OPT_END = 255,
-};
-
 struct ask {
-	unsigned type, overload, size;
+	unsigned type;
 	const uint8_t *requested, *server, *client;
 	size_t nclient;
 };
 
-/* One field of options. false: it ends in the middle of one, or one has a length that it can't have. */
-static bool options(const uint8_t *p, size_t n, struct ask *a)
+/* false: it has a length that it can't have. */
+static bool said(void *arg, unsigned code, const uint8_t *v, size_t len)
 {
-	size_t at = 0;
+	struct ask *a = arg;
 
-	while (at < n) {
-		unsigned code = p[at++], len;
-
-		if (code == OPT_PAD)
-			continue;
-		if (code == OPT_END)
-			return true;
-		if (at == n || p[at] > n - at - 1)
-			return false;
-		len = p[at++];
-		if (code == OPT_TYPE || code == OPT_OVERLOAD) {
-			if (len != 1)
-				return false;
-			*(code == OPT_TYPE ? &a->type : &a->overload) = p[at];
-		} else if (code == OPT_REQUESTED || code == OPT_SERVER) {
-			if (len != 4)
-				return false;
-			*(code == OPT_REQUESTED ? &a->requested : &a->server) = p + at;
-		} else if (code == OPT_SIZE) {
-			if (len != 2)
-				return false;
-			a->size = (unsigned)p[at] << 8 | p[at + 1];
-		} else if (code == OPT_CLIENT) {
-			if (len < 2)
-				return false;
-			a->client = p + at;
-			a->nclient = len;
-		}
-		at += len;
+	switch (code) {
+	case OPT_TYPE:
+		if (len == 1)
+			a->type = *v;
+		return len == 1;
+	case OPT_OVERLOAD:
+		return len == 1;
+	case OPT_REQUESTED:
+		a->requested = v;
+		return len == 4;
+	case OPT_SERVER:
+		a->server = v;
+		return len == 4;
+	case OPT_SIZE:
+		return len == 2;
+	case OPT_CLIENT:
+		a->client = v;
+		a->nclient = len;
+		return len >= 2;
+	default:
+		return true;
 	}
-	return true; /* some clients leave the end out */
 }
 
 static bool parse(const uint8_t *q, size_t n, struct ask *a)
 {
-	static const uint8_t none[4], cookie[4] = {99, 130, 83, 99};
+	static const uint8_t none[4];
 
 	/* relayed: there is none between us and a client, so that is a lie */
-	if (n < AT_OPTIONS || q[0] != 1 || q[1] != 1 || q[2] != 6 || memcmp(q + AT_COOKIE, cookie, 4) || memcmp(q + AT_GIADDR, none, 4))
-		return false;
-	if (!options(q + AT_OPTIONS, n - AT_OPTIONS, a))
-		return false;
-	if ((a->overload & 1) && !options(q + AT_FILE, 128, a))
-		return false;
-	return !(a->overload & 2) || options(q + AT_SNAME, 64, a);
+	return bootp_is(q, n, BOOTP_ASKS) && !memcmp(q + AT_GIADDR, none, 4) && bootp_options(q, n, said, a);
 }
 
 /* What the answer is: an enum dhcp_type, or 0. */

@@ -39,7 +39,7 @@ static void ask(const struct question *q)
 
 static void come(struct hold *h, uint64_t now, const uint8_t *f, size_t n)
 {
-	uint8_t *copy = malloc(n + 1), mac[6];
+	uint8_t *copy = malloc(n ? n : 1), mac[6]; /* no byte behind it that could be read unseen */
 	enum hold_news news;
 	struct question q;
 	struct asked a;

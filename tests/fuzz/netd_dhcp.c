@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char text[] = "server 10.77.0.1\nsubnet 10.77.0.0/24\nsubnet6 fd77::/64\nrouter 10.77.0.1\ndomain zones.test\ndns 10.77.0.1\n"
 				   "dns fd77::1\nserve dhcp\nserve ra\nzone u 02:08:20:00:00:0a 10.77.0.10 web 10.77.0.10\n";
 	static const uint8_t mac[6] = {2, 8, 0x20, 0, 0, 1};
-	uint8_t *q = malloc(size + 1), *out = malloc(DHCP_MAX), *frame = malloc(DHCP_HEADERS + DHCP_MAX);
+	uint8_t *q = malloc(size ? size : 1), *out = malloc(DHCP_MAX), *frame = malloc(DHCP_HEADERS + DHCP_MAX);
 	char *copy = strdup(text);
 	struct dhcp_to to;
 	struct table t;

@@ -193,6 +193,25 @@ static void no_answer(void **state)
 	add(&m, 53, "\6", 1);
 	assert_true(takes(&m, &o));
 	assert_int_equal(o.type, DHCP_ACK);
+	/* more of it in the fields of file and server, as the options themselves say, the first time they do; none of it is cut off */
+	m = good;
+	add(&m, 52, "\1", 1);
+	add(&m, 52, "\3", 1);
+	memcpy(m.p + 108, "\x03\4\x0a\x08\0\x01\xff", 7);
+	memcpy(m.p + 44, "\x0f\4aaaa\xff", 7);
+	assert_true(takes(&m, &o));
+	assert_memory_equal(o.router, ((const uint8_t[]){10, 8, 0, 1}), 4);
+	assert_string_equal(o.domain, "");
+	m.p[m.n - 4] = 3; /* the first one, now */
+	assert_true(takes(&m, &o));
+	assert_string_equal(o.domain, "aaaa");
+	m.p[44 + 1] = 63;
+	assert_false(takes(&m, &o));
+	m = good;
+	add(&m, 52, "\1\1", 2);
+	memcpy(m.p + 108, "\x03\4\x0a\x08\0\x01\xff", 7);
+	assert_true(takes(&m, &o));
+	assert_memory_equal(o.router, ((const uint8_t[]){0, 0, 0, 0}), 4);
 	/* a name that would be another line in a file is none */
 	m = good;
 	add(&m, 15, "a\nnameserver 6.6.6.6", 20);

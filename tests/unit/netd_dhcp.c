@@ -208,6 +208,34 @@ static void malformed(void **state)
 	has(61, "zzzz", 4);
 	m.p[108 + 1] = 200;
 	assert_int_equal(says(&t, &m), 0);
+	/* that there is more only the options themselves can say */
+	m = good;
+	add(&m, 52, "\1", 1);
+	memcpy(m.p + 108, "\x34\1\3\xff", 4);
+	memcpy(m.p + 44, "\x3d\4zzzz\xff", 7);
+	assert_int_equal(says(&t, &m), DHCP_OFFER);
+	has_not(61);
+	m = good;
+	add(&m, 52, "\2", 1);
+	memcpy(m.p + 44, "\x3d\4zzzz\xff", 7);
+	assert_int_equal(says(&t, &m), DHCP_OFFER);
+	has(61, "zzzz", 4);
+	/* up to the end of a field, and not into the next: the cookie's behind the one, the other's behind the other */
+	for (int f = 0; f < 2; f++)
+		for (size_t n = 6; n > 4; n--) {
+			m = good;
+			add(&m, 52, f ? "\2" : "\1", 1);
+			memcpy(m.p + (f ? 108 : 236) - n, "\x3d\4zzzz", n);
+			assert_int_equal(says(&t, &m), n == 6 ? DHCP_OFFER : 0);
+			if (n == 6)
+				has(61, "zzzz", 4);
+		}
+	/* each that has a length of its own */
+	for (unsigned code = 50; code < 55; code++) {
+		m = good;
+		add(&m, code, "", 0);
+		assert_int_equal(says(&t, &m), code == 51 ? DHCP_OFFER : 0);
+	}
 	table_free(&t);
 }
 
