@@ -44,20 +44,25 @@ int state_kv_set(struct state *s, const char *key, const char *value, struct err
 	return db_end(s, db_run(s, st, e, "keep a value"), e);
 }
 
-int state_kv_trim(struct state *s, const char *what, unsigned at, uint64_t below, struct err *e)
+static int do_with(struct state *s, enum sql q, const char *text, uint64_t a, uint64_t b, struct err *e, const char *what)
 {
 	sqlite3_stmt *st;
 	int r = db_begin(s, false, e);
 
 	if (r < 0)
 		return r;
-	st = db_stmt(s, SQL_KV_TRIM, e);
+	st = db_stmt(s, q, e);
 	if (st) {
-		db_bind_text(st, 1, what);
-		sqlite3_bind_int64(st, 2, at);
-		sqlite3_bind_int64(st, 3, (sqlite3_int64)below);
+		db_bind_text(st, 1, text);
+		sqlite3_bind_int64(st, 2, (sqlite3_int64)a);
+		sqlite3_bind_int64(st, 3, (sqlite3_int64)b);
 	}
-	return db_end(s, db_run(s, st, e, "drop old values"), e);
+	return db_end(s, db_run(s, st, e, what), e);
+}
+
+int state_kv_trim(struct state *s, const char *what, unsigned at, uint64_t below, struct err *e)
+{
+	return do_with(s, SQL_KV_TRIM, what, at, below, e, "drop old values");
 }
 
 int state_kv_get(struct state *s, const char *key, char **value, struct err *e)
@@ -80,16 +85,5 @@ int state_kv_get(struct state *s, const char *key, char **value, struct err *e)
 
 int state_kv_stamp(struct state *s, const char *key, unsigned keep, uint64_t number, struct err *e)
 {
-	sqlite3_stmt *st;
-	int r = db_begin(s, false, e);
-
-	if (r < 0)
-		return r;
-	st = db_stmt(s, SQL_KV_STAMP, e);
-	if (st) {
-		db_bind_text(st, 1, key);
-		sqlite3_bind_int64(st, 2, keep);
-		sqlite3_bind_int64(st, 3, (sqlite3_int64)number);
-	}
-	return db_end(s, db_run(s, st, e, "stamp a value"), e);
+	return do_with(s, SQL_KV_STAMP, key, keep, number, e, "stamp a value");
 }
