@@ -6,7 +6,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/own.h"
+
+#define ANSWER 65536 /* of a dump: the kernel fills at most 32 KiB at a time */
 
 void *nlreq_begin(struct nlreq *q, uint16_t type, uint16_t flags, size_t n)
 {
@@ -64,6 +68,26 @@ void nlreq_end(struct nlreq *q, struct rtattr *nest)
 		nest->rta_len = (unsigned short)(q->bytes + NLMSG_ALIGN(q->h.nlmsg_len) - (char *)nest);
 }
 
+struct rtattr *nlattr_of(const struct nlmsghdr *h, size_t body, unsigned short type)
+{
+	int n = (int)h->nlmsg_len - (int)NLMSG_LENGTH(body);
+
+	for (struct rtattr *a = (void *)((char *)NLMSG_DATA(h) + NLMSG_ALIGN(body)); RTA_OK(a, n); a = RTA_NEXT(a, n))
+		if ((a->rta_type & NLA_TYPE_MASK) == type)
+			return a;
+	return NULL;
+}
+
+uint32_t nlattr_u32(const struct nlmsghdr *h, size_t body, unsigned short type)
+{
+	const struct rtattr *a = nlattr_of(h, body, type);
+	uint32_t v = 0;
+
+	if (a && RTA_PAYLOAD(a) >= sizeof v)
+		memcpy(&v, RTA_DATA(a), sizeof v);
+	return v;
+}
+
 /* The kernel's own words for an error, if it has any; in out, empty without. Nothing behind n is read. */
 static void words(const struct nlmsghdr *h, size_t n, char out[128])
 {
@@ -90,10 +114,7 @@ static void words(const struct nlmsghdr *h, size_t n, char out[128])
 int nlreq_send(int s, struct nlreq *q, const struct nlanswer *out, char why[128])
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	union {
-		struct nlmsghdr h;
-		char bytes[8192];
-	} b;
+	_free_ char *b = xalloc(ANSWER);
 	uint64_t now = clock_mono_ns();
 	ssize_t n;
 
@@ -111,9 +132,9 @@ int nlreq_send(int s, struct nlreq *q, const struct nlanswer *out, char why[128]
 	for (;;) {
 		struct sockaddr_nl from = {0};
 		socklen_t len = sizeof from;
-		struct nlmsghdr *h = &b.h;
+		struct nlmsghdr *h = (void *)b;
 
-		n = recvfrom(s, b.bytes, sizeof b.bytes, 0, (struct sockaddr *)&from, &len);
+		n = recvfrom(s, b, ANSWER, 0, (struct sockaddr *)&from, &len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -126,6 +147,8 @@ int nlreq_send(int s, struct nlreq *q, const struct nlanswer *out, char why[128]
 		for (; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
 			if (h->nlmsg_seq != q->h.nlmsg_seq)
 				continue;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return 0;
 			if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr))) {
 				const struct nlmsgerr *m = NLMSG_DATA(h);
 

@@ -29,13 +29,17 @@ void nlreq_u32(struct nlreq *q, unsigned short type, uint32_t v);
 struct rtattr *nlreq_nest(struct nlreq *q, unsigned short type);
 void nlreq_end(struct nlreq *q, struct rtattr *nest);
 
+/* An attribute of a message whose struct has so many bytes, NULL: it has none of that type; and its number, 0 likewise. */
+struct rtattr *nlattr_of(const struct nlmsghdr *h, size_t body, unsigned short type);
+uint32_t nlattr_u32(const struct nlmsghdr *h, size_t body, unsigned short type);
+
 struct nlanswer {
 	uint16_t type; /* each message of this type… */
 	size_t size;   /* …that has a struct of so many bytes… */
 	void (*each)(const struct nlmsghdr *h, void *arg);
 	void *arg;
 };
-/* Sends it and waits for the end of its answer. out may be NULL. 0 or -errno, with the kernel's own words, if it has any, in why (which may be NULL). */
+/* Sends it and waits for the end of its answer, also of a dump's (NLM_F_DUMP). out may be NULL. 0 or -errno, with the kernel's own words, if it has any, in why (which may be NULL). */
 int nlreq_send(int s, struct nlreq *q, const struct nlanswer *out, char why[128]);
 
 #endif
