@@ -38,7 +38,16 @@ int shape_get(struct net_switch *s, uint32_t ifindex, struct sw_shape *sh, struc
 /* Of the class of a VNIC (with its flows) or of a flow. */
 int shape_count(struct net_switch *s, const struct sw_shape *sh, uint32_t class_, struct shape_count *out, struct err *e);
 
-/* ---- for shape.c: the wires (shape_wire.c) ---- */
+/* ---- for shape.c: the classes (shape_class.c) ---- */
+
+#define SHAPE_CLASSES 3 /* of a VNIC or a flow, from its class_ on: itself, small frames, large ones */
+
+/* Those of a VNIC and its flows on both wires, as they are to be; what is there already keeps its parent and its counters. */
+int shape_classes_put(struct net_switch *s, const struct sw_shape *sh, const struct sw_shape_flows *f, struct err *e);
+/* Those of one VNIC, whose flows' have gone, or of one flow, on sh's wires. 0, also if they were not there. */
+int shape_classes_delete(struct net_switch *s, const struct sw_shape *sh, uint32_t class_);
+
+/* ---- and the wires (shape_wire.c) ---- */
 
 /* Both, made unless they are there. */
 int shape_wires(struct net_switch *s, uint32_t *out, uint32_t *in, struct err *e);
