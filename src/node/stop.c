@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Start, stop, reboot, kill, delete: a VM's life after create. */
+/* Stop, reboot, kill: a VM that runs is brought down, by its own shutdown or at once. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
 #include "kern/pidfd.h"
 #include "model/vm.h"
 #include "node/commit.h"
-#include "node/dataset.h"
-#include "node/flow.h"
-#include "node/fw.h"
 #include "node/lock.h"
 #include "node/machine.h"
 #include "node/migrate.h"
 #include "node/outside.h"
 #include "node/provision.h"
-#include "node/router.h"
 #include "node/saved.h"
 #include "node/stop.h"
-#include "node/usage.h"
 #include "node/vm.h"
 #include "node/vmops.h"
 
@@ -35,85 +27,6 @@
 #define STOP_HVM_S    180
 #define PRESS_MS      10000
 #define KEEPER_MS     2000
-
-static int refuse_failed(const struct vm *v, struct err *e)
-{
-	_free_ char *name = NULL;
-
-	if (!str_eq(v->vmstate, "failed") && !str_eq(v->vmstate, "provisioning"))
-		return 0;
-	name = vm_name(v);
-	err_set(e, EINVAL, "VM %s is %s", name, v->vmstate);
-	return err_hint(e, "Its provisioning did not finish: `vmadm delete %s` clears it away.", v->uuid);
-}
-
-static int boot_with(struct vm *v, const json_t *opts, struct err *e)
-{
-	_json_ json_t *rec = NULL;
-	json_t *keep = v->rec;
-	int r = machine_start_with(v, opts, &rec, e);
-
-	if (r < 0)
-		return r;
-	v->rec = rec;
-	r = vm_boot_zone(v, 0, e);
-	v->rec = keep;
-	return r;
-}
-
-static int start(struct ctx *c, const char *word, const json_t *opts, bool resume, struct err *e)
-{
-	_vm_ struct vm v = VM_INIT;
-	bool resumed;
-	int r = vm_open(c, word, VM_LOCK | VM_WRITE | VM_BOOT, &v, e);
-
-	if (r == 0)
-		r = vm_migrate_refuse(&v, e);
-	if (r < 0)
-		return r;
-	if (resume && !v.run.running && !saved_there(c, v.uuid))
-		return err_set(e, EINVAL, "VM %s is not suspended", v.uuid);
-	if (json_array_size(opts) && !v.run.running && saved_there(c, v.uuid)) {
-		err_set(e, EBUSY, "VM %s is suspended: what a start is given it has only when it boots", v.uuid);
-		return err_hint(e, "vmadm resume %s, or give its memory up, as by a power cut: vmadm stop -F", v.uuid);
-	}
-	if (v.run.running) {
-		/* one whose command was killed may still wait for it; one that is too busy to say so has been let go */
-		r = brand_hvm(v.brand) ? machine_go_on(&v, e) : 1;
-		/* what was brought to it ended with its command, and it waits on */
-		if (r == 2)
-			r = vm_halt_zone(&v, e);
-		else if (r == 1 || r == -ETIME)
-			return json_array_size(opts) ? err_set(e, EBUSY, "VM %s runs: what a start is given it has only then", v.uuid) : 1;
-	}
-	if (r == 0 && !v.run.running) {
-		r = refuse_failed(&v, e);
-		if (r == 0)
-			r = json_array_size(opts) ? boot_with(&v, opts, e) : saved_boot(&v, e);
-	}
-	if (r < 0)
-		return err_add(e, "start VM %s", v.uuid);
-	resumed = r == 1;
-	r = state_vm_set_autoboot(v.st, v.uuid, 1, e);
-	if (r > 0) {
-		json_object_set_new(v.rec, "autoboot", json_true());
-		r = vm_record_save(&v, e);
-	}
-	if (r < 0)
-		return err_add(e, "VM %s runs, but autoboot could not be stored", v.uuid);
-	state_event(v.st, resumed ? "resume" : "start", v.uuid, NULL, NULL);
-	return 0;
-}
-
-int vm_start(struct ctx *c, const char *word, const json_t *opts, struct err *e)
-{
-	return start(c, word, opts, false, e);
-}
-
-int vm_resume(struct ctx *c, const char *word, struct err *e)
-{
-	return start(c, word, NULL, true, e);
-}
 
 static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
 {
@@ -388,96 +301,4 @@ int vm_kill(struct ctx *c, const char *word, int sig, struct err *e)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
 	r = zone_signal(&v.run, sig, e);
 	return r < 0 ? err_add(e, "kill VM %s", v.uuid) : 0;
-}
-
-static int do_halt(struct ctx *c, void *op, struct err *e)
-{
-	struct vm *v = op;
-	int r = v->run.running ? zone_mark_halting(c, v->uuid, true, e) : 0;
-
-	if (r == 0)
-		r = vm_halt_zone(v, e);
-	if (r == 0)
-		outside_leave(v);
-	return r;
-}
-
-static int do_datasets(struct ctx *c, void *op, struct err *e)
-{
-	struct vm *v = op;
-	int r = dataset_destroy(v, e);
-
-	/* the row goes when it is certain that a machine that goes down now does not come back with the data */
-	return r < 0 ? r : store_sync(v->store, e);
-}
-
-static int do_logs(struct ctx *c, void *op, struct err *e)
-{
-	return vm_logs_remove(op, e);
-}
-
-static int do_row(struct ctx *c, void *op, struct err *e)
-{
-	struct vm *v = op;
-	_json_ json_t *had = NULL;
-	int r = fwaddr_note(v->st, v->rec, &had, e);
-
-	if (r == 0)
-		r = fwaddr_moving(v->st, false, v->rec, NULL, e);
-	if (r == 0)
-		r = flow_forget(v->st, v->uuid, e);
-	if (r == 0)
-		r = state_vm_delete(v->st, v->uuid, e);
-	/* once more: who makes rules meanwhile has found it there */
-	return r < 0 && r != -ENOENT ? r : vmfw_change(v, had, NULL, false, e);
-}
-
-static int do_firewall(struct ctx *c, void *op, struct err *e)
-{
-	struct vm *v = op;
-
-	return vmfw_change(v, v->rec, NULL, false, e);
-}
-
-/* No undos: a delete that was cut off is finished by the next command, from the top. The row goes last, as the handle. */
-static const struct step delete_steps[] = {
-	{"delete-halt", do_halt, NULL},
-	{"delete-data", do_datasets, NULL},
-	{"delete-logs", do_logs, NULL},
-	{"delete-firewall", do_firewall, NULL},
-	{"delete-row", do_row, NULL},
-};
-
-int vm_delete_finish(struct vm *v, struct err *e)
-{
-	_free_ char *what = xprintf("delete %s", v->uuid);
-
-	int r = steps_run(v->c, what, delete_steps, ARRAY_LEN(delete_steps), v, e);
-
-	if (r == 0)
-		router_changed(v->c, v->st);
-	return r;
-}
-
-int vm_delete(struct ctx *c, const char *word, struct err *e)
-{
-	_vm_ struct vm v = VM_INIT;
-	int r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
-
-	if (r < 0)
-		return r;
-	if (vm_bool(v.rec, "indestructible_zoneroot", false)) {
-		err_set(e, EPERM, "VM %s has indestructible_zoneroot set", v.uuid);
-		return err_hint(e, "Clear it first: vmadm update %s indestructible_zoneroot=false", v.uuid);
-	}
-	if (!v.run.running)
-		usage_vm_stopped(&v);
-	r = intent_set(c, v.uuid, "delete", e);
-	if (r == 0)
-		r = vm_delete_finish(&v, e);
-	if (r < 0)
-		return err_add(e, "delete VM %s", v.uuid);
-	intent_clear(c, v.uuid);
-	state_event(v.st, "delete", v.uuid, NULL, NULL);
-	return 0;
 }

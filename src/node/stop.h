@@ -6,7 +6,7 @@
 
 /* Ends the running zone: by its own shutdown within the brand's time, or at once. Lock held, autoboot untouched. */
 int vm_take_down(struct vm *v, bool force, int timeout, bool reboot, struct err *e);
-/* All of delete but the checks: also what finishes a delete that was killed. Lock held. */
+/* delete.c: all of delete but the checks: also what finishes a delete that was killed. Lock held. */
 int vm_delete_finish(struct vm *v, struct err *e);
 
 /* suspend.c: what a killed suspend or checkpoint left. The guest runs on. */
