@@ -70,6 +70,10 @@ extern const int schema_version;
  */
 int schema_apply(struct state *s, const struct migration *m, int n, bool create, struct err *e);
 
+/* ---- vm_read.c ---- */
+/* -ENOENT, in the words that SmartOS has for it. */
+int state_vm_none(const char *uuid, struct err *e);
+
 /* ---- idrange.c: inside a transaction ---- */
 /* *base: the range that it has to be, 0 = the lowest free one; then the one that it is. */
 int idrange_take(struct state *s, const uint32_t *skip, size_t nskip, uint32_t *base, struct err *e);
