@@ -17,7 +17,7 @@ char *addr_switch(const json_t *nic);
 bool addr_asks(const json_t *nic, const char *word);
 /* The settings of its switch: 1, 0 = it has none. */
 int addr_settings(struct state *st, const json_t *nic, struct netset *out, struct err *e);
-/* The address that its link address forms in a network of 64 bits; -EINVAL: it has none. */
+/* addr_tell.c: the address that its link address forms in a network of 64 bits; -EINVAL: it has none. */
 int addr_formed(const json_t *nic, const uint8_t net[8], char out[INET6_ADDRSTRLEN]);
 /* A NIC with "dhcp": its lease goes to n's addresses, if it has one yet; refused by name where its switch gives none. */
 int addr_lease(struct state *st, const json_t *nic, struct nic *n, struct err *e);
@@ -27,7 +27,7 @@ int addr_leased(struct state *st, const json_t *nic, uint8_t ip[4], struct err *
 int addr_stale(struct state *st, const char *uuid, const json_t *rec, struct err *e);
 /* Leases for those NICs of a record that have none. */
 int addr_take(struct state *st, const char *uuid, const json_t *rec, struct err *e);
-/* What responders know of a running VM is what this record says; with the switch's lock. rec NULL: nothing. zoneid: of this boot of it. */
+/* addr_tell.c: what responders know of a running VM is what this record says; with the switch's lock. rec NULL: nothing. zoneid: of this boot of it. */
 int addr_tell(const struct ctx *c, struct state *st, struct net_switch *s, const char *uuid, uint64_t zoneid, const json_t *rec, struct err *e);
 /* Responders as a switch's settings say. sw, mtu: of its router's interface. */
 int addr_sync(const struct ctx *c, struct state *st, struct net_switch *s, uint32_t sw, uint32_t mtu, const struct netset *set, struct err *e);

@@ -16,7 +16,7 @@ struct switch_name {
 
 /* "stub0", "stub0/7"; a tag of the whole name goes first, for names of tags may have a / in them. -ENOENT. */
 int netset_name(struct state *st, const char *text, struct switch_name *out, struct err *e);
-/* -EEXIST: its subnets are another switch's or lie on a route of this host's. */
+/* overlap.c: -EEXIST: its subnets are another switch's or lie on a route of this host's. */
 int netset_free(struct state *st, const struct switch_name *n, const struct netset *s, struct err *e);
 /*
  * Makes the router as the settings of all switches say, or takes it away when none needs one. What is so already stays as it
