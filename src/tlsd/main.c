@@ -116,32 +116,50 @@ static int handshake(gnutls_session_t s, bool server)
 	return r == 1 && go == GO ? 0 : GNUTLS_E_PREMATURE_TERMINATION;
 }
 
+/* The key is another process's: this one has never read it. Our end of the pair, -1. */
+static int key_apart(uid_t uid)
+{
+	int pair[2];
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN); /* nobody waits for it */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		_exit(sign_serve(pair[1], PEM_MAX, uid));
+	}
+	close(pair[1]);
+	close(TLSD_KEY);
+	if (pid < 0)
+		close(pair[0]);
+	return pid < 0 ? -1 : pair[0];
+}
+
 static int serve(bool server, uid_t uid)
 {
 	gnutls_certificate_credentials_t cred = NULL;
 	gnutls_session_t s = NULL;
-	gnutls_datum_t key, cert;
+	gnutls_datum_t cert;
 	const char *why;
 	size_t n;
-	int r;
+	int r, key;
 
 	/* ^C is for who has started us: it says goodbye first */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* its stderr may be a file, to which it can't write any more */
+	key = key_apart(uid);
 	r = gnutls_certificate_allocate_credentials(&cred);
-
-	key.data = (unsigned char *)key_read(TLSD_KEY, PEM_MAX, &n);
-	key.size = (unsigned)n;
 	cert.data = (unsigned char *)key_read(TLSD_CERT, PEM_MAX, &n);
 	cert.size = (unsigned)n;
 	peers = key_read(TLSD_PEERS, TLSD_PEERS_MAX, &n);
-	if (!key.data || !cert.data || !peers)
+	if (key < 0 || !cert.data || !peers)
 		return 1;
 	if (r >= 0)
-		r = gnutls_certificate_set_x509_key_mem(cred, &cert, &key, GNUTLS_X509_FMT_PEM);
-	explicit_bzero(key.data, key.size);
+		r = sign_use(cred, &cert, key);
 	gnutls_certificate_set_verify_function(cred, verify);
 	if (r >= 0)
 		r = gnutls_init(&s, (server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NO_TICKETS | GNUTLS_NO_SIGNAL);
@@ -156,7 +174,7 @@ static int serve(bool server, uid_t uid)
 	if (server)
 		gnutls_certificate_server_set_request(s, GNUTLS_CERT_REQUIRE);
 	gnutls_transport_set_int(s, TLSD_NET);
-	close(TLSD_KEY), close(TLSD_CERT), close(TLSD_PEERS);
+	close(TLSD_CERT), close(TLSD_PEERS);
 	/* both poll: from here on no read waits */
 	if (fcntl(TLSD_PLAIN, F_SETFL, O_RDWR | O_NONBLOCK) < 0 || fcntl(TLSD_NET, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		return 1;
@@ -168,7 +186,7 @@ static int serve(bool server, uid_t uid)
 	r = handshake(s, server);
 	if (r < 0)
 		return failed(s, r);
-	/* the key was for the handshake: what reads bytes for hours has none */
+	/* whoever signed has ended: what reads bytes for hours has nobody to ask */
 	gnutls_credentials_clear(s);
 	gnutls_certificate_free_credentials(cred);
 	if (say("ok %s", theirs) < 0)

@@ -22,6 +22,13 @@ int key_print(const gnutls_datum_t *der, char print[TLSD_PRINT + 1]);
 /* All of a descriptor, NUL behind it; NULL when it is more than max. */
 char *key_read(int fd, size_t max, size_t *n);
 
+/*
+ * sign.c: the end of a pair that has the key: reads it, gives up its rights, signs one digest, and ends. Exit status. And the end that
+ * asks it: cred has the certificate, and no key. Takes fd, which is closed with cred.
+ */
+int sign_serve(int fd, size_t max, uid_t uid);
+int sign_use(gnutls_certificate_credentials_t cred, const gnutls_datum_t *pem, int fd);
+
 /* relay.c: after the handshake, until both have said that they are at their end. Exit status. */
 int relay(gnutls_session_t s);
 
