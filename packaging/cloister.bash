@@ -16,6 +16,21 @@ _cloister_properties() {
 	cloister commands properties 2>/dev/null
 }
 
+# What goes behind the VM, and else another VM.
+_cloister_after() { # verb vm
+	case $1 in
+	start | boot) echo order= once= cdrom= disk= ;;
+	sysrq) echo nmi screenshot ;;
+	info) echo accelerator all balloon block blockstats chardev cpus kvm memory pci status version vnc ;;
+	rollback-snapshot | delete-snapshot) vmadm get "$2" 2>/dev/null | sed -n '/"snapshots"/,/]/s/.*"name": *"\([^"]*\)".*/\1/p' ;;
+	create-snapshot) echo -m ;;
+	stop | halt) echo -F -t ;;
+	reboot) echo -F ;;
+	migrate | send) echo --downtime --bandwidth --limit --stall --keep --without-snapshots --resume --back ;;
+	*) _cloister_vms ;;
+	esac
+}
+
 _cloister() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prog=${COMP_WORDS[0]##*/} at=1 table verbs verb arg
 	COMPREPLY=()
@@ -50,6 +65,9 @@ _cloister() {
 		if [[ $prog,${verb-} == vmadm,update ]] && ((COMP_CWORD > at)); then
 			compopt -o nospace
 			mapfile -t COMPREPLY < <(compgen -S = -W "$(_cloister_properties)" -- "$cur")
+		elif [[ $prog == vmadm ]] && ((COMP_CWORD > at)); then
+			mapfile -t COMPREPLY < <(compgen -W "$(_cloister_after "$verb" "${COMP_WORDS[at]}")" -- "$cur")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 		else
 			mapfile -t COMPREPLY < <(compgen -W "$(_cloister_vms)" -- "$cur")
 		fi

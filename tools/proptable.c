@@ -77,6 +77,10 @@ static void row(const struct prop *p)
 		printf("Refused at create until this build has\n");
 		mdoc_sentence(p->needs);
 	}
+	if (p->never) {
+		printf("Refused:\n");
+		mdoc_sentence(p->never);
+	}
 	if (p->flags & PF_CLOISTER)
 		printf("Cloister's own.\n");
 }
@@ -107,7 +111,8 @@ static void markdown(const struct prop *p, size_t n)
 		printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s%s%s |\n", p[i].name, prop_type_name(p[i].type),
 		       verbs(&p[i], B_JOYENT, v[0]), verbs(&p[i], B_MINIMAL, v[1]), verbs(&p[i], B_LX, v[2]),
 		       verbs(&p[i], B_KVM, v[3]), verbs(&p[i], B_BHYVE, v[4]), p[i].dflt ? p[i].dflt : "", p[i].help,
-		       p[i].needs ? " Needs " : "", p[i].needs ? p[i].needs : "");
+		       p[i].needs ? " Needs " : p[i].never ? " Refused: " : "",
+		       p[i].needs ? p[i].needs : p[i].never ? p[i].never : "");
 	}
 }
 

@@ -84,6 +84,8 @@ int qdisk_device(const json_t *rec, const json_t *disk, const char *name, const 
 		json_object_set_new(*out, "serial", json_string(name));
 	else if (!qdisk_cdrom(disk)) /* a full pool or quota stops the guest; it sees no error that would cost it its file system */
 		json_object_set_new(*out, "werror", json_string("stop"));
+	if (vm_int(disk, "block_size", 0) > 0 && !qdisk_cdrom(disk))
+		json_object_set_new(*out, "physical_block_size", json_integer(vm_int(disk, "block_size", 0)));
 	if (bootindex)
 		json_object_set_new(*out, "bootindex", json_integer(bootindex));
 	return 0;

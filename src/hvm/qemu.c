@@ -292,7 +292,8 @@ int qemu_args(const json_t *rec, bool kvm, const json_t *layout, char ***argv, s
 	option(&a, "-vga", xstrdup(vga ?: "std"));
 	/* where it listens it is told before the guest runs, by a descriptor (node/screen.c) */
 	option(&a, "-vnc", xstrdup(screen_password(rec) ? "none,password=on" : "none"));
-	option(&a, "-rtc", xstrdup("base=utc,driftfix=slew"));
+	/* which local time is TZ's to say (node/rtc.c): there is no file of time zones for it to find */
+	option(&a, "-rtc", xprintf("base=%s,driftfix=slew", str_eq(vm_str(rec, "rtc") ?: "utc", "utc") ? "utc" : "localtime"));
 	option(&a, "-sandbox", xstrdup("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
 	option(&a, "-chardev", xprintf("socket,id=qmp,fd=%d,server=on,wait=off", QEMU_FD_QMP));
 	option(&a, "-mon", xstrdup("chardev=qmp,mode=control"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* QEMU's command line for a record of brand kvm. Nothing here acts; src/node/spec_hvm.c puts it into the spec of a zone. */
+/* QEMU's command line for a record of brand kvm. Nothing here acts; src/node/machine.c puts it into the spec of a zone. */
 #ifndef CLOISTER_HVM_QEMU_H
 #define CLOISTER_HVM_QEMU_H
 

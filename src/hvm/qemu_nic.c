@@ -49,6 +49,19 @@ void qemu_nic_ports(const json_t *nics, int port[QEMU_NICS_MAX])
 	}
 }
 
+/* How long it waits for more to send, and how much goes at a time: nothing that its guest sees. */
+static void sending(const json_t *rec, json_t *device)
+{
+	long long timer = vm_int(rec, "virtio_txtimer", 0), burst = vm_int(rec, "virtio_txburst", 0);
+
+	if (timer > 0) {
+		json_object_set_new(device, "tx", json_string("timer"));
+		json_object_set_new(device, "x-txtimer", json_integer(timer));
+	}
+	if (burst > 0)
+		json_object_set_new(device, "x-txburst", json_integer(burst));
+}
+
 json_t *qemu_nic_device(const json_t *rec, const json_t *nic, int port, uint32_t mtu, struct err *e)
 {
 	const char *model = vm_str(nic, "model") ?: vm_str(rec, "nic_driver") ?: "virtio";
@@ -66,5 +79,7 @@ json_t *qemu_nic_device(const json_t *rec, const json_t *nic, int port, uint32_t
 	json_object_set_new(d, "bus", port < 0 ? json_string("pcie.0") : json_sprintf(QEMU_PORT "%d", QEMU_PORTS_DISKS + port));
 	if (mtu && str_eq(model, "virtio"))
 		json_object_set_new(d, "host_mtu", json_integer(mtu));
+	if (str_eq(model, "virtio"))
+		sending(rec, d);
 	return d;
 }

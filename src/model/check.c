@@ -338,6 +338,14 @@ int check_bootrom(const void *v)
 	return verdict(s && (path_clean(s) || one_of(s, (const char *const[]){"bios", "uefi", NULL})));
 }
 
+/* It becomes a file's name: no dots, and no empty part. */
+int check_rtc(const void *v)
+{
+	const char *s = json_string_value(v);
+
+	return verdict(made_of(s, LOWER UPPER DIGIT "_+-/", 1, 64) && *s != '/' && s[strlen(s) - 1] != '/' && !strstr(s, "//"));
+}
+
 /* "bus:device:function", "device:function" or "device". */
 int check_pci_slot(const void *v)
 {

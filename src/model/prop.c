@@ -33,12 +33,14 @@
 #define DISK_IO   INT, AU(B_KVM), .max = PROP_DISK_IO_MAX, .flags = PF_CLOISTER
 #define UUID_ZERO "00000000-0000-0000-0000-000000000000"
 
-#define N_HVM       "hardware virtual machines"
-#define N_VOLUME    "disks that are volumes (here a disk is a file, in the pool's blocks of 4 KiB)"
+#define N_BHYVE     "brand bhyve"
 #define N_MIRROR    "a switch that mirrors"
 #define N_LIMITS    "limits to come"
 #define N_DELEGATED "delegated datasets"
 #define N_ZFS       "a pool that can do it (ZFS)"
+
+#define NEVER_OPTS  "the monitor's command line is the jail's own, and an option could name any file, socket or device of the host"
+#define NEVER_SPICE "the screen of a machine is shown by VNC (vnc_port)"
 
 #define R_PATH        "an absolute path without . and .. and //"
 #define R_TEXT        "text without control characters"

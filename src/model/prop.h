@@ -31,6 +31,7 @@ struct prop {
 	int (*check)(const void *json_value);
 	const char *rule;  /* what a good value is, for the message when check says no */
 	const char *needs; /* NULL, or the capability that is not there yet: "the virtual network" */
+	const char *never; /* NULL, or why it is refused for good */
 	unsigned flags;
 	char live;         /* when an update of a running VM takes effect: 'n' now, 'b' next boot, 's' only when stopped */
 	unsigned required; /* brand bits for which create (or adding the object) must give it */

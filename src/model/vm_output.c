@@ -225,6 +225,13 @@ static int metadata_available(const json_t *rec, struct err *e)
 	return 0;
 }
 
+static int refused(const struct prop *p, struct err *e)
+{
+	if (p->never)
+		return err_set(e, ENOTSUP, "%s is not available: %s", p->name, p->never);
+	return err_set(e, ENOTSUP, "%s is not available yet: it needs %s", p->name, p->needs);
+}
+
 int vm_available(const json_t *rec, struct err *e)
 {
 	const char *brand = vm_str(rec, "brand"), *words = vm_str(rec, "limit_priv");
@@ -239,18 +246,18 @@ int vm_available(const json_t *rec, struct err *e)
 		const char *dot = strstr(p[i].name, ".*.");
 		char list[32];
 
-		if (!p[i].needs)
+		if (!p[i].needs && !p[i].never)
 			continue;
 		if (!dot) {
 			if (asks(&p[i], json_object_get(rec, p[i].name)))
-				return err_set(e, ENOTSUP, "%s is not available yet: it needs %s", p[i].name, p[i].needs);
+				return refused(&p[i], e);
 			continue;
 		}
 		snprintf(list, sizeof list, "%.*s", (int)(dot - p[i].name), p[i].name);
 		json_array_foreach(json_object_get(rec, list), k, o)
 		{
 			if (asks(&p[i], json_object_get(o, dot + 3)))
-				return err_set(e, ENOTSUP, "%s is not available yet: it needs %s", p[i].name, p[i].needs);
+				return refused(&p[i], e);
 		}
 	}
 	if (metadata_available(rec, e) < 0)

@@ -76,7 +76,7 @@ json_t *disks_drivers(struct ctx *c, const json_t *payload)
 	}
 	out = json_copy((json_t *)(uintptr_t)payload);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (!prop_find(names[i])->needs && !json_object_get(out, names[i]) && json_object_get(image.manifest, names[i]))
+		if (!prop_find(names[i])->needs && !prop_find(names[i])->never && !json_object_get(out, names[i]) && json_object_get(image.manifest, names[i]))
 			json_object_set(out, names[i], json_object_get(image.manifest, names[i]));
 	image_done(&image);
 	state_close(&st);

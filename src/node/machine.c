@@ -20,6 +20,7 @@
 #include "node/seed.h"
 #include "node/firmware.h"
 #include "node/machine_state.h"
+#include "node/rtc.h"
 #include "node/saved.h"
 #include "node/screen.h"
 #include "node/spec_in.h"
@@ -84,6 +85,8 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 	if (r == 0)
 		r = firmware_there(rec, e);
 	if (r == 0)
+		r = rtc_zone(rec, NULL, e);
+	if (r == 0)
 		r = page_sharing_off(c, rec, e);
 	/* the boot asks again: the VM may be started on another kernel */
 	if (r == 0)
@@ -114,6 +117,8 @@ int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struc
 		r = screen_check(v->c, rec, e);
 	if (r == 0)
 		r = firmware_there(rec, e);
+	if (r == 0)
+		r = rtc_zone(rec, NULL, e);
 	if (r == 0 && !json_equal(json_object_get(old, "page_sharing"), json_object_get(rec, "page_sharing")))
 		r = page_sharing_off(v->c, rec, e);
 	if (r == 0 && (!json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")) ||
@@ -162,6 +167,7 @@ static uint64_t log_size(const struct vm *v)
 
 int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 {
+	char zone[RTC_RULE] = "";
 	const json_t *d;
 	unsigned nenv = 0;
 	bool kvm;
@@ -178,6 +184,8 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 		r = disks_settle(v, v->rec, false, e);
 	if (r == 0 || r == -ENOENT)
 		r = qemu_args(v->rec, kvm, v->incoming.layout, &z->argv, e);
+	if (r == 0)
+		r = rtc_zone(v->rec, zone, e);
 	if (r < 0)
 		return r;
 	json_array_foreach(json_object_get(v->rec, "nics"), i, d)
@@ -185,6 +193,8 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 	v->log_mark = log_size(v);
 	/* one heap for its threads, of which one at a time has work (its big lock): each further one is some 0.2 MiB of leftovers */
 	spec_env(z, &nenv, "MALLOC_ARENA_MAX", "1");
+	if (*zone)
+		spec_env(z, &nenv, "TZ", zone);
 	z->root_empty = true;
 	z->user = xstrdup("1000:1000");
 	z->restart_init = false;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "hvm/qemu.h"
 #include "node/machine.h"
+#include "node/rtc.h"
 
 /* Disks and NICs come and go while it runs; these don't. */
 static const char *const fixed[] = {"-cpu", "-smp", "-m", "-machine", "-vga", "-vnc", "-rtc", NULL};
@@ -32,6 +33,18 @@ static bool same(const char *name, const char *a, const char *b)
 	return !strcmp(a, b);
 }
 
+/* The time zone of its clock is in its environment alone. */
+static int zone_changed(const struct vm *v, char *const *env, struct err *e)
+{
+	char zone[RTC_RULE];
+	const char *had = "";
+	int r = rtc_zone(v->rec, zone, e);
+
+	for (; env && *env; env++)
+		had = str_starts(*env, "TZ=") ? *env + 3 : had;
+	return r < 0 ? r : !str_eq(had, zone);
+}
+
 int machine_changed(const struct vm *v, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/spec", v->c->node.run, v->uuid);
@@ -46,6 +59,8 @@ int machine_changed(const struct vm *v, struct err *e)
 		r = qemu_args(v->rec, str_eq(value(z.argv, "-accel"), "kvm"), NULL, &argv, e);
 	for (size_t i = 0; r == 0 && fixed[i]; i++)
 		r = !same(fixed[i], value(z.argv, fixed[i]), value(argv, fixed[i]));
+	if (r == 0)
+		r = zone_changed(v, z.env, e);
 	qemu_args_free(argv);
 	zspec_done(&z);
 	return r;

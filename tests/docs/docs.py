@@ -81,6 +81,10 @@ for prog in sorted({t[0] for t in table if t[1]}):
     verbs = {t[1] for t in table if t[0] == prog}
     check(f'{prog} completes its verbs', sorted(verbs - set(complete(prog, ''))))
 
+for verb, words in {'start': ['order=', 'once=', 'cdrom=', 'disk='], 'sysrq': ['nmi', 'screenshot'], 'info': ['balloon', 'vnc'],
+                    'create-snapshot': ['-m']}.items():
+    check(f'vmadm {verb} completes what goes behind the VM', sorted(set(words) - set(complete('vmadm', verb, 'x', ''))))
+
 # ---- promises ----
 promises = set(re.findall(r'^\| (S\d+) \|', (src / 'SECURITY.md').read_text(), re.M))
 tests = '\n'.join(f.read_text() for f in (src / 'tests/system').glob('*.sh'))

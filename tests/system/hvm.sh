@@ -47,6 +47,8 @@ no 'installed|image' '"disks":[{"model":"virtio","image_uuid":"11111111-2222-433
 no 'KiB together, as cloud-init' "\"nocloud\":true,\"customer_metadata\":{\"root_authorized_keys\":\"$(printf '\\u0001%.0s' {1..90000})\"}"
 no 'cpu_type' '"cpu_type":"z80"'
 no 'vga' '"vga":"xenfb"'
+no 'qemu_extra_opts is not available: .*the jail' '"qemu_extra_opts":"-rtc base=localtime"'
+no 'rtc "Nowhere".*No such file' '"rtc":"Nowhere"'
 no 'order=cd,once=d' '"boot":"order=cz"'
 no 'external. does not exist' '"nics":[{"nic_tag":"external","ip":"dhcp","model":"virtio"}]'
 no 'the pool has on' '"disks":[{"model":"virtio","size":4,"compression":"lz4"}]'

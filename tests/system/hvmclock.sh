@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# timeout: 400
+# timeout: 500
 # A machine's clock keeps the host's time, an idle Linux costs next to nothing, and where KVM runs it a guest under a cap is told what it did not get (steal).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
@@ -70,6 +70,38 @@ echo "# $(((B - A) / 1000)) us in $((b - a)) s; idle: $((U * 10000 / T))/100 % o
 le "its clock drifts by less than 10 ms a minute (us)" "$(awk -v d=$((B - A)) -v s=$((b - a)) 'BEGIN {d = d < 0 ? -d : d; printf "%d", d / 1000 * 60 / s}')" 10000
 # An emulated processor (tests/host) takes ten times as long for each of the guest's ticks.
 le "idle it costs less than 1 % of a processor, 5 % where that is emulated (hundredths)" $((U * 10000 / T)) $((${T_SLOW:-1} > 1 ? 500 : 100))
+
+# ---- the clock of its board ----
+# Seconds that it is ahead of the host's; a Linux in the guest takes it for UTC.
+ahead() { # wanted; in this shell, which counts what it has typed: how far from it, in $OFF
+	OFF=100000
+	g "$M" 'cat /sys/class/rtc/rtc0/since_epoch' && OFF=$((${G_OUT//[$'\r\n']/} - $(date +%s) - $1))
+	OFF=${OFF#-}
+}
+ahead 0
+le "shows UTC (s)" "$OFF" 10
+fails 1 'Nowhere/Atlantis.*No such file' vmadm update "$M" rtc=Nowhere/Atlantis
+fails 1 'rtc: must be' vmadm update "$M" rtc=../../etc/passwd
+if [ -e /usr/share/zoneinfo/Asia/Kolkata ]; then
+	check "a time zone's" vmadm update "$M" rtc=Asia/Kolkata
+	check "with the next start, which a reset becomes" vmadm reboot "$M" -F
+	check "it is up again" guest_up "$M" 2
+	ahead 19800
+	le "is five and a half hours ahead (s off)" "$OFF" 10
+	eq "and get says why" "$(vmadm get "$M" | jq -r .rtc)" Asia/Kolkata
+	check "another one's" vmadm update "$M" rtc=America/Phoenix
+	check "with the next start" vmadm reboot "$M" -F
+	check "it is up" guest_up "$M" 3
+	ahead -25200
+	le "is seven hours behind (s off)" "$OFF" 10
+	check "UTC again" vmadm update "$M" rtc=utc
+	check "with the next start" vmadm reboot "$M" -F
+	check "it is up" guest_up "$M" 4
+	ahead 0
+	le "it is (s)" "$OFF" 10
+else
+	skip_check "a time zone's" "there is no /usr/share/zoneinfo (package tzdata)"
+fi
 
 # ---- a cap ----
 # /proc/stat's line cpu: user nice system idle iowait irq softirq steal, in hundredths

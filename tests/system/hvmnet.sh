@@ -106,6 +106,7 @@ check "by which the zone does" await 10 says 10.9.0.2
 check "off" vmadm update "$M" firewall_enabled=false
 
 # ---- NICs that come and go ----
+check "what they send is gathered" vmadm update "$M" virtio_txtimer=200000 virtio_txburst=64
 check "a NIC is added while it runs" vmadm update "$M" <<<'{"add_nics":[{"nic_tag":"sw0","ips":["10.9.0.3/24"],"model":"virtio","mac":"02:08:20:00:00:03"}]}'
 check "the guest takes it up" g "$M" 'i=0; until [ -e /sys/class/net/eth1 ]; do i=$((i+1)); [ $i -lt 300 ] || exit 1; usleep 100000; done; cat /sys/class/net/eth1/address'
 eq "with its link address" "$G_OUT" 02:08:20:00:00:03

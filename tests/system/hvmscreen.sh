@@ -25,7 +25,7 @@ listens() { ss -Hltn "sport = :$1" | awk '{print $4}'; }
 # ---- what can't be ----
 fails 1 'vnc_password.*8' vmadm create <<<"$(vm '"vnc_password":"123456789"')"
 fails 1 'vga: std, cirrus, vmware or none' vmadm create <<<"$(vm '"vga":"qxl"')"
-fails 1 'spice_port is not available' vmadm create <<<"$(vm '"spice_port":0')"
+fails 1 'spice_port is not available: .*by VNC' vmadm create <<<"$(vm '"spice_port":0')"
 mkdir -p "$NODE_ETC"
 echo vnc_host=nowhere >"$NODE_ETC/node.conf"
 fails 1 'vnc_host: "nowhere" is no IP address' vmadm list

@@ -60,6 +60,13 @@ static void arguments(void **s)
 	has("\"max_ram\":65,\"vcpus\":4,\"max_vcpus\":4", true, "-smp 4 -m 64M -display");
 	has("\"ram\":64", true, ",mem-merge=off ");
 	has("\"page_sharing\":true", true, ",mem-merge=on ");
+	has("\"ram\":64", true, "-rtc base=utc,");
+	has("\"rtc\":\"utc\"", true, "-rtc base=utc,");
+	has("\"rtc\":\"Europe/Berlin\"", true, "-rtc base=localtime,");
+	has("\"nics\":[{\"model\":\"virtio\",\"mac\":\"02:00:00:00:00:01\"}]", true, ",romfile=,bus=plug8 ");
+	has("\"virtio_txtimer\":200000,\"virtio_txburst\":128,\"nics\":[{\"model\":\"virtio\",\"mac\":\"02:00:00:00:00:01\"}]", true, ",tx=timer,x-txtimer=200000,x-txburst=128 ");
+	has("\"virtio_txtimer\":0,\"virtio_txburst\":0,\"nics\":[{\"model\":\"virtio\",\"mac\":\"02:00:00:00:00:01\"}]", true, ",romfile=,bus=plug8 ");
+	has("\"virtio_txtimer\":200000,\"nics\":[{\"model\":\"e1000\",\"mac\":\"02:00:00:00:00:01\"}]", true, ",romfile=,bus=plug8 ");
 	has("\"ram\":64", true, "-S ");
 	has("\"ram\":64", true, "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	has("\"ram\":64", true, "socket,id=qmp,fd=20,");
@@ -78,6 +85,7 @@ static void disks(void **s)
 	has("\"boot\":\"order=dc\",\"disks\":[{\"model\":\"virtio\",\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk0\"},{\"model\":\"ide\",\"media\":\"cdrom\",\"path\":\"/x.iso\"}]", true, "drive=disk0,id=dev-disk0,werror=stop,bootindex=33 ");
 	has("\"disk_driver\":\"scsi\",\"disks\":[{},{}]", true, "virtio-scsi-pci,id=scsi");
 	has("\"disk_driver\":\"scsi\",\"disks\":[{},{\"path\":\"/z/11111111-2222-4333-8444-555555555555/root/disk1\"}]", true, "scsi-hd,drive=disk1,id=dev-disk1,bus=scsi.0");
+	has("\"disks\":[{\"model\":\"scsi\",\"path\":\"/x\",\"block_size\":8192}]", true, ",werror=stop,physical_block_size=8192,bootindex=1 ");
 	has("\"disks\":[{\"model\":\"nvme\",\"media\":\"cdrom\"}]", true, "!disks.0");
 	has("\"disks\":[{\"model\":\"ide\",\"media\":\"cdrom\"}]", true, "read-only=on");
 	has("\"disk_driver\":\"ide\",\"disks\":[{},{},{},{},{},{},{}]", true, "!disks.6: the machine has six places");

@@ -221,6 +221,8 @@ static const struct {
 	{"nics.*.primary", "joyent", "\"nics\":[{\"nic_tag\":\"a\",\"primary\":true},{\"nic_tag\":\"a\",\"primary\":", "}]", {"false", NULL, "true", NULL}},
 	{"nics.*.priority", "joyent", "\"nics\":[{\"nic_tag\":\"a\",\"priority\":", "}]", {"\"low\"", NULL, "\"higher\"", NULL}},
 	{"disks.*.block_size", "bhyve", "\"disks\":[{\"model\":\"virtio\",\"size\":10,\"block_size\":", "}]", {"512", "8192", NULL, "513", "262144", NULL}},
+	{"rtc", "kvm", "\"rtc\":", "", {"\"utc\"", "\"localtime\"", "\"Europe/Berlin\"", "\"America/Argentina/Buenos_Aires\"", "\"Etc/GMT+3\"", NULL,
+		"\"../x\"", "\"/etc/passwd\"", "\"a//b\"", "\"a/\"", "\"a b\"", "7", NULL}},
 	{"disks.*.pci_slot", "bhyve", "\"disks\":[{\"model\":\"virtio\",\"size\":10,\"pci_slot\":", "}]", {"\"0:4:0\"", "\"4\"", NULL, "\"0:4:0:0\"", "\"a\"", "\":\"", NULL}},
 };
 

@@ -67,7 +67,7 @@
 {.name = "add_disks", OBJECTS, U(B_HVM), .max = 32, .flags = PF_VERB, .help = "Disks to add."},
 {.name = "update_disks", OBJECTS, U(B_HVM), .max = 32, .flags = PF_VERB, .help = "Disks to change, found by path."},
 {.name = "remove_disks", LIST, U(B_HVM), .max = 32, .flags = PF_VERB, .help = "Disks to remove, by path."},
-{.name = "add_pci_devices", OBJECTS, CRU(B_BHYVE), .max = 32, .flags = PF_VERB, .needs = N_HVM, .help = "PCI devices to add."},
+{.name = "add_pci_devices", OBJECTS, CRU(B_BHYVE), .max = 32, .flags = PF_VERB, .needs = N_BHYVE, .help = "PCI devices to add."},
 {.name = "update_pci_devices", OBJECTS, U(B_BHYVE), .max = 32, .flags = PF_VERB, .help = "PCI devices to change, found by path."},
 {.name = "remove_pci_devices", LIST, U(B_BHYVE), .max = 32, .flags = PF_VERB, .help = "PCI devices to remove, by path."},
 {.name = "add_filesystems", OBJECTS, U(B_ZONE | B_KVM), .max = 256, .flags = PF_VERB, .help = "File systems to add."},
