@@ -22,7 +22,7 @@
 /* Of what `vmadm get` shows: nothing that is a secret, or that says more of the host than its uuid. */
 static const char *const sdc_fields[] = {
 	"alias", "autoboot", "billing_id", "brand", "cpu_cap", "cpu_shares", "create_timestamp", "datacenter_name", "dns_domain",
-	"do_not_inventory", "fs_allowed", "hostname", "image_uuid", "internal_metadata_namespaces", "last_modified", "limit_priv",
+	"do_not_inventory", "fs_allowed", "image_uuid", "internal_metadata_namespaces", "last_modified", "limit_priv",
 	"maintain_resolvers", "max_locked_memory", "max_lwps", "max_physical_memory", "max_swap", "mdata_exec_timeout", "nics",
 	"owner_uuid", "package_name", "package_version", "quota", "ram", "resolvers", "server_uuid", "state", "tags", "tmpfs", "uuid",
 	"vcpus", "vnc_port", "zfs_io_priority", "zonename", "zonepath",
@@ -114,6 +114,10 @@ static int sdc(struct ctx *c, struct state *st, const json_t *rec, const char *k
 
 	if (!strcmp(key, "operator-script"))
 		return put_value(json_object_get(json_object_get(rec, "internal_metadata"), key), out);
+	if (!strcmp(key, "hostname")) { /* the one that it boots with, which a guest is told by DHCP too */
+		buf_puts(out, vm_str(rec, "hostname") ?: vm_str(rec, "alias") ?: uuid);
+		return 0;
+	}
 	if (!strcmp(key, "routes")) {
 		list = routes(rec);
 		return put_value(list, out);

@@ -38,7 +38,13 @@ check "a machine with a NIC comes up" guest_up "$M"
 # ---- the jail ----
 PID=$(field "$M" .pid)
 eq "S44 its zone has a loopback and no more" "$(nsenter -t "$PID" -n ip -o link | wc -l)" 1
-eq "S44 nobody but the monitor has the tap's other end" "$(ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c /dev/net/tun) $(ls -l "/proc/$PID/fd" | grep -c /dev/net/tun)" "1 1"
+holders() { # who has a tap open, less the machines of other nodes
+	local p
+	for p in $(ls -l /proc/[0-9]*/fd 2>/dev/null | awk -F/ '/^\/proc/ {p = $3} /\/dev\/net\/tun$/ {print p}'); do
+		grep -q '/cloister-' "/proc/$p/cgroup" && ! grep -q "/cloister-$NODE/" "/proc/$p/cgroup" || echo "$p"
+	done | xargs
+}
+eq "S44 nobody but the monitor has the tap's other end" "$(holders)" "$PID"
 eq "S44 it can open no other" "$(ls "/proc/$PID/root/dev/net" 2>/dev/null)" ""
 like "one tap, in the switch's namespace" "$(taps)" '^z[0-9]+n0 $'
 

@@ -34,6 +34,7 @@ ends() { # what command status
 said "its system's name says that there is metadata" 'cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name /sys/class/dmi/id/product_uuid' "Joyent SmartDC HVM $M"
 said "a value" 'mdata-get a' 1
 said "its own uuid" 'mdata-get sdc:uuid' "$M"
+said "its name, which is its alias unless given" 'mdata-get sdc:hostname' m1
 ends "no such key" 'mdata-get nope' 1
 said "a script comes as it is" 'mdata-get user-script | wc -l' 2
 said "keys" 'mdata-list | sort' "a root_pw user-script"
