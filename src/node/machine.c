@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -20,6 +18,7 @@
 #include "node/seed.h"
 #include "node/firmware.h"
 #include "node/machine_state.h"
+#include "node/machine_words.h"
 #include "node/rtc.h"
 #include "node/saved.h"
 #include "node/screen.h"
@@ -28,8 +27,6 @@
 #define AWAIT_MS  30000 /* an emulated host is slow */
 #define ANSWER_MS 5000
 #define KSM_RUN   "/sys/kernel/mm/ksm/run"
-#define WORDS_TRIES 10
-#define WORDS_MAX 400   /* bytes of a monitor's last words */
 
 /* What the boot would refuse is refused before anything is stored. */
 static int args_check(const json_t *rec, struct err *e)
@@ -152,19 +149,6 @@ static void hand(struct zspec *z, unsigned number, enum zfd_kind kind, const cha
 	z->fds[z->nfds++] = (struct zfd){.number = number, .kind = kind, .path = xstrdup(path)};
 }
 
-static char *log_path(const struct vm *v)
-{
-	return xprintf("%s/vms/%s/console.log", v->c->node.log, v->uuid);
-}
-
-static uint64_t log_size(const struct vm *v)
-{
-	_free_ char *path = log_path(v);
-	struct stat st;
-
-	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_size;
-}
-
 int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 {
 	char zone[RTC_RULE] = "";
@@ -190,7 +174,7 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 		return r;
 	json_array_foreach(json_object_get(v->rec, "nics"), i, d)
 		hand(z, QEMU_FD_NIC + (unsigned)i, ZFD_SENT, vm_str(d, "interface") ?: "nic");
-	v->log_mark = log_size(v);
+	machine_words_begin(v);
 	/* one heap for its threads, of which one at a time has work (its big lock): each further one is some 0.2 MiB of leftovers */
 	spec_env(z, &nenv, "MALLOC_ARENA_MAX", "1");
 	if (*zone)
@@ -222,46 +206,6 @@ int machine_call(const struct vm *v, int ms, struct qmp *q, struct err *e)
 	int r = qmp_open(path, ms, q, e);
 
 	return r == -ECONNREFUSED || r == -ENOENT || r == -EPIPE ? err_set(e, ESRCH, "VM %s: its monitor has ended", v->uuid) : r;
-}
-
-/* Its last complaint, which it begins with its name; or its last line. */
-static void last_words(const struct vm *v, char out[WORDS_MAX])
-{
-	static const char name[] = "qemu-system-x86_64: ";
-	_free_ char *path = log_path(v);
-	_buf_ struct buf b = BUF_INIT;
-	const char *words = "";
-	char *save = NULL;
-	size_t n = 0;
-	bool its = false;
-
-	/* the zone's worker writes it down, after QEMU's end too */
-	for (int i = 0; i < WORDS_TRIES; i++) {
-		if (i)
-			usleep(100000);
-		buf_done(&b);
-		if (file_read(AT_FDCWD, path, 1 << 22, &b, NULL) < 0)
-			continue;
-		/* of an earlier start is what was there before this one; a log that is shorter by now has been begun anew */
-		if (v->log_mark && v->log_mark <= b.len)
-			memmove(b.p, b.p + v->log_mark, (b.len -= v->log_mark) + 1);
-		if (b.len && memmem(b.p, b.len, name, strlen(name)))
-			break;
-	}
-	if (!b.len)
-		words = "it did not say why";
-	for (char *line = b.len ? strtok_r(b.p, "\r\n", &save) : NULL; line; line = strtok_r(NULL, "\r\n", &save)) {
-		bool mine = str_starts(line, name);
-
-		if (!mine && its)
-			continue;
-		its = mine;
-		words = mine ? line + strlen(name) : line;
-	}
-	for (; *words && n < WORDS_MAX - 1; words++)
-		if (*words >= 32 && *words < 127)
-			out[n++] = *words;
-	out[n] = 0;
 }
 
 /* Who will take from the zone what the monitor needs to start: from then on its root is empty. */
@@ -365,7 +309,7 @@ int machine_release(struct vm *v, struct err *e)
 {
 	_emptying_ struct zone_emptying a = ZONE_EMPTYING_INIT;
 	_qmp_ struct qmp q = QMP_INIT;
-	char words[WORDS_MAX];
+	char words[MACHINE_WORDS];
 	/* it has all it needs long before the monitor answers */
 	int r = closer(v, &a, e);
 
@@ -376,7 +320,7 @@ int machine_release(struct vm *v, struct err *e)
 	if (r == 0)
 		r = v->incoming.hold ? qmp_do(&q, "query-status", NULL, ANSWER_MS, NULL, e) : release(v, &q, &a, v->incoming.layout, e);
 	if (r == -ESRCH || r == -EPIPE) {
-		last_words(v, words);
+		machine_words(v, words);
 		if (v->incoming.layout)
 			return err_set(e, ECHILD, "QEMU can not go on with the state of a machine of type %s: %s", vm_str(v->incoming.layout, "machine"), words);
 		return err_set(e, ECHILD, "QEMU ended at once: %s", words);

@@ -4,7 +4,6 @@
  * costs a command seconds at most. Where QEMU knows that nobody in the guest has its port open, nobody is waited for.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/own.h"
@@ -17,8 +16,7 @@
 #define SYNC_MS   3000
 #define FREEZE_MS 10000 /* it writes out what it has */
 #define BEHIND_MS 100
-#define WAKE_TRIES 10
-#define WAKE_US    50000
+#define WAKE_NS   500000000ULL
 #define FREEZE    "guest-fsfreeze-freeze"
 #define THAW      "guest-fsfreeze-thaw"
 
@@ -83,10 +81,11 @@ int machine_thaw(struct vm *v, struct err *e)
 
 int machine_set_clock(struct vm *v, struct qmp *q, struct err *e)
 {
-	int r = 0;
+	uint64_t until = clock_mono_ns() + WAKE_NS, now;
+	int r;
 
-	/* that its port is open a monitor that has read the guest's state knows when the guest's clock has gone on for a moment */
-	for (int i = 0; i < WAKE_TRIES && (r = listens(q, e)) == 0; i++)
-		usleep(WAKE_US);
+	/* that its port is open a monitor that has read the guest's state knows, and says, when the guest's clock has gone on for a moment */
+	while ((r = listens(q, e)) == 0 && (now = clock_mono_ns()) < until)
+		qmp_event(q, "VSERPORT_CHANGE", (int)((until - now) / 1000000) + 1, NULL);
 	return r <= 0 ? r : ask(v, "guest-set-time", json_pack("{s:I}", "time", (json_int_t)clock_wall_ns()), NULL, e);
 }
