@@ -205,8 +205,10 @@ int qmp_event(struct qmp *q, const char *name, int ms, struct err *e)
 	for (;;) {
 		json_t *value = NULL;
 		bool found;
-		int r = settle(q, until, e) < 0 ? -e->code : await(q, QMP_EVENT, name, until, &value, e);
+		int r = settle(q, until, e);
 
+		if (r == 0)
+			r = await(q, QMP_EVENT, name, until, &value, e);
 		found = r == 0 && str_eq(json_string_value(value), name);
 		json_decref(value);
 		if (r < 0 || found)
