@@ -21,16 +21,16 @@ void *nlreq_begin(struct nlreq *q, uint16_t type, uint16_t flags, size_t n)
 	return NLMSG_DATA(&q->h);
 }
 
-/* Room for n bytes behind what there is; NULL when it is full. */
+/* Room for n bytes behind what there is, padded: what a nest says of its length is within the message. NULL when it is full. */
 static void *room(struct nlreq *q, size_t n)
 {
-	size_t at = NLMSG_ALIGN(q->h.nlmsg_len);
+	size_t at = NLMSG_ALIGN(q->h.nlmsg_len), end = at + NLMSG_ALIGN(n);
 
-	if (q->full || at + n > sizeof q->bytes) {
+	if (q->full || end > sizeof q->bytes) {
 		q->full = true;
 		return NULL;
 	}
-	q->h.nlmsg_len = (uint32_t)(at + n);
+	q->h.nlmsg_len = (uint32_t)end;
 	return q->bytes + at;
 }
 
