@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * dladm show-linkprop, set-linkprop, reset-linkprop. Of a zone's VNIC the VM's record has them, so setting one is an update of the VM;
+ * dladm set-linkprop, reset-linkprop. Of a zone's VNIC the VM's record has them, so setting one is an update of the VM;
  * of the global zone's, the link's own object.
  */
 #include "cmd/dladm_prop.h"
@@ -16,9 +16,7 @@
 #include "model/vm.h"
 #include "node/vmops.h"
 
-static const struct {
-	const char *name, *perm, *dflt, *possible;
-} props[DLP_N] = {
+const struct dl_prop_row dl_prop_rows[DLP_N] = {
 	[DLP_MAXBW] = {"maxbw", "rw", NULL, NULL},
 	[DLP_PRIORITY] = {"priority", "rw", "medium", "low,medium,high"},
 	[DLP_PROTECTION] = {"protection", "rw", NULL, "mac-nospoof,restricted,ip-nospoof,dhcp-nospoof"},
@@ -27,18 +25,19 @@ static const struct {
 	[DLP_ZONE] = {"zone", "r-", NULL, NULL},
 };
 
-/* In the order of dladm(8); what in a NIC of a record takes each away. */
-static const struct {
-	const char *name, *allow;
-} protections[] = {{"mac-nospoof", "allow_mac_spoofing"}, {"restricted", "allow_restricted_traffic"}, {"ip-nospoof", "allow_ip_spoofing"},
-		   {"dhcp-nospoof", "allow_dhcp_spoofing"}};
+const struct dl_protection dl_protections[DL_PROTECTIONS] = {
+	{"mac-nospoof", "allow_mac_spoofing"},
+	{"restricted", "allow_restricted_traffic"},
+	{"ip-nospoof", "allow_ip_spoofing"},
+	{"dhcp-nospoof", "allow_dhcp_spoofing"},
+};
 
 /* ---- parsing ---- */
 
 static int prop_of(const char *name, struct err *e)
 {
 	for (int i = 0; i < DLP_N; i++)
-		if (str_eq(props[i].name, name))
+		if (str_eq(dl_prop_rows[i].name, name))
 			return i;
 	return err_set(e, EINVAL, "unknown link property \"%s\"", name);
 }
@@ -92,16 +91,16 @@ int dl_props_parse(struct dl_props *p, const char *text, bool values, struct err
 	}
 	for (unsigned i = 0; r == 0 && values && i < p->n; i++)
 		if (p->p[i].nvalues == 0)
-			r = err_set(e, EINVAL, "%s has no value", props[p->p[i].prop].name);
+			r = err_set(e, EINVAL, "%s has no value", dl_prop_rows[p->p[i].prop].name);
 	return r == 0 && p->n == 0 ? err_set(e, EINVAL, "no property") : r;
 }
 
 static int protection_of(const char *word, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(protections); i++)
-		if (str_eq(protections[i].name, word))
+	for (size_t i = 0; i < DL_PROTECTIONS; i++)
+		if (str_eq(dl_protections[i].name, word))
 			return 1 << i;
-	return err_set(e, EINVAL, "protection: \"%s\" is none of %s", word, props[DLP_PROTECTION].possible);
+	return err_set(e, EINVAL, "protection: \"%s\" is none of %s", word, dl_prop_rows[DLP_PROTECTION].possible);
 }
 
 /* "100M", "1.5G", "800K", "100" in Mbit/s. */
@@ -128,11 +127,11 @@ static int megabits(const char *text, json_int_t *out, struct err *e)
 int dl_props_global(const struct dl_props *p, json_t *o, struct err *e)
 {
 	for (unsigned i = 0; i < p->n; i++) {
-		const char *name = props[p->p[i].prop].name;
+		const char *name = dl_prop_rows[p->p[i].prop].name;
 		json_t *list;
 
 		if (p->p[i].prop != DLP_PROTECTION && p->p[i].prop != DLP_ALLOWED) {
-			if (*props[p->p[i].prop].perm == 'r' && props[p->p[i].prop].perm[1] == '-')
+			if (*dl_prop_rows[p->p[i].prop].perm == 'r' && dl_prop_rows[p->p[i].prop].perm[1] == '-')
 				return err_set(e, EINVAL, "%s can't be set", name);
 			return err_set(e, ENOTSUP, "%s of a link of the global zone is not available yet", name);
 		}
@@ -161,7 +160,7 @@ int dl_props_store(struct ctx *c, struct state *st, const char *name, const stru
 
 /* ---- of a zone ---- */
 
-static json_t *nic_of(const json_t *rec, const struct link_view *v)
+json_t *dl_nic_of(const json_t *rec, const struct link_view *v)
 {
 	char mac[18];
 	size_t i;
@@ -208,9 +207,9 @@ static int into_nic(const struct dl_props *p, unsigned i, const json_t *nic, jso
 			bits = 15;
 		if ((bits & 4) && !(bits & 8))
 			return err_set(e, EINVAL, "protection: a VM's NIC has ip-nospoof with dhcp-nospoof only");
-		for (size_t k = 0; k < ARRAY_LEN(protections); k++)
+		for (size_t k = 0; k < DL_PROTECTIONS; k++)
 			/* allow_dhcp_spoofing takes ip-nospoof away by itself */
-			json_object_set_new(out, protections[k].allow, json_boolean(!(bits >> k & 1)));
+			json_object_set_new(out, dl_protections[k].allow, json_boolean(!(bits >> k & 1)));
 		return 0;
 	case DLP_ALLOWED:
 		list = json_array();
@@ -224,10 +223,10 @@ static int into_nic(const struct dl_props *p, unsigned i, const json_t *nic, jso
 		json_object_set_new(out, "maxbw", json_integer(mbit));
 		return r;
 	case DLP_PRIORITY:
-		json_object_set_new(out, "priority", json_string(p->p[i].nvalues ? p->p[i].value[0] : props[DLP_PRIORITY].dflt));
+		json_object_set_new(out, "priority", json_string(p->p[i].nvalues ? p->p[i].value[0] : dl_prop_rows[DLP_PRIORITY].dflt));
 		return 0;
 	default:
-		return err_set(e, EINVAL, "%s can't be set", props[p->p[i].prop].name);
+		return err_set(e, EINVAL, "%s can't be set", dl_prop_rows[p->p[i].prop].name);
 	}
 }
 
@@ -239,7 +238,7 @@ static int store_vm(struct ctx *c, const struct link_view *v, const struct dl_pr
 
 	if (r < 0)
 		return r;
-	nic = nic_of(rec, v);
+	nic = dl_nic_of(rec, v);
 	if (!nic)
 		return err_set(e, ENOENT, "link %s of zone %s is not in its record", v->name, v->zone);
 	out = json_pack("{s:O}", "mac", json_object_get(nic, "mac"));
@@ -274,7 +273,7 @@ static int change(struct ctx *c, int argc, char **argv, bool set)
 		return cmd_fail(c, &e);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->p[i].nvalues > 1 && p->p[i].prop != DLP_PROTECTION && p->p[i].prop != DLP_ALLOWED)
-			return cmd_usage("dladm", verb, "%s has one value", props[p->p[i].prop].name);
+			return cmd_usage("dladm", verb, "%s has one value", dl_prop_rows[p->p[i].prop].name);
 	if (node_recover(c, &e) < 0)
 		return cmd_fail(c, &e);
 	r = dl_state(c, STATE_WRITE, &st);
@@ -306,122 +305,3 @@ static int run_reset(struct ctx *c, int argc, char **argv)
 	return change(c, argc, argv, false);
 }
 CMD(dladm_reset_linkprop, "dladm", "reset-linkprop", "[-p <prop>[,…]] [-z <zone>] <link>", "set properties of a VNIC to their defaults", CMD_NONE, run_reset);
-
-enum { C_LINK, C_ZONE, C_PROPERTY, C_PERM, C_VALUE, C_DEFAULT, C_POSSIBLE, C_N };
-static const struct dl_column columns[] = {{"link", 12}, {"zone", 12}, {"property", 15}, {"perm", 4}, {"value", 14}, {"default", 14}, {"possible", 20}, {NULL, 0}};
-
-static void add_word(struct buf *b, const char *w)
-{
-	buf_printf(b, "%s%s", b->len ? "," : "", w);
-}
-
-static void add_list(struct buf *b, const json_t *list, bool whole)
-{
-	const json_t *o;
-	size_t i;
-
-	json_array_foreach(list, i, o)
-	{
-		const char *s = json_string_value(o) ?: "";
-		_free_ char *addr = xprintf("%.*s", whole ? (int)strlen(s) : (int)strcspn(s, "/"), s);
-
-		add_word(b, addr);
-	}
-}
-
-/* What the record or the object says, which is what is enforced. */
-static void value_of(const struct link_view *v, const json_t *o, enum dl_prop p, struct buf *b)
-{
-	bool vm = v->zoneid != 0, open_dhcp = vm_bool(o, "allow_dhcp_spoofing", false) || vm_bool(o, "dhcp_server", false);
-
-	switch (p) {
-	case DLP_PROTECTION:
-		for (size_t i = 0; vm && o && i < ARRAY_LEN(protections); i++)
-			if (!vm_bool(o, protections[i].allow, false) && !(i >= 2 && open_dhcp))
-				add_word(b, protections[i].name);
-		if (!vm)
-			add_list(b, json_object_get(o, "protection"), true);
-		break;
-	case DLP_ALLOWED:
-		if (vm)
-			add_list(b, json_object_get(o, "ips"), false);
-		add_list(b, json_object_get(o, vm ? "allowed_ips" : "allowed"), true);
-		break;
-	case DLP_MAXBW:
-		if (vm_int(o, "maxbw", 0))
-			buf_printf(b, "%lld", (long long)vm_int(o, "maxbw", 0));
-		break;
-	case DLP_PRIORITY:
-		buf_puts(b, vm_str(o, "priority") ?: props[p].dflt);
-		break;
-	case DLP_MTU:
-		buf_printf(b, "%u", v->mtu);
-		break;
-	default:
-		buf_puts(b, v->zone);
-	}
-}
-
-static int show(struct ctx *c, struct state *st, struct dl_table *t, const struct link_view *v, const struct dl_props *want, struct buf *out, struct err *e)
-{
-	_json_ json_t *rec = NULL, *obj = NULL;
-	int r = v->zoneid && *v->uuid ? vm_get(c, v->uuid, &rec, e) : str_eq(v->zone, "global") && v->class == LINK_CLASS_VNIC ? state_net_get(st, "link", v->name, &obj, e) : 0;
-	const json_t *o = v->zoneid ? nic_of(rec, v) : obj;
-
-	if (r < 0)
-		return r;
-	for (unsigned i = 0; i < (want->n ? want->n : (unsigned)DLP_N); i++) {
-		enum dl_prop p = want->n ? want->p[i].prop : (enum dl_prop)i;
-		_buf_ struct buf b = BUF_INIT;
-		const char *dflt = p == DLP_PROTECTION && v->zoneid ? props[p].possible : props[p].dflt;
-		const char *row[C_N] = {v->name, v->zone, props[p].name, props[p].perm, NULL, dflt, props[p].possible};
-
-		if (v->class != LINK_CLASS_VNIC && p != DLP_MTU && p != DLP_ZONE)
-			continue;
-		value_of(v, o, p, &b);
-		row[C_VALUE] = buf_str(&b);
-		dl_table_row(t, row, out);
-	}
-	return 0;
-}
-
-static int run_show(struct ctx *c, int argc, char **argv)
-{
-	_clean_(state_close) struct state *st = NULL;
-	_clean_(dl_links_done) struct dl_links l = {0};
-	_free_ struct dl_props *want = xalloc(sizeof *want);
-	_buf_ struct buf b = BUF_INIT;
-	const char *fields = NULL;
-	bool parse = false, zone = false;
-	struct err e = ERR_INIT;
-	struct dl_table t;
-	int ch, r;
-
-	while ((ch = getopt(argc, argv, "co:p:z:Z")) >= 0) {
-		if (ch == 'p' && dl_props_parse(want, optarg, false, &e) < 0)
-			return cmd_usage("dladm", "show-linkprop", "%s", e.msg);
-		if (ch == '?')
-			return cmd_usage("dladm", "show-linkprop", NULL);
-		parse |= ch == 'c';
-		zone |= ch == 'Z';
-		fields = ch == 'o' ? optarg : fields;
-		l.zones = ch == 'z' ? optarg : l.zones;
-	}
-	if (argc - optind > 1)
-		return cmd_usage("dladm", "show-linkprop", NULL);
-	l.name = argv[optind];
-	r = dl_table_init(&t, columns, zone ? "link,zone,property,perm,value,default,possible" : "link,property,perm,value,default,possible", fields, parse, &e);
-	if (r < 0)
-		return cmd_fail(c, &e);
-	r = dl_state(c, STATE_READ, &st);
-	if (r)
-		return r;
-	r = dl_links_read(c, st, &l, &e);
-	for (size_t i = 0; r == 0 && i < l.n; i++)
-		r = show(c, st, &t, &l.v[i], want, &b, &e);
-	if (b.len)
-		fputs(buf_str(&b), stdout);
-	return r < 0 ? cmd_fail(c, &e) : 0;
-}
-CMD(dladm_show_linkprop, "dladm", "show-linkprop", "[-c -o <field>[,…]] [-p <prop>[,…]] [-Z] [-z <zone>[,…]] [<link>]",
-    "list properties of links: protection, allowed-ips, maxbw, priority", CMD_NONE, run_show);
