@@ -4,6 +4,7 @@
 # NICs of machines: taps as ports of the switch that zones are on, with a Linux guest (guest.sh) behind them.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
+. "$(dirname "$0")/hosts.sh"
 need_root
 need_guest
 node hvmnet
@@ -22,12 +23,6 @@ in_switch() { nsenter --net="$NODE_RUN/net/ns" "$@"; }
 taps() { in_switch ip -o link show type tun 2>/dev/null | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | sort | tr '\n' ' '; }
 dropped() { cloister net status -p | awk -F'\t' -v z="$1" '$1 == z {print $10}' | tr , '\n' | sed -n "s/^$2=//p" | head -1; }
 inside() { zlogin "$@" </dev/null; }
-# Host ends of cards are in a namespace that ends with this test (netuplink.sh).
-namespace() {
-	setpriv --pdeathsig KILL unshare -n sleep 100000 &
-	NS_PID=$!
-	await 10 eval '[ "$(readlink /proc/$NS_PID/ns/net)" != "$(readlink /proc/self/ns/net)" ] && [ "$(cat /proc/$NS_PID/comm)" = sleep ]'
-}
 dhcp() { g "$1" "rm -f /dhcp.$2; ip addr flush dev $2; udhcpc -i $2 -n -q -t 4 -T 2 >/tmp/u 2>&1; cat /tmp/u; sed -n \"s/^\\(ip\\|mask\\|router\\|dns\\|hostname\\|mtu\\|lease\\)=//p\" /dhcp.$2 | tr '\\n' ' '"; }
 
 check "a switch" nictagadm add -l sw0
@@ -186,18 +181,18 @@ check "a switch with DHCP of its own" nictagadm add -l sw1
 check "which leases" cloister net set sw1 subnet=10.9.1.0/24 dhcp=on
 namespace; HOST=$NS_PID
 namespace; LAN=$NS_PID
-nsenter -t "$HOST" -n ip link add up0 type veth peer name l0 netns "$LAN"
-nsenter -t "$HOST" -n ip link set up0 up
-nsenter -t "$LAN" -n sysctl -qw net.ipv6.conf.l0.disable_ipv6=1
-nsenter -t "$LAN" -n ip link set l0 up
-check "an uplink" nsenter -t "$HOST" -n nictagadm add ext0 up0
+host ip link add up0 type veth peer name l0 netns "$LAN"
+host ip link set up0 up
+lan sysctl -qw net.ipv6.conf.l0.disable_ipv6=1
+lan ip link set l0 up
+check "an uplink" host nictagadm add ext0 up0
 machine M m2 '"nics":[{"nic_tag":"sw1","ips":["dhcp"],"model":"virtio"},{"nic_tag":"ext0","vlan_id":7,"ips":["10.9.2.2/24"],"model":"virtio"},{"nic_tag":"sw0","ips":["10.9.0.5/24","fd00::5/64"],"model":"rtl8139"}]'
 check "a machine on three switches" guest_up "$M"
 eq "with three taps" "$(taps | wc -w)" 3
 lease=$(vmadm get "$M" | jq -r '.nics[0].ips[0]')
 dhcp "$M" eth0
 like "a lease of the switch's own responder" "$G_OUT" "'10\.9\.1\.[0-9]+' '86400' '24'"
-rx() { nsenter -t "$LAN" -n ip -j -s link show l0 | jq '.[0].stats64.rx.packets'; }
+rx() { lan ip -j -s link show l0 | jq '.[0].stats64.rx.packets'; }
 g "$M" 'echo 1 >/proc/sys/net/ipv6/conf/eth1/disable_ipv6; ip link set eth1 up'
 was=$(rx)
 dhcp "$M" eth1

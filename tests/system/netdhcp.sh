@@ -5,6 +5,7 @@
 # "dhcp" on an uplink: a DHCP server outside, that is busybox's udhcpd, and one that lies. The host is a network namespace of the test's own,
 # and so is what lies outside; a veth pair is the cable.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosts.sh"
 need_root
 busybox --list 2>/dev/null | grep -qx udhcpd || skip "needs busybox-static"
 node netdhcp
@@ -12,21 +13,8 @@ pool
 mkdir -p "$NODE_ETC"
 echo usage_interval=15 >"$NODE_ETC/node.conf" # how often a zone's worker looks who asks for it
 
-# A namespace that ends with this test, whatever ends it. Its process's id in $NS_PID.
-namespace() {
-	setpriv --pdeathsig KILL unshare -n sleep 100000 &
-	NS_PID=$!
-	await 10 eval '[ "$(readlink /proc/$NS_PID/ns/net)" != "$(readlink /proc/self/ns/net)" ] && [ "$(cat /proc/$NS_PID/comm)" = sleep ]'
-}
-namespace; HOST=$NS_PID
-namespace; LAN=$NS_PID
-host() { nsenter -t "$HOST" -n "$@"; }
-lan() { nsenter -t "$LAN" -n "$@"; }
-host ip link add up0 type veth peer name l0 netns "$LAN"
-host ip link set lo up
-host ip link set up0 up
+cabled_host
 lan ip addr add 10.8.0.254/24 dev l0
-lan ip link set l0 up
 
 # ---- the server ----
 SERVER=
@@ -448,5 +436,5 @@ eq "once" "$(grep -c " got " told)" 1
 check "and its end" await 40 grep -q 'zone-lease 11111111-2222-3333-4444-555555555555 02:08:20:00:03:09 5 expired$' told
 kill -TERM "$WATCH"
 check "it ends" await 10 eval '! kill -0 $WATCH 2>/dev/null'
-for pid in $servers $SERVER $HOST $LAN; do kill -KILL "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
+hosts_end $servers $SERVER
 true

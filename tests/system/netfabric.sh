@@ -3,28 +3,10 @@
 # timeout: 240
 # Fabrics: two nodes, each with a network namespace of the test's own for its host, and zones on one switch that both have.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosts.sh"
 need_root
 node netfabric
-pool
-N1=$NODE N2=$NODE-2
-another_node "$N2"
-run cloister --node "$N2" pool create --size 1G
-[ "$RC" = 0 ] || { not_ok "a pool for the other node" "$OUT"; exit 1; }
-
-# A namespace that ends with this test, whatever ends it. Its process's id in $NS_PID.
-namespace() {
-	setpriv --pdeathsig KILL unshare -n sleep 100000 &
-	NS_PID=$!
-	await 10 eval '[ "$(readlink /proc/$NS_PID/ns/net)" != "$(readlink /proc/self/ns/net)" ] && [ "$(cat /proc/$NS_PID/comm)" = sleep ]'
-}
-namespace; H1=$NS_PID
-namespace; H2=$NS_PID
-one() { CLOISTER_NODE=$N1 nsenter -t "$H1" -n "$@"; }
-two() { CLOISTER_NODE=$N2 nsenter -t "$H2" -n "$@"; }
-one ip link add e0 type veth peer name e0 netns "$H2"
-for h in one two; do $h ip link set lo up; $h ip link set e0 up; done
-one ip addr add 192.0.2.1/24 dev e0
-two ip addr add 192.0.2.2/24 dev e0
+two_hosts "$NODE-2"
 two ip addr add 192.0.2.9/24 dev e0
 
 # ---- what is refused ----
@@ -139,5 +121,4 @@ check "delete" vmadm delete "$a"
 for z in "$b" "$c"; do CLOISTER_NODE=$N2 vmadm delete "$z" >/dev/null; done
 check "delete" one cloister net fabric delete f0
 check "delete" two cloister net fabric delete f0
-for pid in $H1 $H2; do kill -KILL "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
-true # the last one was killed, which is no failure
+hosts_end

@@ -3,25 +3,13 @@
 # timeout: 240
 # Uplinks. The host is a network namespace of the test's own, and so is what lies outside; a veth pair is the cable.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosts.sh"
 need_root
 node netuplink
 pool
 
-# A namespace that ends with this test, whatever ends it. Its process's id in $NS_PID.
-namespace() {
-	setpriv --pdeathsig KILL unshare -n sleep 100000 &
-	NS_PID=$!
-	await 10 eval '[ "$(readlink /proc/$NS_PID/ns/net)" != "$(readlink /proc/self/ns/net)" ] && [ "$(cat /proc/$NS_PID/comm)" = sleep ]'
-}
-namespace; HOST=$NS_PID
-namespace; LAN=$NS_PID
-host() { nsenter -t "$HOST" -n "$@"; }
-lan() { nsenter -t "$LAN" -n "$@"; }
-host ip link add up0 type veth peer name l0 netns "$LAN"
-host ip link set lo up
-host ip link set up0 up
+cabled_host
 lan ip addr add 10.8.0.254/24 dev l0
-lan ip link set l0 up
 host ip addr add 10.8.0.9/24 dev up0
 host ip route add 10.77.0.0/16 via 10.8.0.254 metric 7
 was() { host ip -o -4 addr show up0 2>/dev/null | grep -o 'inet [0-9./]*'; host ip -4 route show dev up0 2>/dev/null; }
@@ -268,5 +256,5 @@ for t in 0.005 0.01 0.02 0.03 0.05 0.08; do
 done
 eq "killed on its way, the command leaves the host what it had" "$(was)" "$before"
 eq "and no tag" "$(nictagadm list -p)" ""
-for pid in $servers $HOST $LAN; do kill -KILL "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
+hosts_end $servers
 true # the last one was killed, which is no failure

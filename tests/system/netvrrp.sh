@@ -3,28 +3,11 @@
 # timeout: 240
 # A virtual router (vrrp_vrid): two NICs may be it, on two hosts of one fabric, and frames to its link address reach the one who is. Beside each stands a third zone.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosts.sh"
 need_root
 for p in python3 nsenter jq; do command -v "$p" >/dev/null || skip "needs $p"; done
 node netvrrp
-pool
-N1=$NODE N2=$NODE-2
-another_node "$N2"
-run cloister --node "$N2" pool create --size 1G
-[ "$RC" = 0 ] || { not_ok "a pool for the other node" "$OUT"; exit 1; }
-
-namespace() {
-	setpriv --pdeathsig KILL unshare -n sleep 100000 &
-	NS_PID=$!
-	await 10 eval '[ "$(readlink /proc/$NS_PID/ns/net)" != "$(readlink /proc/self/ns/net)" ] && [ "$(cat /proc/$NS_PID/comm)" = sleep ]'
-}
-namespace; H1=$NS_PID
-namespace; H2=$NS_PID
-one() { CLOISTER_NODE=$N1 nsenter -t "$H1" -n "$@"; }
-two() { CLOISTER_NODE=$N2 nsenter -t "$H2" -n "$@"; }
-one ip link add e0 type veth peer name e0 netns "$H2"
-for h in one two; do $h ip link set lo up; $h ip link set e0 up; done
-one ip addr add 192.0.2.1/24 dev e0
-two ip addr add 192.0.2.2/24 dev e0
+two_hosts "$NODE-2"
 run one cloister net fabric add f0 vni=7 local=192.0.2.1 peers=192.0.2.2
 [ "$RC" = 0 ] || ! grep -q 'no vxlan' <<<"$OUT" || skip "this kernel has no vxlan"
 [ "$RC" = 0 ] || ! grep -q EOPNOTSUPP <<<"$OUT" || skip "this kernel has no tcx for the fabric's tunnel"
