@@ -325,6 +325,8 @@ static int adopt(int status, struct err *e)
 		listener = sock_listen(run_dir, CONSOLE_SOCK, NULL);
 	if (calls.sock < 0)
 		calls.sock = listeners_socket(run_dir, NULL);
+	if (mdata < 0)
+		mdata = adopt_mdata(&z, run_dir, init_fd);
 	r = write_zone(&z, run_dir, &rz.init, rz.boot_ns, e);
 	/* What init had to say was lost with the keeper: nobody shall wait for it. */
 	if (r == 0 && z.notify)

@@ -159,6 +159,8 @@ int boot_main(const char *uuid, const char *spec, const char *sup);
 /* The run directory's lock, held for life: two keepers of one zone can't be. */
 int boot_claim(int run_dir, struct err *e);
 int adopt_main(const char *uuid);
+/* adopt_mdata.c: listens for what the zone asks, where keeper and worker have died together; -1 = it can't be had. */
+int adopt_mdata(const struct zspec *z, int run_dir, int init_fd);
 /* keeper.c: --keep; worker.c: --worker; live.c: --live. */
 int keeper_main(const char *uuid, pid_t init, bool child, uint64_t boot_ns);
 int worker_main(const char *uuid, const char *log_dir, uint64_t log_max);

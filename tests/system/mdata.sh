@@ -174,6 +174,16 @@ eq "it answers" "$(inz "$a" mdata-get a)" changed
 kill -KILL "$(awk '$1 == "keeper" {print $2}' "$NODE_RUN/$a/zone")"
 check "killed again: a change from inside has it adopted" zlogin "$a" mdata-put after keeper
 eq "and is made" "$(inz "$a" mdata-get after) $(vmadm get "$a" | jq -r .customer_metadata.after)" "keeper keeper"
+for i in 1 2; do
+	K=$(awk '$1 == "keeper" {print $2}' "$NODE_RUN/$a/zone") W=$(awk '{print $1}' "$NODE_RUN/$a/worker")
+	kill -KILL "$K" "$W"
+	await 5 eval '[ ! -e "/proc/$K" ] && [ ! -e "/proc/$W" ]'
+	check "keeper and worker killed together, and adopted" vmadm update "$a" quota=1$i
+	eq "it answers" "$(inz "$a" timeout 20 mdata-get a)" changed
+	check "a change from inside" zlogin "$a" timeout 20 mdata-put both "killed$i"
+	eq "is made" "$(vmadm get "$a" | jq -r .customer_metadata.both)" "killed$i"
+	eq "the socket is its root's alone" "$(inz "$a" 'stat -c "%U %a" /.zonecontrol/metadata.sock')" "root 600"
+done
 idle() { [ -z "$(servers "$1")" ]; }
 check "nothing runs when nobody asks" await 30 idle "$a"
 check "reboot" vmadm reboot "$a"
