@@ -5,8 +5,8 @@
 # over. The /usr with it is in a mount namespace of this test's; nobody else sees it.
 . "$(dirname "$0")/lib.sh"
 need_root
-MONITOR=$T_BUILD/tests/system/monitor
-[ -x "$MONITOR" ] || skip "monitor is not built"
+MONITOR=$T_BUILD/tests/system/monitor LIAR=$T_BUILD/tests/system/liar
+[ -x "$MONITOR" ] && [ -x "$LIAR" ] || skip "monitor is not built"
 if [ "${1:-}" != layered ]; then
 	PLACE=$(mktemp -d) || exit 1
 	export PLACE
@@ -42,6 +42,25 @@ eq "S30 no namespace, no right, no call beside" "$(seen 'NAMESPACE|RIGHT|CALL')"
 PID=$(vmadm get "$M" | jq .pid)
 eq "one filter of system calls: the zone's" "$(awk '/Seccomp_filters/ {print $2}' "/proc/$PID/status")" 1
 eq "nothing of it is an error of the test's" "$(seen ERROR)" ""
+check "delete" vmadm delete "$M"
+
+# ---- one that lies about its memory: its zone's limit is the record's, or stays where it was ----
+cp "$LIAR" "$PLACE/usr/bin/qemu-system-x86_64"
+run vmadm create <<<"$(vm ',"max_ram":256')"; M=$(grep -oE "[0-9a-f]{8}-[0-9a-f-]{27}" <<<"$OUT" | tail -1)
+limit() { # of the kernel, MiB
+	local d
+	d=$(cgdir "$M" memory)
+	echo $(($(cat "$d/memory.limit_in_bytes" 2>/dev/null || cat "$d/memory.max") >> 20))
+}
+eq "a machine whose monitor lies" "$(vmstate "$M") $(limit)" "running 1088"
+check "any change of its limits" vmadm update "$M" cpu_cap=300
+eq "raises nothing" "$(limit)" 1088
+check "more memory" vmadm update "$M" ram=128
+eq "is as much" "$(limit)" 1152
+check "and less again, which it says it has not given back" vmadm update "$M" ram=64
+eq "lowers nothing and raises nothing" "$(limit)" 1152
+check "nor does the next change" vmadm update "$M" cpu_cap=200
+eq "as its record says" "$(vmadm get "$M" | jq -c '[.ram, .max_physical_memory]') $(limit)" "[64,1088] 1152"
 check "delete" vmadm delete "$M"
 
 # a program that finds nothing anywhere would show nothing
