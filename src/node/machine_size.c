@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "hvm/qemu.h"
+#include "hvm/qsize.h"
 #include "model/vm.h"
 #include "node/machine.h"
 
@@ -22,63 +23,6 @@
 #define MIB       1048576LL
 #define STEP      (2 * MIB)
 #define GRAIN     (4 * MIB) /* a guest may take no less at a time */
-#define CPUS_MAX  1024
-
-struct size {
-	json_int_t base, room, asked, taken; /* bytes; room 0: it has none */
-	size_t cpus, cpus_most;
-	json_t *list; /* query-hotpluggable-cpus */
-};
-
-static json_int_t number(const json_t *o, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(o, key));
-
-	return n < 0 || n > 1LL << 60 ? 0 : n;
-}
-
-static int ask_memory(struct qmp *q, struct size *s, struct err *e)
-{
-	_json_ json_t *sum = NULL, *devices = NULL;
-	const json_t *d;
-	size_t i;
-	int r = qmp_do(q, "query-memory-size-summary", NULL, ANSWER_MS, &sum, e);
-
-	if (r == 0)
-		r = qmp_do(q, "query-memory-devices", NULL, ANSWER_MS, &devices, e);
-	if (r < 0)
-		return r;
-	s->base = number(sum, "base-memory");
-	s->room = s->asked = s->taken = 0;
-	json_array_foreach(devices, i, d)
-	{
-		d = json_object_get(d, "data");
-		if (!str_eq(vm_str(d, "id"), QEMU_ROOM))
-			continue;
-		s->room = number(d, "max-size");
-		s->asked = number(d, "requested-size");
-		s->taken = number(d, "size");
-	}
-	return 0;
-}
-
-static int ask_cpus(struct qmp *q, struct size *s, struct err *e)
-{
-	const json_t *c;
-	size_t i;
-	int r;
-
-	json_decref(s->list);
-	s->list = NULL;
-	s->cpus = 0;
-	r = qmp_do(q, "query-hotpluggable-cpus", NULL, ANSWER_MS, &s->list, e);
-	s->cpus_most = json_array_size(s->list);
-	if (r == 0 && s->cpus_most > CPUS_MAX)
-		return err_set(e, EPROTO, "QEMU says that it has more than %d processors", CPUS_MAX);
-	json_array_foreach(s->list, i, c)
-		s->cpus += json_object_get(c, "qom-path") != NULL;
-	return r;
-}
 
 static void wait_event(struct qmp *q, const char *name, uint64_t until)
 {
@@ -90,7 +34,7 @@ static void wait_event(struct qmp *q, const char *name, uint64_t until)
 
 /* ---- memory ---- */
 
-static int offer(struct vm *v, struct qmp *q, struct size *s, json_int_t want, uint64_t until, unsigned *later, struct err *e)
+static int offer(struct vm *v, struct qmp *q, struct qsize *s, json_int_t want, uint64_t until, unsigned *later, struct err *e)
 {
 	bool smaller = want < s->taken;
 	int r = 0;
@@ -100,7 +44,7 @@ static int offer(struct vm *v, struct qmp *q, struct size *s, json_int_t want, u
 	if (want != s->asked)
 		r = qmp_do(q, "qom-set", json_pack("{s:s,s:s,s:I}", "path", "/machine/peripheral/" QEMU_ROOM, "property", "requested-size", "value", want),
 			   ANSWER_MS, NULL, e);
-	while (r == 0 && (r = ask_memory(q, s, e)) == 0 && s->taken != want && clock_mono_ns() < until)
+	while (r == 0 && (r = qsize_memory(q, s, e)) == 0 && s->taken != want && clock_mono_ns() < until)
 		wait_event(q, "MEMORY_DEVICE_SIZE_CHANGE", until);
 	if (r < 0)
 		return r;
@@ -118,9 +62,9 @@ static int offer(struct vm *v, struct qmp *q, struct size *s, json_int_t want, u
 
 static int memory(struct vm *v, struct qmp *q, const json_t *to, uint64_t until, unsigned *later, struct err *e)
 {
-	struct size s = {0};
+	_qsize_ struct qsize s = QSIZE_INIT;
 	json_int_t want = vm_int(to, "ram", 0) * MIB;
-	int r = ask_memory(q, &s, e);
+	int r = qsize_memory(q, &s, e);
 
 	if (r < 0)
 		return r;
@@ -137,53 +81,28 @@ static int memory(struct vm *v, struct qmp *q, const json_t *to, uint64_t until,
 
 /* ---- processors ---- */
 
-static json_int_t part(const json_t *place, const char *key)
+static int plug(struct qmp *q, const struct qsize *s, struct err *e)
 {
-	return number(place, key) & (CPUS_MAX - 1);
-}
-
-/* In the order of their places: the first that is not there (there: false), or the last that is. */
-static const json_t *place(const struct size *s, bool there)
-{
-	const json_t *c, *best = NULL;
-	json_int_t best_at = 0;
-	size_t i;
-
-	json_array_foreach(s->list, i, c)
-	{
-		const json_t *p = json_object_get(c, "props");
-		json_int_t at = part(p, "socket-id") << 40 | part(p, "die-id") << 30 | part(p, "core-id") << 10 | part(p, "thread-id");
-
-		if ((json_object_get(c, "qom-path") != NULL) != there || (best && (there ? at < best_at : at > best_at)))
-			continue;
-		best = c;
-		best_at = at;
-	}
-	return best;
-}
-
-static int plug(struct qmp *q, const struct size *s, struct err *e)
-{
-	const json_t *c = place(s, false);
+	const json_t *c = qsize_place(s, false);
 	_json_ json_t *args = json_deep_copy(json_object_get(c, "props"));
 
 	if (!args || !vm_str(c, "type"))
 		return err_set(e, EPROTO, "vcpus: QEMU does not say where another processor has its place");
 	json_object_set_new(args, "driver", json_string(vm_str(c, "type")));
-	json_object_set_new(args, "id", json_sprintf(QEMU_CPU "%zu", s->cpus));
+	json_object_set_new(args, "id", json_sprintf(QEMU_CPU "%lld", (long long)vm_int(args, "core-id", 0)));
 	return qmp_do(q, "device_add", json_incref(args), ANSWER_MS, NULL, e);
 }
 
-static int unplug(struct qmp *q, struct size *s, uint64_t until, struct err *e)
+static int unplug(struct qmp *q, struct qsize *s, uint64_t until, struct err *e)
 {
-	const char *path = vm_str(place(s, true), "qom-path");
+	const char *path = vm_str(qsize_place(s, true), "qom-path");
 	size_t had = s->cpus;
 	int r = path ? qmp_do(q, "device_del", json_pack("{s:s}", "id", path), ANSWER_MS, NULL, e) : err_set(e, EPROTO, "vcpus: QEMU has no processor to take away");
 
 	/* asked before, and the guest thinks about it */
 	if (r == -EREMOTEIO && strstr(e->msg, "in the process of unplug"))
 		r = 0;
-	while (r == 0 && (r = ask_cpus(q, s, e)) == 0 && s->cpus >= had) {
+	while (r == 0 && (r = qsize_cpus(q, s, e)) == 0 && s->cpus >= had) {
 		if (clock_mono_ns() >= until) {
 			err_set(e, ETIME, "vcpus: the guest did not let go of a processor; it has %zu", s->cpus);
 			return err_hint(e, "It has to know hot-plug of processors (ACPI); or stop the machine first.");
@@ -207,9 +126,9 @@ static int may_go(struct qmp *q, struct err *e)
 
 static int processors(struct vm *v, struct qmp *q, const json_t *to, uint64_t until, unsigned *later, struct err *e)
 {
-	struct size s = {0};
+	_qsize_ struct qsize s = QSIZE_INIT;
 	size_t want = (size_t)vm_int(to, "vcpus", 1);
-	int r = ask_cpus(q, &s, e);
+	int r = qsize_cpus(q, &s, e);
 	bool more;
 
 	if (r == 0 && want > s.cpus_most)
@@ -223,11 +142,10 @@ static int processors(struct vm *v, struct qmp *q, const json_t *to, uint64_t un
 		if (r == 0)
 			r = more ? plug(q, &s, e) : unplug(q, &s, until, e);
 		if (r == 0)
-			r = ask_cpus(q, &s, e);
+			r = qsize_cpus(q, &s, e);
 		if (r == 0 && (more ? s.cpus <= had : s.cpus >= had))
 			r = err_set(e, EPROTO, "vcpus: QEMU had %zu processors and has %zu, which is not what it was told", had, s.cpus);
 	}
-	json_decref(s.list);
 	return r;
 }
 
@@ -251,11 +169,11 @@ int machine_resize(struct vm *v, const json_t *from, const json_t *to, int ms, u
 int machine_memory(const struct vm *v, int64_t *mib, struct err *e)
 {
 	_qmp_ struct qmp q = QMP_INIT;
-	struct size s = {0};
+	_qsize_ struct qsize s = QSIZE_INIT;
 	int r = machine_call(v, ANSWER_MS, &q, e);
 
 	if (r == 0)
-		r = ask_memory(&q, &s, e);
+		r = qsize_memory(&q, &s, e);
 	if (r == 0)
 		*mib = (s.base + (s.taken > s.asked ? s.taken : s.asked)) / MIB;
 	return r;
@@ -264,7 +182,7 @@ int machine_memory(const struct vm *v, int64_t *mib, struct err *e)
 int machine_shrinks(const struct vm *v, const json_t *to, struct err *e)
 {
 	_qmp_ struct qmp q = QMP_INIT;
-	struct size s = {0};
+	_qsize_ struct qsize s = QSIZE_INIT;
 	int64_t was = vm_int(v->rec, "ram", 0), is = vm_int(to, "ram", 0);
 	int r;
 
@@ -273,6 +191,6 @@ int machine_shrinks(const struct vm *v, const json_t *to, struct err *e)
 		return 0;
 	r = machine_call(v, ANSWER_MS, &q, e);
 	if (r == 0)
-		r = ask_memory(&q, &s, e);
+		r = qsize_memory(&q, &s, e);
 	return r < 0 ? r : is * MIB >= s.base;
 }
