@@ -25,6 +25,7 @@ struct args {
 	size_t n;
 	const json_t *layout; /* of the machine that it goes on for; NULL = it is a new one */
 	unsigned placed;
+	struct qlayout_size size;
 };
 
 static void put(struct args *a, char *s)
@@ -83,30 +84,28 @@ size_t qemu_disk_order(const json_t *rec, size_t order[QEMU_DISKS_MAX])
 /* What Windows asks of a host; each is the kernel's own, and QEMU ends with its name where the kernel has it not. */
 #define HYPERV ",hv_relaxed,hv_vapic,hv_spinlocks=0x1fff,hv_vpindex,hv_runtime,hv_synic,hv_stimer,hv_time,hv_frequencies"
 
-/* MiB, as the guest takes them: in twos. */
-static long long room(const json_t *rec)
-{
-	long long ram = vm_int(rec, "ram", 256), most = vm_int(rec, "max_ram", 0);
-
-	return most > ram ? (most - ram) / 2 * 2 : 0;
-}
-
 static void processor(struct args *a, const json_t *rec, bool kvm)
 {
-	const char *type = vm_str(rec, "cpu_type");
-	long long vcpus = vm_int(rec, "vcpus", 1), most = vm_int(rec, "max_vcpus", 0), ram = vm_int(rec, "ram", 256);
+	const char *type = vm_str(rec, "cpu_type"), *model = type && strcmp(type, "host") ? type : kvm ? "host" : "max";
+	const struct qlayout_size *s = &a->size;
 
-	option(a, "-cpu", xprintf("%s%s", type && strcmp(type, "host") ? type : kvm ? "host" : "max", kvm && vm_bool(rec, "hyperv", false) ? HYPERV : ""));
-	option(a, "-smp", most > vcpus ? xprintf("%lld,maxcpus=%lld", vcpus, most) : xprintf("%lld", vcpus));
-	option(a, "-m", room(rec) ? xprintf("%lldM,maxmem=%lldM", ram, ram + room(rec)) : xprintf("%lldM", ram));
+	option(a, "-cpu", xprintf("%s%s", model, kvm && vm_bool(rec, "hyperv", false) ? HYPERV : ""));
+	option(a, "-smp", s->most > s->vcpus ? xprintf("%lld,maxcpus=%lld", s->vcpus, s->most) : xprintf("%lld", s->vcpus));
+	option(a, "-m", s->room ? xprintf("%lldM,maxmem=%lldM", s->ram, s->ram + s->room) : xprintf("%lldM", s->ram));
+	/* beyond a place that is empty: whoever was there has gone */
+	for (size_t i = (size_t)s->vcpus; i < json_array_size(s->cores); i++) {
+		long long core = json_integer_value(json_array_get(s->cores, i));
+
+		option(a, "-device", xprintf("%s" QEMU_CPU_TYPE ",id=" QEMU_CPU "%lld,socket-id=0,core-id=%lld,thread-id=0", model, core, core));
+	}
 }
 
 /* What can be added takes nothing of the host before it has been: no page of it is there, and none is set aside. */
-static int memory_room(struct args *a, const json_t *rec, struct err *e)
+static int memory_room(struct args *a, struct err *e)
 {
-	if (!room(rec))
+	if (!a->size.room)
 		return 0;
-	option(a, "-object", xprintf("memory-backend-ram,id=mem-" QEMU_ROOM ",size=%lldM,reserve=off", room(rec)));
+	option(a, "-object", xprintf("memory-backend-ram,id=mem-" QEMU_ROOM ",size=%lldM,reserve=off", a->size.room));
 	return at_place(a, json_pack("{s:s, s:s, s:s}", "driver", "virtio-mem-pci", "id", QEMU_ROOM, "memdev", "mem-" QEMU_ROOM), e);
 }
 
@@ -255,7 +254,7 @@ static int devices(struct args *a, const json_t *rec, struct err *e)
 	if (r == 0)
 		r = nics(a, rec, e);
 	if (r == 0) /* last: all else is where it is without it */
-		r = memory_room(a, rec, e);
+		r = memory_room(a, e);
 	if (r == 0 && a->layout && a->placed != json_object_size(json_object_get(a->layout, "devices")))
 		r = err_set(e, ESTALE, "the machine whose state this is has disks or NICs that the VM has not");
 	return r;
@@ -274,6 +273,7 @@ int qemu_args(const json_t *rec, bool kvm, const json_t *layout, char ***argv, s
 		return err_set(e, ENOTSUP, "vga: std, cirrus, vmware or none, not %s", vga);
 	if (rom && !str_eq(rom, "bios") && !str_eq(rom, "uefi"))
 		return err_set(e, ENOTSUP, "bootrom of brand kvm: bios or uefi, not %s", rom);
+	qlayout_size(layout, rec, &a.size);
 	put(&a, xstrdup(QEMU_PROGRAM));
 	option(&a, "-name", xprintf("guest=%s", uuid));
 	option(&a, "-uuid", xstrdup(uuid));

@@ -24,6 +24,7 @@ enum { QEMU_PORTS = 16, QEMU_PORTS_DISKS = 8 };
 /* Memory that can be added while it runs, and processors that were. */
 #define QEMU_ROOM "room"
 #define QEMU_CPU  "cpu"
+#define QEMU_CPU_TYPE "-x86_64-cpu" /* behind its model's name */
 
 /*
  * kvm: else binary translation. layout (qlayout_check()ed; NULL = a new machine): one that waits for the state of a machine whose devices were

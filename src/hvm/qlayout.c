@@ -6,13 +6,14 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "hvm/qsize.h"
 #include "model/vm.h"
 
 /* Of a device: which members, and up to what number. */
 static const struct {
 	const char *name;
 	json_int_t max;
-} numbers[] = {{"addr", 255}, {"scsi-id", 255}, {"lun", 16383}, {"host_mtu", 65535}};
+} numbers[] = {{"addr", 255}, {"scsi-id", 255}, {"lun", 16383}, {"host_mtu", 65535}, {"num-queues", QSIZE_CPUS}, {"num_queues", QSIZE_CPUS}};
 
 static bool word(const json_t *o, const char *key)
 {
@@ -39,12 +40,42 @@ static bool device_ok(const json_t *d)
 	return true;
 }
 
+#define MIB_MAX (1 << 30)
+
+/* Cores in their order, the first of all among them: firmware and guest began with that one. */
+static bool cores_ok(const json_t *cores, json_int_t vcpus, json_int_t most)
+{
+	json_int_t last = -1;
+	const json_t *n;
+	size_t i;
+
+	if (!json_is_array(cores) || (json_int_t)json_array_size(cores) != vcpus)
+		return false;
+	json_array_foreach(cores, i, n)
+	{
+		if (!json_is_integer(n) || json_integer_value(n) <= last || json_integer_value(n) >= most || (i == 0 && json_integer_value(n) != 0))
+			return false;
+		last = json_integer_value(n);
+	}
+	return true;
+}
+
+static bool size_ok(const json_t *layout)
+{
+	const json_t *s = json_object_get(layout, "size");
+
+	if (!s)
+		return true;
+	return number(s, "room", 0, MIB_MAX) && number(s, "asked", 0, vm_int(s, "room", 0)) && number(s, "taken", 0, vm_int(s, "room", 0)) &&
+	       number(s, "vcpus", 1, QSIZE_CPUS) && cores_ok(json_object_get(s, "cores"), vm_int(layout, "vcpus", 0), vm_int(s, "vcpus", 0));
+}
+
 int qlayout_check(const json_t *layout, struct err *e)
 {
 	const json_t *qemu = json_object_get(layout, "qemu"), *devices = json_object_get(layout, "devices");
-	bool ok = word(layout, "machine") && word(layout, "accelerator") && word(layout, "cpu") && number(layout, "ram", 1, 1 << 30) &&
+	bool ok = word(layout, "machine") && word(layout, "accelerator") && word(layout, "cpu") && number(layout, "ram", 1, MIB_MAX) &&
 		  number(layout, "vcpus", 1, 65535) && json_is_object(devices) && json_object_size(devices) <= QLAYOUT_DEVICES &&
-		  json_array_size(qemu) == 3;
+		  json_array_size(qemu) == 3 && size_ok(layout);
 	const char *id;
 	json_t *d;
 
@@ -84,5 +115,53 @@ int qlayout_place(const json_t *layout, json_t *device, struct err *e)
 		else
 			json_object_set(device, numbers[i].name, n);
 	}
+	return 0;
+}
+
+/* ---- memory and processors ---- */
+
+/* MiB, as a guest takes them: in twos. */
+static long long room(long long ram, long long most)
+{
+	return most > ram ? (most - ram) / 2 * 2 : 0;
+}
+
+static long long larger(long long a, long long b)
+{
+	return a > b ? a : b;
+}
+
+void qlayout_size_rec(const json_t *rec, struct qlayout_size *s)
+{
+	*s = (struct qlayout_size){.ram = vm_int(rec, "ram", 256), .vcpus = vm_int(rec, "vcpus", 1)};
+	s->room = room(s->ram, vm_int(rec, "max_ram", 0));
+	s->most = larger(s->vcpus, vm_int(rec, "max_vcpus", 0));
+}
+
+void qlayout_size(const json_t *layout, const json_t *rec, struct qlayout_size *s)
+{
+	const json_t *had = json_object_get(layout, "size");
+
+	qlayout_size_rec(rec, s);
+	if (!had)
+		return;
+	*s = (struct qlayout_size){.ram = vm_int(layout, "ram", 0), .room = vm_int(had, "room", 0), .asked = vm_int(had, "asked", 0), .taken = vm_int(had, "taken", 0),
+				   .most = vm_int(had, "vcpus", 1), .cores = json_object_get(had, "cores")};
+	while (s->vcpus < (long long)json_array_size(s->cores) && json_integer_value(json_array_get(s->cores, (size_t)s->vcpus)) == s->vcpus)
+		s->vcpus++;
+}
+
+int qlayout_size_check(const json_t *layout, const json_t *rec, struct err *e)
+{
+	long long has, cpus = vm_int(layout, "vcpus", 0);
+	struct qlayout_size s, want;
+
+	qlayout_size(layout, rec, &s);
+	qlayout_size_rec(rec, &want);
+	has = vm_int(layout, "ram", 0) + s.asked;
+	if (vm_int(rec, "ram", 256) != has || vm_int(rec, "vcpus", 1) != cpus)
+		return err_set(e, ESTALE, "the machine whose state this is has %lld MiB and %lld processors", has, cpus);
+	if (s.room != room(s.ram, vm_int(rec, "max_ram", 0)) || s.most != want.most)
+		return err_set(e, ESTALE, "the machine whose state this is has room for %lld MiB and %lld processors (max_ram, max_vcpus)", s.ram + s.room, s.most);
 	return 0;
 }

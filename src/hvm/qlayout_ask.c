@@ -14,6 +14,7 @@
 #include "hvm/qdisk.h"
 #include "hvm/qemu.h"
 #include "hvm/qlayout.h"
+#include "hvm/qsize.h"
 #include "model/vm.h"
 
 #define ANSWER_MS 5000
@@ -40,10 +41,10 @@ static int get_number(struct qmp *q, const char *path, const char *property, jso
 	return r == -EREMOTEIO ? 0 : r;
 }
 
-/* Root ports are where they always are; ports of serial lines are no place of a bus that counts. */
+/* Root ports are where they always are; ports of serial lines are no place of a bus that counts; processors are in "size". */
 static bool counts(const char *id, const char *type)
 {
-	return !str_starts(id, QEMU_PORT) && !str_starts(type, "isa-") && strcmp(type, "virtserialport") && strcmp(type, "pvpanic");
+	return !str_starts(id, QEMU_PORT) && !str_ends(type, QEMU_CPU_TYPE) && !str_starts(type, "isa-") && strcmp(type, "virtserialport") && strcmp(type, "pvpanic");
 }
 
 static int one(struct qmp *q, const char *id, const char *type, json_t *devices, struct err *e)
@@ -67,6 +68,11 @@ static int one(struct qmp *q, const char *id, const char *type, json_t *devices,
 	}
 	if (r == 0 && str_starts(type, "virtio-net"))
 		r = get_number(q, path, "host_mtu", d, e);
+	/* of which a disk has as many as the machine had processors when it was started */
+	if (r == 0 && str_starts(type, "virtio-blk"))
+		r = get_number(q, path, "num-queues", d, e);
+	if (r == 0 && str_starts(type, "virtio-scsi"))
+		r = get_number(q, path, "num_queues", d, e);
 	if (r == 0)
 		json_object_set(devices, id, d);
 	return r;
@@ -96,6 +102,26 @@ static int ask_devices(struct qmp *q, json_t *devices, struct err *e)
 		r = one(q, id, kind, devices, e);
 	}
 	return r;
+}
+
+/* MiB that it was started with; what was added to that, and its processors. */
+static int ask_size(struct qmp *q, json_int_t *ram, json_int_t *vcpus, json_t **out, struct err *e)
+{
+	_qsize_ struct qsize s = QSIZE_INIT;
+	json_t *cores;
+	int r = qsize_memory(q, &s, e);
+
+	if (r == 0)
+		r = qsize_cpus(q, &s, e);
+	if (r < 0)
+		return r;
+	cores = qsize_cores(&s);
+	if (!cores)
+		return err_set(e, EPROTO, "QEMU does not say where its processors have their places");
+	*ram = s.base >> 20;
+	*vcpus = (json_int_t)s.cpus;
+	*out = json_pack("{s:I, s:I, s:I, s:I, s:o}", "room", s.room >> 20, "asked", s.asked >> 20, "taken", s.taken >> 20, "vcpus", (json_int_t)s.cpus_most, "cores", cores);
+	return 0;
 }
 
 /* What a guest sees of its processors, in a number: "max" and "host" are another on each host and with each QEMU. */
@@ -142,15 +168,14 @@ static int ask_version(struct qmp *q, json_t **out, struct err *e)
 
 int qlayout_ask(struct qmp *q, bool kvm, json_t **out, struct err *e)
 {
-	_json_ json_t *l = NULL, *machine = NULL, *memory = NULL, *cpus = NULL, *version = NULL, *devices = json_object();
+	_json_ json_t *l = NULL, *machine = NULL, *size = NULL, *version = NULL, *devices = json_object();
+	json_int_t ram = 0, vcpus = 0;
 	const char *type;
 	char cpu[17];
 	int r = get(q, "/machine", "type", &machine, e);
 
 	if (r == 0)
-		r = qmp_do(q, "query-memory-size-summary", NULL, ANSWER_MS, &memory, e);
-	if (r == 0)
-		r = qmp_do(q, "query-cpus-fast", NULL, ANSWER_MS, &cpus, e);
+		r = ask_size(q, &ram, &vcpus, &size, e);
 	if (r == 0)
 		r = ask_version(q, &version, e);
 	if (r == 0)
@@ -160,10 +185,9 @@ int qlayout_ask(struct qmp *q, bool kvm, json_t **out, struct err *e)
 	if (r < 0)
 		return err_add(e, "the devices of the machine");
 	type = json_string_value(machine) ?: "";
-	l = json_pack("{s:i, s:o, s:O, s:s, s:s, s:I, s:I, s:O}", "version", QLAYOUT_VERSION, "machine",
+	l = json_pack("{s:i, s:o, s:O, s:s, s:s, s:I, s:I, s:O, s:O}", "version", QLAYOUT_VERSION, "machine",
 		      json_stringn(type, strlen(type) > strlen(SUFFIX) ? strlen(type) - strlen(SUFFIX) : 0), "qemu", version, "accelerator", kvm ? "kvm" : "tcg",
-		      "cpu", cpu, "ram", (json_int_t)(vm_int(memory, "base-memory", 0) >> 20), "vcpus", (json_int_t)json_array_size(cpus), "devices",
-		      devices);
+		      "cpu", cpu, "ram", ram, "vcpus", vcpus, "devices", devices, "size", size);
 	r = qlayout_check(l, e);
 	if (r < 0)
 		return r;
@@ -193,5 +217,22 @@ int qlayout_suits(struct qmp *q, const json_t *layout, struct err *e)
 		err_hint(e, "cpu_type qemu64 is the same on all hosts that have KVM.");
 		r = -ENOTSUP;
 	}
+	return r;
+}
+
+int qlayout_came(struct qmp *q, const json_t *layout, struct err *e)
+{
+	const json_t *had = json_object_get(layout, "size");
+	_qsize_ struct qsize s = QSIZE_INIT;
+	json_int_t asked = vm_int(had, "asked", 0), taken = vm_int(had, "taken", 0);
+	int r;
+
+	if (vm_int(had, "room", 0) == 0)
+		return 0;
+	r = qsize_room(q, &s, e);
+	/* a guest that had not taken all of it may have taken more meanwhile */
+	if (r == 0 && (s.asked >> 20 != asked || s.taken >> 20 > (taken > asked ? taken : asked)))
+		r = err_set(e, EBADMSG, "the state of a machine: it says that %lld MiB were added to it, and brings %lld of %lld", (long long)asked, (long long)(s.taken >> 20),
+			    (long long)(s.asked >> 20));
 	return r;
 }

@@ -11,8 +11,9 @@
 #include "node/machine.h"
 #include "node/rtc.h"
 
-/* Disks and NICs come and go while it runs; these don't. */
-static const char *const fixed[] = {"-cpu", "-smp", "-m", "-machine", "-vga", "-vnc", "-rtc", NULL};
+/* Disks and NICs come and go while it runs; these don't, but for the first ones: what there is of processors and memory may. */
+static const char *const fixed[] = {"-smp", "-m", "-cpu", "-machine", "-vga", "-vnc", "-rtc", NULL};
+#define SIZES 2
 
 /* The value of the first option of that name. */
 static const char *value(char *const *argv, const char *name)
@@ -45,7 +46,7 @@ static int zone_changed(const struct vm *v, char *const *env, struct err *e)
 	return r < 0 ? r : !str_eq(had, zone);
 }
 
-int machine_changed(const struct vm *v, struct err *e)
+int machine_changed(const struct vm *v, bool sizes, struct err *e)
 {
 	_free_ char *path = xprintf("%s/%s/spec", v->c->node.run, v->uuid);
 	_buf_ struct buf b = BUF_INIT;
@@ -57,7 +58,7 @@ int machine_changed(const struct vm *v, struct err *e)
 		r = zspec_parse(buf_str(&b), b.len, &z, e);
 	if (r == 0)
 		r = qemu_args(v->rec, str_eq(value(z.argv, "-accel"), "kvm"), NULL, &argv, e);
-	for (size_t i = 0; r == 0 && fixed[i]; i++)
+	for (size_t i = sizes ? 0 : SIZES; r == 0 && fixed[i]; i++)
 		r = !same(fixed[i], value(z.argv, fixed[i]), value(argv, fixed[i]));
 	if (r == 0)
 		r = zone_changed(v, z.env, e);

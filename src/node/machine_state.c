@@ -32,10 +32,25 @@ static int fits(const struct vm *v, bool kvm, const json_t *layout, struct err *
 	int r = qemu_args(v->rec, kvm, layout, &argv, e);
 
 	qemu_args_free(argv);
-	if (r == 0 && (vm_int(v->rec, "ram", 256) != vm_int(layout, "ram", 0) || vm_int(v->rec, "vcpus", 1) != vm_int(layout, "vcpus", 0)))
-		r = err_set(e, ESTALE, "the machine whose state this is has %lld MiB and %lld processors", (long long)vm_int(layout, "ram", 0),
-			    (long long)vm_int(layout, "vcpus", 0));
 	return r;
+}
+
+static int waits(const struct vm *v, struct err *e)
+{
+	err_set(e, EBUSY, "the machine is not what its record says: there are changes that wait for its next start");
+	return err_hint(e, "vmadm reboot %s", v->uuid);
+}
+
+/* What was added to it, or taken away, since it was started is in its record, but for what waits; a guest can let go of a processor that nobody asked it for. */
+static int size_fits(const struct vm *v, const json_t *layout, struct err *e)
+{
+	long long has = vm_int(layout, "vcpus", 0), says = vm_int(v->rec, "vcpus", 1);
+	int r = qlayout_size_check(layout, v->rec, NULL);
+
+	if (r == 0 || has >= says)
+		return r < 0 ? waits(v, e) : 0;
+	err_set(e, EBUSY, "its guest has %lld processors, and its record says %lld", has, says);
+	return err_hint(e, "vmadm update %s vcpus=%lld, or vmadm reboot %s", v->uuid, has, v->uuid);
 }
 
 int machine_layout(struct vm *v, json_t **layout, struct err *e)
@@ -46,11 +61,9 @@ int machine_layout(struct vm *v, json_t **layout, struct err *e)
 	int r = writable(v, e);
 
 	if (r == 0)
-		r = machine_changed(v, e);
-	if (r == 1) {
-		err_set(e, EBUSY, "the machine is not what its record says: there are changes that wait for its next start");
-		return err_hint(e, "vmadm reboot %s", v->uuid);
-	}
+		r = machine_changed(v, false, e);
+	if (r == 1)
+		return waits(v, e);
 	if (r == 0)
 		r = machine_call(v, AWAIT_MS, &q, e);
 	if (r == 0)
@@ -59,6 +72,8 @@ int machine_layout(struct vm *v, json_t **layout, struct err *e)
 		return r;
 	is = json_is_true(json_object_get(kvm, "enabled"));
 	r = qlayout_ask(&q, is, &out, e);
+	if (r == 0)
+		r = size_fits(v, out, e);
 	if (r == 0)
 		r = fits(v, is, out, e);
 	if (r == -ESTALE) {
@@ -105,7 +120,9 @@ int machine_incoming_check(const struct vm *v, const json_t *layout, bool *kvm, 
 	r = machine_accelerator(rec, &as_kvm, e);
 	if (r < 0)
 		return err_add(e, "the state is of a machine that KVM ran");
-	r = fits(v, as_kvm, layout, e);
+	r = qlayout_size_check(layout, v->rec, e);
+	if (r == 0)
+		r = fits(v, as_kvm, layout, e);
 	if (r == 0)
 		*kvm = as_kvm;
 	return r;
@@ -116,7 +133,9 @@ int machine_incoming(struct vm *v, struct qmp *q, struct err *e)
 	struct qmigrate_opts none = {0};
 	int r = qlayout_suits(q, v->incoming.layout, e);
 
-	return r < 0 ? r : qmigrate_in(q, v->incoming.fd, v->incoming.opts ?: &none, e);
+	if (r == 0)
+		r = qmigrate_in(q, v->incoming.fd, v->incoming.opts ?: &none, e);
+	return r < 0 ? r : qlayout_came(q, v->incoming.layout, e);
 }
 
 void machine_woken(struct vm *v, struct qmp *q)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/steps.h"
+#include "hvm/qlayout.h"
 #include "model/vm.h"
 #include "node/io.h"
 #include "node/machine.h"
@@ -58,10 +59,25 @@ static int undo_cgroup(struct ctx *c, void *op, struct err *e)
 	return zone_teardown(c, &v->cg, v->uuid, e);
 }
 
+/* A guest that has not given back yet what it was asked for goes on with it: until it has, the limit has room for it (update_held.c). */
+static json_t *with_kept(struct vm *v)
+{
+	static const char *const names[] = {"max_physical_memory", "max_swap"};
+	json_t *rec = json_copy(v->rec);
+	struct qlayout_size s;
+
+	qlayout_size(v->incoming.layout, v->rec, &s);
+	for (size_t i = 0; i < ARRAY_LEN(names) && s.taken > s.asked; i++)
+		if (vm_int(rec, names[i], 0))
+			json_object_set_new(rec, names[i], json_integer(vm_int(rec, names[i], 0) + s.taken - s.asked));
+	return rec;
+}
+
 static int do_limits(struct ctx *c, void *op, struct err *e)
 {
 	struct vm *v = op;
-	int r = limits_apply(c, &v->cg, v->rec, e);
+	_json_ json_t *rec = v->incoming.layout ? with_kept(v) : json_incref(v->rec);
+	int r = limits_apply(c, &v->cg, rec, e);
 
 	if (r == 0 && vm_str(v->rec, "dedicated_cpus"))
 		r = cg_set_cpus(&v->cg, v->uuid, vm_str(v->rec, "dedicated_cpus"), e);

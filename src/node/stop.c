@@ -273,7 +273,7 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
 	r = provision_down(&v, false, e);
 	/* one that has been changed since it was started is booted anew */
-	if (r == 0 && force && brand_hvm(v.brand) && (r = machine_changed(&v, e)) == 0) {
+	if (r == 0 && force && brand_hvm(v.brand) && (r = machine_changed(&v, true, e)) == 0) {
 		r = machine_reset(&v, e);
 		/* one that had stopped (its disk was full, its command was killed) stands before its first instruction now */
 		if (r == 0)

@@ -273,6 +273,8 @@ int taking_memory(struct taking *t, int (*each)(void *arg, const struct qmigrate
 	own_fd(&t->stream);
 	if (r == -EPIPE)
 		return err_set(e, EPIPE, "its memory did not come whole: the link was cut, or QEMU can't read it");
+	if (r == 0)
+		r = qlayout_came(&t->q, t->layout, e);
 	return r < 0 ? r : failpoint("receive-loaded", e);
 }
 

@@ -16,8 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 static void placed(const json_t *layout)
 {
 	_json_ json_t *d = json_pack("{s:s, s:s}", "driver", "virtio-rng-pci", "id", "rng"), *rec = json_pack("{s:s, s:s}", "uuid", "u", "vga", "none");
+	struct qlayout_size s;
 	char **argv = NULL;
 
+	/* what is offered to a guest, and how many processors it has, is within what there is room for */
+	qlayout_size(layout, rec, &s);
+	assert(s.ram > 0 && s.room >= 0 && s.asked >= 0 && s.asked <= s.room && s.taken >= 0 && s.taken <= s.room && s.vcpus >= 1 && s.vcpus <= s.most);
+	if (qlayout_size_check(layout, rec, NULL) == 0)
+		assert(s.ram + s.asked == 256 && s.room == 0 && s.most == 1);
 	if (qlayout_place(layout, d, NULL) == 0)
 		assert(vm_str(d, "bus") && !strpbrk(vm_str(d, "bus"), ",= ") && (!vm_str(d, "addr") || !strpbrk(vm_str(d, "addr"), ",= ")));
 	if (qemu_args(rec, false, layout, &argv, NULL) == 0)
