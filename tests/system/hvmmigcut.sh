@@ -26,7 +26,9 @@ done
 for p in migrate-mirrors migrate-level; do
 	listen
 	(CLOISTER_FAIL=$p:kill go) >migrate.out 2>&1
-	# nobody types anything: what it left is seen to
+	# by the process beside it: its guest's console is looked at, and no command asked, which would see to it too
+	N=$(last_of "$HERE")
+	check "$p, killed: nobody types anything, and it goes on at once" await 15 eval '[ "$(last_of "$HERE")" -gt "${N:-0}" ]'
 	one_runs "$p, killed" "$HERE"
 	ended
 done
