@@ -88,6 +88,8 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 	/* the boot asks again: the VM may be started on another kernel */
 	if (r == 0)
 		r = machine_accelerator(rec, &kvm, e);
+	if (r >= 0)
+		machine_boot_warn(c, rec);
 	return r < 0 ? r : 0;
 }
 
@@ -118,6 +120,8 @@ int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struc
 		r = rtc_zone(rec, NULL, e);
 	if (r == 0 && !json_equal(json_object_get(old, "page_sharing"), json_object_get(rec, "page_sharing")))
 		r = page_sharing_off(v->c, rec, e);
+	if (r == 0 && !json_equal(json_object_get(old, "boot"), json_object_get(rec, "boot")))
+		machine_boot_warn(v->c, rec);
 	if (r == 0 && (!json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")) ||
 		       !json_equal(json_object_get(old, "hyperv"), json_object_get(rec, "hyperv"))))
 		r = machine_accelerator(rec, &kvm, e);

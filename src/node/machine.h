@@ -26,6 +26,8 @@ int machine_call(const struct vm *v, int ms, struct qmp *q, struct err *e);
  */
 int machine_start_with(struct vm *v, const json_t *opts, json_t **rec, struct err *e);
 int machine_order_later(const json_t *rec, struct qmp *q, struct err *e);
+/* Says so where it is to boot from what nothing boots from. */
+void machine_boot_warn(struct ctx *c, const json_t *rec);
 /*
  * machine_agent.c: what a guest has written is on its disks, and it writes no more until it is thawed, which is for the caller to do, whatever
  * comes. 1: it has an agent that has done so; 0: it has none that listens. Both wait seconds, not more.

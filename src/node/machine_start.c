@@ -36,6 +36,14 @@ static int extra(json_t *rec, const char *key, const char *value, struct err *e)
 	return disk_of_host(vm_str(d, "path"), key, e);
 }
 
+void machine_boot_warn(struct ctx *c, const json_t *rec)
+{
+	struct qboot b;
+
+	if (qboot_parse(vm_str(rec, "boot"), &b, NULL) == 0 && (strchr(b.order, 'n') || strchr(b.once, 'n')))
+		ctx_log(c, LOG_WARN, "boot: n: a machine has no program to boot from the network by; what stands before and behind it is tried");
+}
+
 int machine_start_with(struct vm *v, const json_t *opts, json_t **rec, struct err *e)
 {
 	_json_ json_t *out = json_deep_copy(v->rec);
@@ -71,6 +79,7 @@ int machine_start_with(struct vm *v, const json_t *opts, json_t **rec, struct er
 		r = disks_alone(v->c, v->st, out, e);
 	if (r < 0)
 		return r;
+	machine_boot_warn(v->c, out);
 	*rec = take(out);
 	return 0;
 }

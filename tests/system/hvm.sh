@@ -117,6 +117,9 @@ check "switched off from inside it is stopped, for good" await 20 eval '[ "$(vms
 
 # ---- changes ----
 fails 1 'vga: std' vmadm update "$M" vga=qxl
+run vmadm update "$M" boot=order=nc
+like "that nothing boots from the network is said" "$RC $OUT" '^0 .*no program to boot from the network'
+check "boot as it is unless given" vmadm update "$M" boot=
 check "what it has of memory and processors is changed for its next start" vmadm update "$M" ram=96 vcpus=1
 eq "both" "$(field "$M" '[.ram, .vcpus] | tostring')" "[96,1]"
 

@@ -172,6 +172,11 @@ check "start" vmadm start "$M"
 check "it comes up" guest_up "$M" 2
 check "with the other model" g "$M" 'cat /sys/bus/pci/devices/*/device'
 like "an e1000" "$G_OUT" 0x100e
+check "the first one's again" vmadm update "$M" <<<"{\"update_nics\":[{\"mac\":\"$MAC\",\"model\":\"virtio\"}]}"
+check "with a reset, which is a start then" vmadm reboot "$M" -F
+check "it comes up" guest_up "$M" 3
+check "with it" g "$M" 'cat /sys/bus/pci/devices/*/device'
+eq "and no e1000" "$(grep -c 0x100e <<<"$G_OUT")" 0
 kill -KILL "$(field "$M" .pid)"
 check "a monitor that is killed leaves no tap" await 20 eval '[ -z "$(taps)" ] && [ "$(vmstate "$M")" = stopped ]'
 check "delete" vmadm delete "$M"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# timeout: 240
+# timeout: 300
 # Disks of a machine whose guest knows them: a Linux guest sees one come, grow and go; what it writes lasts; a full quota stops it and no more;
 # a snapshot while it writes; its agent, and agents that are enemies; one start with a CD-ROM, or in another order.
 . "$(dirname "$0")/lib.sh"
@@ -26,6 +26,7 @@ M=$(sed -n 's/^Successfully created VM //p' <<<"$OUT")
 D=$Z/$M/root/disk
 check "its guest is up" guest_up "$M"
 check "and has two disks" g "$M" 'test "$(cat /sys/block/vdb/size)" = 32768 && ! test -e /sys/block/vdc'
+check "and a source of random numbers" g "$M" 'grep virtio_rng /sys/class/misc/hw_random/rng_current && test "$(head -c 8 /dev/hwrng | wc -c)" = 8'
 check "what it writes" g "$M" 'echo words | dd of=/dev/vdb bs=512 seek=7 conv=fsync && sync'
 eq "is in the file" "$(dd if="${D}1" bs=512 skip=7 count=1 status=none | head -c 5)" words
 
@@ -118,4 +119,17 @@ check "an update of its disks leaves that CD-ROM where it is" upd '{"add_disks":
 check "stop" vmadm stop "$M" -F
 check "start" vmadm start "$M"
 eq "the next start is without it" "$(vmadm info "$M" | jq -c '[.. | objects | select(.["node-name"]? // "" | startswith("once"))] | length')" 0
+
+# ---- other models ----
+check "stop" vmadm stop "$M" -F
+check "it boots from a disk of model ide, and has one of model scsi" upd "{\"update_disks\":[{\"path\":\"${D}0\",\"model\":\"ide\"},{\"path\":\"${D}1\",\"model\":\"scsi\",\"size\":66}]}"
+N=$(console_log "$M" | grep -c 'GUEST READY')
+check "start" vmadm start "$M"
+check "it comes up" guest_up "$M" $((N + 1))
+sd() { g "$M" "i=0; while [ \$i -lt ${2:-100} ]; do grep -qx $1 /sys/block/sd*/size 2>/dev/null && break; sleep 0.1; i=\$((i+1)); done; grep -lx $1 /sys/block/sd*/size"; } # size in sectors
+check "the guest has that" sd $((66 * 2048))
+check "one more of it, while it runs" upd '{"add_disks":[{"model":"scsi","size":7}]}'
+check "the guest has it" sd $((7 * 2048))
+check "and lets go of it" upd "{\"remove_disks\":[\"$(field "$M" '.disks[-1].path')\"]}"
+check_not "it is gone" sd $((7 * 2048)) 1
 check "delete" vmadm delete "$M"
