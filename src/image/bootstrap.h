@@ -20,7 +20,7 @@ bool apt_word_ok(const char *s, const char *extra);
 
 /* ---- bootstrap_disk.c: of type zvol ---- */
 /* What a machine has beside the packages of a zone. debootstrap sees no names that packages provide: of cloud-init's one is named here. */
-#define BOOTSTRAP_DISK "linux-image-cloud-amd64,initramfs-tools,udev,kmod,systemd-resolved,openssh-server,cloud-init,python3-cffi-backend,cloud-guest-utils,qemu-guest-agent"
+#define BOOTSTRAP_DISK "linux-image-cloud-amd64,initramfs-tools,udev,kmod,systemd-resolved,openssh-server,sudo,cloud-init,python3-cffi-backend,cloud-guest-utils,qemu-guest-agent"
 /* The programs that it takes are installed; else which package has them. */
 int bootstrap_disk_tools(struct err *e);
 /* The root in the folder tree of the dataset ds (its path: dir) becomes root/disk, which boots; the folder goes. */

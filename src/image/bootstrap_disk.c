@@ -85,6 +85,11 @@ static int settle(int root, const char *uuid, struct err *e)
 	/* what cloud-init says of the network comes before this in the alphabet */
 	if (r == 0)
 		r = put(root, "etc/systemd/network/90-dhcp.network", "[Match]\nType=ether\n\n[Network]\nDHCP=yes\n", e);
+	/* root_authorized_keys are root's, as its name says, not only its first user's; there is no package locales to make one of */
+	if (r == 0)
+		r = folder(root, "etc/cloud/cloud.cfg.d", e);
+	if (r == 0)
+		r = put(root, "etc/cloud/cloud.cfg.d/90-machine.cfg", "disable_root: false\nlocale: false\n", e);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(links); i++) {
 		_free_ char *dir = xstrdup(links[i].at);
 		char *name = strrchr(dir, '/');
