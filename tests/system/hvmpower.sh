@@ -26,15 +26,6 @@ M=$(sed -n 's/^Successfully created VM //p' <<<"$OUT")
 [ -n "$M" ] || { not_ok "a machine is created" "$OUT"; exit 1; }
 check "its guest is up" guest_up "$M"
 
-# ---- its memory ----
-# what is read is what the kernel has, not what the record says
-swapmax=$(cgtop "$M")/memory.swap.max
-if [ -f "$swapmax" ]; then
-	eq "the host swaps none of its memory out" "$(cat "$swapmax")" 0
-else
-	skip_check "the host swaps none of its memory out" "memory is limited by cgroup v1 here, which has no such limit of its own"
-fi
-
 # ---- records ----
 # one block each; the second disk has its own, unflushed: past the guest's cache, no further
 cat >"$T_TMP/write" <<'END'
