@@ -16,17 +16,25 @@ _cloister_properties() {
 	cloister commands properties 2>/dev/null
 }
 
+# Of the lines of its input those that begin so. Not `compgen -W`, which expands its words and so runs what is in them: some are a guest's.
+_cloister_match() { # beginning
+	local w
+	while read -r w; do
+		[[ $w != "$1"* || ! $w =~ ^[A-Za-z0-9._:%@+,=/-]+$ ]] || printf '%s\n' "$w"
+	done
+}
+
 # What goes behind the VM, and else another VM.
 _cloister_after() { # verb vm
 	case $1 in
-	start | boot) echo order= once= cdrom= disk= ;;
-	sysrq) echo nmi screenshot ;;
-	info) echo accelerator all balloon block blockstats chardev cpus kvm memory pci status version vnc ;;
+	start | boot) printf '%s\n' order= once= cdrom= disk= ;;
+	sysrq) printf '%s\n' nmi screenshot ;;
+	info) printf '%s\n' accelerator all balloon block blockstats chardev cpus kvm memory pci status version vnc ;;
 	rollback-snapshot | delete-snapshot) vmadm get "$2" 2>/dev/null | sed -n '/"snapshots"/,/]/s/.*"name": *"\([^"]*\)".*/\1/p' ;;
 	create-snapshot) echo -m ;;
-	stop | halt) echo -F -t ;;
+	stop | halt) printf '%s\n' -F -t ;;
 	reboot) echo -F ;;
-	migrate | send) echo --downtime --bandwidth --limit --stall --keep --without-snapshots --resume --back ;;
+	migrate | send) printf '%s\n' --downtime --bandwidth --limit --stall --keep --without-snapshots --resume --back ;;
 	*) _cloister_vms ;;
 	esac
 }
@@ -43,7 +51,7 @@ _cloister() {
 	[[ $prog != cloister ]] || verbs+=$'\n'$(awk -F'\t' '$1 != "cloister" {print $1}' <<<"$table" | sort -u)
 	if [[ -n $verbs ]]; then
 		if ((COMP_CWORD == at)); then
-			mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+			mapfile -t COMPREPLY < <(_cloister_match "$cur" <<<"$verbs")
 			return
 		fi
 		verb=${COMP_WORDS[at]}
@@ -64,16 +72,16 @@ _cloister() {
 	vm)
 		if [[ $prog,${verb-} == vmadm,update ]] && ((COMP_CWORD > at)); then
 			compopt -o nospace
-			mapfile -t COMPREPLY < <(compgen -S = -W "$(_cloister_properties)" -- "$cur")
+			mapfile -t COMPREPLY < <(_cloister_properties | sed 's/$/=/' | _cloister_match "$cur")
 		elif [[ $prog == vmadm ]] && ((COMP_CWORD > at)); then
-			mapfile -t COMPREPLY < <(compgen -W "$(_cloister_after "$verb" "${COMP_WORDS[at]}")" -- "$cur")
+			mapfile -t COMPREPLY < <(_cloister_after "$verb" "${COMP_WORDS[at]}" | _cloister_match "$cur")
 			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$(_cloister_vms)" -- "$cur")
+			mapfile -t COMPREPLY < <(_cloister_vms | _cloister_match "$cur")
 		fi
 		;;
-	image) mapfile -t COMPREPLY < <(compgen -W "$(_cloister_images)" -- "$cur") ;;
-	rule) mapfile -t COMPREPLY < <(compgen -W "$(fwadm list -p -o uuid 2>/dev/null)" -- "$cur") ;;
+	image) mapfile -t COMPREPLY < <(_cloister_images | _cloister_match "$cur") ;;
+	rule) mapfile -t COMPREPLY < <(fwadm list -p -o uuid 2>/dev/null | _cloister_match "$cur") ;;
 	file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }

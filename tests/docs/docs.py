@@ -4,8 +4,10 @@
 
 usage: docs.py SRCROOT BUILDROOT
 """
+import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -71,8 +73,8 @@ for t in {t[0] for t in table} | {'cloister'}:
     l.symlink_to(build / 'src/cmd/cloister')
 
 
-def complete(*words):
-    script = f'''PATH={links}:$PATH; . {src}/packaging/cloister.bash
+def complete(*words, first=''):
+    script = f'''PATH={links}:$PATH; . {src}/packaging/cloister.bash; {first}
 COMP_WORDS=({" ".join(repr(w) for w in words)}); COMP_CWORD={len(words) - 1}; _cloister; printf '%s\\n' "${{COMPREPLY[@]}}"'''
     return subprocess.run(['bash', '-c', script], capture_output=True, text=True).stdout.split()
 
@@ -84,6 +86,15 @@ for prog in sorted({t[0] for t in table if t[1]}):
 for verb, words in {'start': ['order=', 'once=', 'cdrom=', 'disk='], 'sysrq': ['nmi', 'screenshot'], 'info': ['balloon', 'vnc'],
                     'create-snapshot': ['-m']}.items():
     check(f'vmadm {verb} completes what goes behind the VM', sorted(set(words) - set(complete('vmadm', verb, 'x', ''))))
+
+# What a VM may have put where names are looked for: its metadata. It is neither run nor offered.
+trap = links / 'ran'
+trap.unlink(missing_ok=True)
+said = json.dumps({'customer_metadata': {'snapshots': 'x', 't"name': f'$(touch {trap})', 'name': f'`touch {trap}`'},
+                   'snapshots': [{'name': 'good'}]}, indent=2)
+got = complete('vmadm', 'rollback-snapshot', 'x', '', first=f'vmadm() {{ printf %s {shlex.quote(said)}; }}')
+check('a snapshot is completed', [] if 'good' in got else [str(got)])
+check("completion runs nothing of a VM's", [w for w in got if w != 'good'] + [f.name for f in [trap] if f.exists()])
 
 # ---- promises ----
 promises = set(re.findall(r'^\| (S\d+) \|', (src / 'SECURITY.md').read_text(), re.M))
