@@ -99,6 +99,13 @@ int mnt_attach_at(int mnt, int dirfd, const char *name, struct err *e)
 	return 0;
 }
 
+int mnt_private(int mnt, struct err *e)
+{
+	struct mount_attr a = {.propagation = MS_PRIVATE};
+
+	return mount_setattr(mnt, "", AT_EMPTY_PATH, &a, sizeof a) < 0 ? err_sys(e, errno, "make a mount private") : 0;
+}
+
 int mnt_propagation(const char *path, unsigned long how, struct err *e)
 {
 	if (mount(NULL, path, NULL, MS_REC | how, NULL) < 0)

@@ -25,6 +25,11 @@ int mnt_attr(int mnt, uint64_t set, uint64_t clr, int userns, struct err *e);
 int mnt_attach(int mnt, int on, struct err *e);
 /* The same, on a name below dirfd that is known not to be hostile. */
 int mnt_attach_at(int mnt, int dirfd, const char *name, struct err *e);
+/*
+ * Of a copy: out of the peer group of what it was made of. Without this, what is mounted on it, in a zone too, is mounted on the original as well: a
+ * copy that goes into a zone past its build (zoneadmd/build.c) needs it.
+ */
+int mnt_private(int mnt, struct err *e);
 /* MS_PRIVATE, MS_SHARED, MS_SLAVE for the whole tree at path. */
 int mnt_propagation(const char *path, unsigned long how, struct err *e);
 /* The mount id that mountinfo shows first, for a descriptor; negative errno. */

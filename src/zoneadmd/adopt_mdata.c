@@ -24,7 +24,8 @@
 #include "zoneadmd/zoneadmd.h"
 
 #define ENTER_MS 5000
-#define FLAGS    (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define GONE_MS  500
+#define FLAGS    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static const char *const places[] = {"/.zonecontrol/" MDATA_SOCK, "/native/.zonecontrol/" MDATA_SOCK};
 
@@ -44,19 +45,44 @@ static int lay_over(int init_fd, const int *copy)
 	return rc;
 }
 
+/* One that does not come back from the zone's file systems holds nothing that another process waits for, no lock and no pipe. */
+static void let_go(int init_fd, const int *copy)
+{
+	unsigned keep[] = {(unsigned)init_fd, (unsigned)copy[0], (unsigned)copy[1]}, from = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(keep); i++)
+		for (size_t j = i + 1; j < ARRAY_LEN(keep); j++)
+			if (keep[j] < keep[i]) {
+				unsigned n = keep[i];
+
+				keep[i] = keep[j];
+				keep[j] = n;
+			}
+	for (size_t i = 0; i < ARRAY_LEN(keep); from = keep[i++] + 1)
+		if (keep[i] > from)
+			close_range(from, keep[i] - 1, 0);
+	close_range(from, ~0U, 0);
+}
+
+/* -ETIME: the child may be there still. In a file system of the zone's own, which does not answer, not even SIGKILL ends it. */
 static int enter(int init_fd, const int *copy)
 {
 	siginfo_t end = {0};
 	pid_t pid = fork();
 	_fd_ int child = -1;
 
-	if (pid == 0)
+	if (pid == 0) {
+		let_go(init_fd, copy);
 		_exit(lay_over(init_fd, copy));
+	}
 	child = pid < 0 ? -1 : pidfd_open(pid, 0);
 	if (pid < 0)
 		return -errno;
-	if (child < 0 || pidfd_wait(child, ENTER_MS) < 0)
+	if (child < 0 || pidfd_wait(child, ENTER_MS) < 0) {
 		kill(pid, SIGKILL);
+		if (child < 0 || pidfd_wait(child, GONE_MS) < 0)
+			return -ETIME;
+	}
 	while (waitid(P_PID, (id_t)pid, &end, WEXITED) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -78,9 +104,14 @@ int adopt_mdata(const struct zspec *z, int run_dir, int init_fd)
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(places); i++) {
 		copy[i] = mnt_clone(run_dir, name, NULL);
 		r = copy[i] < 0 ? copy[i] : mnt_attr(copy[i], FLAGS, 0, -1, NULL);
+		if (r == 0)
+			r = mnt_private(copy[i], NULL);
 	}
 	if (r == 0)
 		r = enter(init_fd, copy);
+	/* nobody listens there; under one that is in the zone it stays, with the zone's other files */
+	if (r < 0 && r != -ETIME)
+		unlinkat(run_dir, name, 0);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		own_fd(&copy[i]);
 	return r < 0 ? -1 : take_fd(&s);

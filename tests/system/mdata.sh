@@ -174,6 +174,8 @@ eq "it answers" "$(inz "$a" mdata-get a)" changed
 kill -KILL "$(awk '$1 == "keeper" {print $2}' "$NODE_RUN/$a/zone")"
 check "killed again: a change from inside has it adopted" zlogin "$a" mdata-put after keeper
 eq "and is made" "$(inz "$a" mdata-get after) $(vmadm get "$a" | jq -r .customer_metadata.after)" "keeper keeper"
+# as /run is with systemd
+mount --bind "$NODE_RUN" "$NODE_RUN" && mount --make-shared "$NODE_RUN"
 for i in 1 2; do
 	K=$(awk '$1 == "keeper" {print $2}' "$NODE_RUN/$a/zone") W=$(awk '{print $1}' "$NODE_RUN/$a/worker")
 	kill -KILL "$K" "$W"
@@ -184,6 +186,11 @@ for i in 1 2; do
 	eq "is made" "$(vmadm get "$a" | jq -r .customer_metadata.both)" "killed$i"
 	eq "the socket is its root's alone" "$(inz "$a" 'stat -c "%U %a" /.zonecontrol/metadata.sock')" "root 600"
 done
+held() { grep -c " $NODE_RUN" /proc/self/mountinfo; }
+n=$(held)
+check "the zone mounts over the socket" inz "$a" sh -c 'mount --bind /etc/hostname /.zonecontrol/metadata.sock || mount --bind /etc/passwd /.zonecontrol/metadata.sock'
+eq "on the host that is not to be seen" "$(held)" "$n"
+umount "$NODE_RUN"
 idle() { [ -z "$(servers "$1")" ]; }
 check "nothing runs when nobody asks" await 30 idle "$a"
 check "reboot" vmadm reboot "$a"
