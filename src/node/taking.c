@@ -375,6 +375,12 @@ static int found_whole(const struct vm *v, struct err *e)
 	return r < 0 ? r : !str_eq(vm_str(status, "status"), "inmigrate");
 }
 
+/* What talking to a monitor comes to that hangs, has ended, refuses or says what it should not. */
+static bool monitors(int r)
+{
+	return r == -ETIME || r == -ESRCH || r == -EPIPE || r == -ECONNRESET || r == -EPROTO || r == -EREMOTEIO || r == -ECHILD;
+}
+
 /*
  * Its command was killed when it was ours, or was to be. One that has not run is the source's again, which has kept it; one that may have is ours, whatever
  * its monitor says or does not: taking_run().
@@ -392,6 +398,12 @@ int vm_receive_recover(struct vm *v, const char *intent, struct err *e)
 			return k;
 		if (v->run.running && r >= 0)
 			r = machine_go_on(v, &why);
+		/* a failure of our own: the next command tries again, and what is stored says that it is not the source's */
+		if (r < 0 && !monitors(r)) {
+			if (e)
+				*e = why;
+			return r;
+		}
 		if (r < 0)
 			ctx_log(v->c, LOG_WARN, "VM %s is here, and its monitor does not say that its guest runs: %s", v->uuid, why.msg);
 		r = vm_record_save(v, e);
