@@ -67,6 +67,7 @@ static bool size_ok(const json_t *layout)
 	if (!s)
 		return true;
 	return number(s, "room", 0, MIB_MAX) && number(s, "asked", 0, vm_int(s, "room", 0)) && number(s, "taken", 0, vm_int(s, "room", 0)) &&
+	       (!json_object_get(s, "kept") || number(s, "kept", 0, vm_int(s, "room", 0))) &&
 	       number(s, "vcpus", 1, QSIZE_CPUS) && cores_ok(json_object_get(s, "cores"), vm_int(layout, "vcpus", 0), vm_int(s, "vcpus", 0));
 }
 
@@ -146,7 +147,7 @@ void qlayout_size(const json_t *layout, const json_t *rec, struct qlayout_size *
 	if (!had)
 		return;
 	*s = (struct qlayout_size){.ram = vm_int(layout, "ram", 0), .room = vm_int(had, "room", 0), .asked = vm_int(had, "asked", 0), .taken = vm_int(had, "taken", 0),
-				   .most = vm_int(had, "vcpus", 1), .cores = json_object_get(had, "cores")};
+				   .kept = vm_int(had, "kept", 0), .most = vm_int(had, "vcpus", 1), .cores = json_object_get(had, "cores")};
 	while (s->vcpus < (long long)json_array_size(s->cores) && json_integer_value(json_array_get(s->cores, (size_t)s->vcpus)) == s->vcpus)
 		s->vcpus++;
 }

@@ -5,10 +5,11 @@
  *
  *	{"version": 1, "machine": "pc-q35-7.2", "qemu": [7, 2, 9], "accelerator": "tcg", "cpu": "…", "ram": 1024, "vcpus": 2,
  *	 "devices": {"dev-disk0": {"type": "virtio-blk-pci", "bus": "pcie.0", "addr": 32}, …},
- *	 "size": {"room": 3072, "asked": 1024, "taken": 1024, "vcpus": 4, "cores": [0, 1]}}
+ *	 "size": {"room": 3072, "asked": 1024, "taken": 1024, "vcpus": 4, "cores": [0, 1], "kept": 0}}
  *
  * "ram" is MiB that it was started with; of "size" (which older ones have not: then nothing was added) room is MiB that can be added, asked what of it its guest
- * was offered and taken what that has; vcpus how many processors there may be, and cores which of them are there: "vcpus" of them.
+ * was offered and taken what that has; vcpus how many processors there may be, and cores which of them are there: "vcpus" of them. kept is this
+ * side's own: MiB by which the kernel's limit stood above the record's, because a guest had not given back what it had.
  *
  * It comes from a file or from another host: qlayout_check() first.
  */
@@ -24,7 +25,7 @@ enum { QLAYOUT_VERSION = 1, QLAYOUT_DEVICES = 128, QLAYOUT_WORD = 64 };
 
 /* Memory in MiB, and processors: cores 0 to vcpus - 1 are there, and those of more beyond (borrowed, NULL = none) from index vcpus on. */
 struct qlayout_size {
-	long long ram, room, asked, taken;
+	long long ram, room, asked, taken, kept;
 	long long vcpus, most;
 	const json_t *cores;
 };

@@ -116,7 +116,8 @@ int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struc
 		r = screen_check(v->c, rec, e);
 	if (r == 0)
 		r = firmware_there(rec, e);
-	if (r == 0)
+	/* one that was set may be gone from the host meanwhile, and is nobody's affair before the next start */
+	if (r == 0 && !json_equal(json_object_get(old, "rtc"), json_object_get(rec, "rtc")))
 		r = rtc_zone(rec, NULL, e);
 	if (r == 0 && !json_equal(json_object_get(old, "page_sharing"), json_object_get(rec, "page_sharing")))
 		r = page_sharing_off(v->c, rec, e);

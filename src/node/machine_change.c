@@ -96,9 +96,10 @@ int machine_changed(const struct vm *v, bool sizes, struct err *e)
 		r = qemu_args(v->rec, str_eq(value(z.argv, "-accel"), "kvm"), NULL, &argv, e);
 	for (size_t i = sizes ? 0 : SIZES; r == 0 && fixed[i]; i++)
 		r = !same(fixed[i], value(z.argv, fixed[i]), value(argv, fixed[i]));
-	if (r == 0)
+	/* what came and went since it was started is asked of the machine itself by who writes its state, and its clock goes along in that */
+	if (r == 0 && sizes)
 		r = nics_changed(v->rec, z.argv, argv);
-	if (r == 0)
+	if (r == 0 && sizes)
 		r = zone_changed(v, z.env, e);
 	qemu_args_free(argv);
 	zspec_done(&z);

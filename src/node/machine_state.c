@@ -10,6 +10,7 @@
 #include "hvm/qlayout.h"
 #include "model/vm.h"
 #include "node/machine.h"
+#include "zone/limits.h"
 
 #define ANSWER_MS 5000
 #define AWAIT_MS  30000
@@ -53,6 +54,19 @@ static int size_fits(const struct vm *v, const json_t *layout, struct err *e)
 	return err_hint(e, "vmadm update %s vcpus=%lld, or vmadm reboot %s", v->uuid, has, v->uuid);
 }
 
+/* By how much its limit in the kernel stands above its record's: what it may go on with of memory that its guest has kept. */
+static void kept(struct vm *v, json_t *layout)
+{
+	json_t *size = json_object_get(layout, "size");
+	uint64_t want = (uint64_t)vm_int(v->rec, "max_physical_memory", 0) << 20;
+	long long mib = 0, room = vm_int(size, "room", 0);
+	struct limits now;
+
+	if (want && vm_need_cg(v, NULL) == 0 && limits_get(&v->cg, v->uuid, 0, &now, NULL) == 0 && now.memory != UINT64_MAX && now.memory > want)
+		mib = (long long)((now.memory - want) >> 20);
+	json_object_set_new(size, "kept", json_integer(mib < room ? mib : room));
+}
+
 int machine_layout(struct vm *v, json_t **layout, struct err *e)
 {
 	_json_ json_t *out = NULL, *kvm = NULL;
@@ -76,6 +90,8 @@ int machine_layout(struct vm *v, json_t **layout, struct err *e)
 		r = size_fits(v, out, e);
 	if (r == 0)
 		r = fits(v, is, out, e);
+	if (r == 0)
+		kept(v, out);
 	if (r == -ESTALE) {
 		err_set(e, EBUSY, "the machine has devices that its record has not, or not so: changes that wait for its next start, a disk or CD-ROM of this start alone");
 		return err_hint(e, "vmadm reboot %s", v->uuid);

@@ -41,9 +41,12 @@ int rtc_zone(const json_t *rec, char out[RTC_RULE], struct err *e)
 
 	if (rtc && !str_eq(rtc, "utc")) {
 		path = str_eq(rtc, "localtime") ? xstrdup(HERE) : xprintf(ZONES "/%s", rtc);
-		r = file_read(AT_FDCWD, path, ZONE_MAX, &b, e);
+		r = file_read(AT_FDCWD, path, ZONE_MAX, &b, NULL);
+		/* localtime(5): where it is not there, local time is UTC, and so it is in the monitor's empty root */
+		if (r == -ENOENT && str_eq(rtc, "localtime"))
+			return out ? (*out = 0) : 0;
 		if (r < 0) {
-			err_add(e, "rtc \"%s\"", rtc);
+			err_set(e, EINVAL, "rtc \"%s\": %s: %s", rtc, path, strerror(-r));
 			return err_hint(e, "utc, localtime or the name of a time zone (`timedatectl list-timezones`; package tzdata).");
 		}
 		if (rtc_rule(b.p, b.len, rule) < 0)

@@ -59,17 +59,22 @@ static int undo_cgroup(struct ctx *c, void *op, struct err *e)
 	return zone_teardown(c, &v->cg, v->uuid, e);
 }
 
-/* A guest that has not given back yet what it was asked for goes on with it: until it has, the limit has room for it (update_held.c). */
+/*
+ * A guest that has not given back yet what it was asked for goes on with it: until it has, the limit has room for it (update_held.c). How much it has is its
+ * monitor's word, which may be its guest's: it keeps what its limit had at most.
+ */
 static json_t *with_kept(struct vm *v)
 {
 	static const char *const names[] = {"max_physical_memory", "max_swap"};
 	json_t *rec = json_copy(v->rec);
 	struct qlayout_size s;
+	long long more;
 
 	qlayout_size(v->incoming.layout, v->rec, &s);
-	for (size_t i = 0; i < ARRAY_LEN(names) && s.taken > s.asked; i++)
+	more = s.taken - s.asked < s.kept ? s.taken - s.asked : s.kept;
+	for (size_t i = 0; i < ARRAY_LEN(names) && more > 0; i++)
 		if (vm_int(rec, names[i], 0))
-			json_object_set_new(rec, names[i], json_integer(vm_int(rec, names[i], 0) + s.taken - s.asked));
+			json_object_set_new(rec, names[i], json_integer(vm_int(rec, names[i], 0) + more));
 	return rec;
 }
 

@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
+#include "hvm/qlayout.h"
 #include "hvm/qsaved.h"
 #include "model/vm.h"
 #include "node/machine.h"
@@ -112,9 +113,9 @@ static int still_out(void *arg, const struct qmigrate_now *now, struct err *e)
 	return code ? err_sys(e, code, "its file") : moves(&o->m, &o->p, now->ms, e);
 }
 
-static int no_room(const struct vm *v, int code, uint64_t written, struct err *e)
+static int no_room(const struct vm *v, int code, uint64_t ram, uint64_t written, struct err *e)
 {
-	unsigned long long got = written / MIB, all = (unsigned long long)vm_int(v->rec, "ram", 256);
+	unsigned long long got = written / MIB, all = ram / MIB;
 
 	err_sys(e, code, "write the memory: %llu of at most about %llu MiB were written", got, all + all * 3 / 2);
 	if (code == ENOSPC || code == EDQUOT)
@@ -122,9 +123,9 @@ static int no_room(const struct vm *v, int code, uint64_t written, struct err *e
 	return -code;
 }
 
-static int all_out(struct vm *v, int fd, struct buf *begin, struct qmigrate_now *end, struct err *e)
+/* ram: bytes that its guest has, with what it was asked to give back and has kept. */
+static int all_out(struct vm *v, int fd, uint64_t ram, struct buf *begin, struct qmigrate_now *end, struct err *e)
 {
-	uint64_t ram = (uint64_t)vm_int(v->rec, "ram", 256) * MIB;
 	struct out o = {v, SAVED_PIPE_INIT};
 	struct qmigrate_opts opts = {.sent_max = ram + ram / 2, .progress = still_out, .arg = &o};
 	unsigned char last[QSAVED_END];
@@ -132,7 +133,7 @@ static int all_out(struct vm *v, int fd, struct buf *begin, struct qmigrate_now 
 
 	code = fd_write_all(fd, begin->p, begin->len);
 	if (code < 0)
-		return no_room(v, -code, 0, e);
+		return no_room(v, -code, ram, 0, e);
 	sum64_add(&o.p.sum, begin->p, begin->len);
 	r = saved_pipe_start(&o.p, false, fd, 3 * ram + MORE, e);
 	if (r == 0)
@@ -141,14 +142,14 @@ static int all_out(struct vm *v, int fd, struct buf *begin, struct qmigrate_now 
 	if (code < 0) {
 		if (r == 0 && machine_outgoing_undo(v, NULL) < 0)
 			ctx_log(v->c, LOG_WARN, "VM %s: its guest stands: vmadm start %s lets it go on", v->uuid, v->uuid);
-		return no_room(v, -code, o.p.sum.n, e);
+		return no_room(v, -code, ram, o.p.sum.n, e);
 	}
 	if (r < 0)
 		return r;
 	qsaved_end(&o.p.sum, last);
 	code = fd_write_all(fd, last, sizeof last);
 	if (code < 0) {
-		r = no_room(v, -code, o.p.sum.n, e);
+		r = no_room(v, -code, ram, o.p.sum.n, e);
 		machine_outgoing_undo(v, NULL);
 	}
 	return r;
@@ -159,6 +160,7 @@ int saved_write(struct vm *v, const char *name, const char *snapshot, struct qmi
 	_free_ char *path = saved_path(v, name);
 	_json_ json_t *layout = NULL, *head = NULL, *seed = NULL;
 	_buf_ struct buf begin = BUF_INIT;
+	struct qlayout_size size;
 	_fd_ int fd = -1;
 	int r = machine_layout(v, &layout, e);
 
@@ -173,7 +175,8 @@ int saved_write(struct vm *v, const char *name, const char *snapshot, struct qmi
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, errno, "%s", path);
-	r = all_out(v, fd, &begin, end, e);
+	qlayout_size(layout, v->rec, &size);
+	r = all_out(v, fd, (uint64_t)(size.ram + (size.asked > size.taken ? size.asked : size.taken)) * MIB, &begin, end, e);
 	if (r < 0)
 		unlink(path);
 	return r;

@@ -17,6 +17,7 @@
 #include "node/migrate.h"
 #include "node/outside.h"
 #include "node/provision.h"
+#include "node/rtc.h"
 #include "node/saved.h"
 #include "node/stop.h"
 #include "node/vm.h"
@@ -278,7 +279,7 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		/* one that had stopped (its disk was full, its command was killed) stands before its first instruction now */
 		if (r == 0)
 			r = machine_go_on(&v, e);
-	} else if (r >= 0) {
+	} else if (r >= 0 && (!brand_hvm(v.brand) || (r = rtc_zone(v.rec, NULL, e)) == 0)) { /* a machine that can't come up is not taken down */
 		r = vm_take_down(&v, force, -1, true, e);
 		if (r == 0)
 			r = vm_boot_zone(&v, 0, e);
