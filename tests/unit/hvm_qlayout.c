@@ -110,6 +110,10 @@ static void sizes(void **s)
 	assert_int_equal(checked(GROWN(1, ROOM, SIZE(128, -2, 0, 1, "[0]"))), -EBADMSG);
 	assert_int_equal(checked(GROWN(1, ROOM, SIZE(2147483648, 0, 0, 1, "[0]"))), -EBADMSG);
 	assert_int_equal(checked(GROWN(1, ROOM, SIZE("128", 0, 0, 1, "[0]"))), -EBADMSG);
+	/* what a limit stood above its record's: less than could be added */
+	assert_int_equal(checked(GROWN(1, ROOM, "{\"room\":128,\"asked\":0,\"taken\":64,\"vcpus\":1,\"cores\":[0],\"kept\":128}")), 0);
+	assert_int_equal(checked(GROWN(1, ROOM, "{\"room\":128,\"asked\":0,\"taken\":64,\"vcpus\":1,\"cores\":[0],\"kept\":129}")), -EBADMSG);
+	assert_int_equal(checked(GROWN(1, ROOM, "{\"room\":128,\"asked\":0,\"taken\":64,\"vcpus\":1,\"cores\":[0],\"kept\":-1}")), -EBADMSG);
 	assert_int_equal(checked(GROWN(1, "", SIZE(0, 0, 0, 0, "[0]"))), -EBADMSG);
 	assert_int_equal(checked(GROWN(1, "", SIZE(0, 0, 0, 1025, "[0]"))), -EBADMSG);
 	assert_int_equal(checked(GROWN(1, "", SIZE(0, 0, 0, 4, "[1]"))), -EBADMSG);

@@ -27,7 +27,9 @@ static void rules(void **s)
 	assert_int_equal(RULE("\nUTC 0\n", out), -EBADMSG);
 	assert_int_equal(RULE("\nUTC0\0\n", out), -EBADMSG);
 	assert_int_equal(RULE("\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n", out), -EBADMSG);
-	assert_int_equal(rtc_rule("TZif\0\nUTC0\n", 11, out), -EBADMSG);
+	assert_int_equal(rtc_rule("TZif\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nUTC0\n", 59, out), -EBADMSG); /* the first version has no rule */
+	assert_int_equal(rtc_rule("TZif2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nUTC0\n", 59, out), 0);
+	strcpy(out, "before");
 	assert_int_equal(rtc_rule("", 0, out), -EBADMSG);
 	assert_string_equal(out, "before");
 }
@@ -42,7 +44,8 @@ static void zones(void **s)
 	assert_string_equal(out, "");
 	json_object_set_new(rec, "rtc", json_string("Nowhere/Atlantis"));
 	strcpy(out, "before");
-	assert_true(rtc_zone(rec, out, &e) < 0);
+	assert_int_equal(rtc_zone(rec, out, &e), -EINVAL);
+	assert_int_equal(e.code, EINVAL);
 	assert_string_equal(out, "before");
 	json_decref(rec);
 }
