@@ -72,6 +72,8 @@ int machine_shrinks(const struct vm *v, const json_t *to, struct err *e);
 
 /* machine_info.c: what it says of itself (status, processors, disks, screen…), added to out: all, or the types of a NULL-terminated list. */
 int machine_info(const struct vm *v, const char *const *types, json_t *out, struct err *e);
+/* machine_cpus.c: its processors, each with ran_ns and steal_ns of its thread where the kernel counts them. New reference. */
+int machine_cpus(const struct vm *v, struct qmp *q, json_t **out, struct err *e);
 /* Has the guest's balloon driver, where it has one, say every ten seconds what the guest does with its memory. */
 int machine_ask_memory(struct qmp *q, struct err *e);
 /* The names of these types; -EINVAL with them for one that is none. */

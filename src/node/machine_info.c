@@ -102,7 +102,7 @@ static int blockstats(struct qmp *q, json_t **out, struct err *e)
 static const struct part {
 	const char *name, *command;
 } parts[] = {
-	{"status", "query-status"}, {"kvm", "query-kvm"}, {"accelerator", NULL}, {"cpus", "query-cpus-fast"}, {"block", "query-block"},
+	{"status", "query-status"}, {"kvm", "query-kvm"}, {"accelerator", NULL}, {"cpus", NULL}, {"block", "query-block"},
 	{"blockstats", NULL}, {"chardev", "query-chardev"}, {"pci", "query-pci"}, {"balloon", "query-balloon"},
 	{"memory", NULL}, {"vnc", NULL}, {"version", "query-version"},
 };
@@ -137,6 +137,8 @@ static int one(const struct vm *v, const struct part *p, struct qmp *q, json_t *
 		return screen_info(v, q, out, e);
 	if (str_eq(p->name, "accelerator"))
 		return accelerator(q, out, e);
+	if (str_eq(p->name, "cpus"))
+		return machine_cpus(v, q, out, e);
 	if (str_eq(p->name, "memory"))
 		return memory(q, out, e);
 	if (str_eq(p->name, "blockstats"))

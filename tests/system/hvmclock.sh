@@ -103,6 +103,24 @@ else
 	skip_check "a time zone's" "there is no /usr/share/zoneinfo (package tzdata)"
 fi
 
+# ---- a cap, from outside ----
+if [ -e /proc/self/schedstat ]; then
+	waits() { vmadm info "$M" cpus | jq '.cpus[0].steal_ns'; }
+	ms() { vmadm info "$M" cpus | jq '.cpus[0].ran_ns / 1000000 | floor'; }
+	check "a cap of a quarter" vmadm update "$M" cpu_cap=25
+	g "$M" '(while :; do :; done) & echo $! >/tmp/spins'
+	u=$(waits) r=$(ms) t=$(date +%s%N)
+	read -rt 6 <> <(:) || :
+	v=$(waits) R=$(($(ms) - r)) T=$(($(date +%s%N) - t))
+	echo "# ran $R ms, steal $(((v - u) / 1000000)) ms of $((T / 1000000))"
+	le "a guest that spins under it is seen not to get half of its time" $((T / 2)) $((v - u))
+	le "and to run for no more than a third" "$R" $((T / 3000000))
+	check "no cap" vmadm update "$M" cpu_cap=0
+	g "$M" 'kill $(cat /tmp/spins)'
+else
+	skip_check "steal from outside" "this kernel does not count how long a thread waits (CONFIG_SCHED_INFO)"
+fi
+
 # ---- a cap ----
 # /proc/stat's line cpu: user nice system idle iowait irq softirq steal, in hundredths
 if [ "$KVM" = true ]; then
