@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * What is left before the first byte of the other node is read: to pass bytes between the sockets that it has, memory and the clock.
- * It holds a key: in no core, and not to be read by another process of that user id (giveup() sees to both).
+ * One of them holds the key (sign.c): in no core, and not to be read by the other, which has the same user id (giveup() sees to both).
  */
 #include "base/own.h"
 #include "kern/giveup.h"
