@@ -10,12 +10,12 @@ usage:
         delete an etherstub that nobody uses
   dladm create-etherstub <etherstub>
         make a switch of this host alone, as `nictagadm add -l` does
-  dladm show-linkprop [-c -o <field>[,…]] [-p <prop>[,…]] [-Z] [-z <zone>[,…]] [<link>]
-        list properties of links: protection, allowed-ips, maxbw, priority
   dladm reset-linkprop [-p <prop>[,…]] [-z <zone>] <link>
         set properties of a VNIC to their defaults
   dladm set-linkprop -p <prop>=<value>[,…] [-z <zone>] <link>
         set properties of a VNIC; a VM's record keeps them
+  dladm show-linkprop [-c -o <field>[,…]] [-p <prop>[,…]] [-Z] [-z <zone>[,…]] [<link>]
+        list properties of links: protection, allowed-ips, maxbw, priority
   dladm show-etherstub [<etherstub>]
         list the etherstubs
   dladm show-vnic [-p -o <field>[,…]] [-z <zone>[,…]] [-s [-i <seconds>]] [<link>]
@@ -156,12 +156,12 @@ usage:
         delete an etherstub that nobody uses
   dladm create-etherstub <etherstub>
         make a switch of this host alone, as `nictagadm add -l` does
-  dladm show-linkprop [-c -o <field>[,…]] [-p <prop>[,…]] [-Z] [-z <zone>[,…]] [<link>]
-        list properties of links: protection, allowed-ips, maxbw, priority
   dladm reset-linkprop [-p <prop>[,…]] [-z <zone>] <link>
         set properties of a VNIC to their defaults
   dladm set-linkprop -p <prop>=<value>[,…] [-z <zone>] <link>
         set properties of a VNIC; a VM's record keeps them
+  dladm show-linkprop [-c -o <field>[,…]] [-p <prop>[,…]] [-Z] [-z <zone>[,…]] [<link>]
+        list properties of links: protection, allowed-ips, maxbw, priority
   dladm show-etherstub [<etherstub>]
         list the etherstubs
   dladm show-vnic [-p -o <field>[,…]] [-z <zone>[,…]] [-s [-i <seconds>]] [<link>]
