@@ -2,6 +2,7 @@
 #include "cmd/stat_zones.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "hvm/qemu.h"
+#include "kern/proc.h"
 #include "net/router.h"
 #include "net/vnic.h"
 #include "state/state.h"
@@ -25,6 +27,7 @@
 #define GUEST_MS  500  /* for a machine to tell of itself, half of it after each that does not … */
 #define GUEST_MIN 50
 #define GUESTS_MS 3000 /* … and for all of them: later ones are left out */
+#define VCPUS_MS  1000 /* for threads of all machines, however many those have that were taken over */
 
 int stat_zones_init(const struct ctx *c, unsigned groups, struct stat_sample *s, struct err *e)
 {
@@ -55,18 +58,33 @@ struct round {
 	bool nameless;
 	uint64_t until; /* for asking machines, however many hang */
 	int guest_ms;
+	uint64_t vcpus_ns; /* spent on their threads */
 };
 
-/* Its monitor, if it has one. */
-static void guest(struct round *r, struct stat_zone *z)
+/* The threads that are its processors: known to the kernel, its monitor is not asked. */
+static void vcpus(struct round *r, bool on, const struct zone_run *run, struct stat_zone *z)
 {
-	_free_ char *path = xprintf("%s/%s/" QEMU_SOCK, r->c->node.run, z->uuid);
+	_fd_ int proc = -1, tasks = -1, init = -1;
+	uint64_t now = clock_mono_ns();
+
+	if (on && r->vcpus_ns < VCPUS_MS * 1000000ULL) {
+		proc = proc_open(run->init_pid);
+		tasks = proc < 0 ? -1 : openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		init = tasks < 0 ? -1 : zone_pidfd(run, NULL); /* alive with the folder open: it is this one's, not its successor's by number */
+	}
+	stat_vcpus_read(init < 0 ? -1 : tasks, &z->vcpus);
+	r->vcpus_ns += clock_mono_ns() - now;
+}
+
+/* Its monitor. */
+static void guest(struct round *r, bool on, const char *path, struct stat_zone *z)
+{
 	uint64_t now = clock_mono_ns();
 	struct stat_guest g;
 
 	free(z->guest);
 	z->guest = NULL;
-	if (access(path, F_OK) < 0 || now >= r->until)
+	if (!on || now >= r->until)
 		return;
 	if (stat_guest_ask(path, r->guest_ms, &g) <= 0) {
 		if (clock_mono_ns() - now >= (uint64_t)r->guest_ms * 1000000 && r->guest_ms / 2 >= GUEST_MIN)
@@ -75,6 +93,18 @@ static void guest(struct round *r, struct stat_zone *z)
 	}
 	z->guest = xalloc(sizeof g);
 	*z->guest = g;
+}
+
+/* Of a zone with a monitor; of others nothing is opened. */
+static void machine(struct round *r, const struct zone_run *run, struct stat_zone *z)
+{
+	_free_ char *path = xprintf("%s/%s/" QEMU_SOCK, r->c->node.run, z->uuid);
+	bool on = access(path, F_OK) == 0;
+
+	if (r->s->groups & STAT_VCPU)
+		vcpus(r, on, run, z);
+	if (r->s->groups & STAT_GUEST)
+		guest(r, on, path, z);
 }
 
 static void ioburst(const struct ctx *c, const char *uuid, struct stat_ioburst *out)
@@ -110,8 +140,8 @@ static int each_zone(const char *uuid, const struct zone_run *run, void *arg)
 	if (r->s->groups & STAT_BURST)
 		ioburst(r->c, uuid, &z->ioburst);
 	z->boot_ns = run->boot_ns;
-	if (r->s->groups & STAT_GUEST)
-		guest(r, z);
+	if (r->s->groups & (STAT_GUEST | STAT_VCPU))
+		machine(r, run, z);
 	r->nameless |= !z->name;
 	return 0;
 }

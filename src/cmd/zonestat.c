@@ -52,6 +52,7 @@ static const struct column {
 	[USE_PSI_IO] = {"pressure_io", "P:IO", 6, EXTRA, CENTI, CGS_PRESSURE},
 	[USE_RECEIVED] = {"received", "RECV", 6, EXTRA, BYTES, STAT_NET},
 	[USE_SENT] = {"sent", "SENT", 6, EXTRA, BYTES, STAT_NET},
+	[USE_STEAL] = {"steal", "STEAL", 6, EXTRA, MILLI, STAT_VCPU},
 };
 
 /* Words for -s beside the columns' own. */

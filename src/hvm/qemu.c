@@ -275,7 +275,8 @@ int qemu_args(const json_t *rec, bool kvm, const json_t *layout, char ***argv, s
 		return err_set(e, ENOTSUP, "bootrom of brand kvm: bios or uefi, not %s", rom);
 	qlayout_size(layout, rec, &a.size);
 	put(&a, xstrdup(QEMU_PROGRAM));
-	option(&a, "-name", xprintf("guest=%s", uuid));
+	/* threads have names, by which its processors are known without asking it (stat/vcpus.h) */
+	option(&a, "-name", xprintf("guest=%s,debug-threads=on", uuid));
 	option(&a, "-uuid", xstrdup(uuid));
 	put(&a, xstrdup("-nodefaults"));
 	put(&a, xstrdup("-no-user-config"));

@@ -103,6 +103,26 @@ int proc_text_status(const char *t, size_t n, struct proc_ids *out)
 	return 0;
 }
 
+int proc_text_schedstat(const char *t, size_t n, uint64_t *ran, uint64_t *waited)
+{
+	uint64_t v[2] = {0, 0};
+	const char *p = t, *end = t + n;
+
+	for (int i = 0; i < 2; i++, p++) {
+		const char *from = p;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++)
+			v[i] = v[i] * 10 + (uint64_t)(*p - '0');
+		if (p == from || p == end || *p != ' ')
+			return -EINVAL;
+	}
+	/* who could be asked has run: that is what a kernel says that could count, and does not */
+	if (!v[0])
+		return -ENODATA;
+	*ran = v[0], *waited = v[1];
+	return 0;
+}
+
 int proc_open(pid_t pid)
 {
 	char path[32];
@@ -119,4 +139,12 @@ ssize_t proc_read(int dir, const char *name, char *out, size_t room)
 	ssize_t n = fd < 0 ? -1 : read(fd, out, room);
 
 	return n < 0 ? -errno : n;
+}
+
+int proc_waits(int dir, uint64_t *ran, uint64_t *waited)
+{
+	char text[128];
+	ssize_t n = proc_read(dir, "schedstat", text, sizeof text);
+
+	return n == -ENOENT ? -ENODATA : n < 0 ? (int)n : proc_text_schedstat(text, (size_t)n, ran, waited);
 }

@@ -31,9 +31,14 @@ struct proc_ids {
 int proc_text_stat(const char *t, size_t n, struct proc_stat *out);
 int proc_text_status(const char *t, size_t n, struct proc_ids *out);
 
+/* Of schedstat: nanoseconds. -ENODATA: the kernel does not count them (CONFIG_SCHED_INFO, or `delayacct` on its command line). */
+int proc_text_schedstat(const char *t, size_t n, uint64_t *ran, uint64_t *waited);
+
 /* /proc/PID, for openat(2): what is opened in it is that process's, or fails. -ESRCH. */
 int proc_open(pid_t pid);
 /* Reads at most room bytes of a file below; how many, or -errno. */
 ssize_t proc_read(int dir, const char *name, char *out, size_t room);
+/* How long a process, or a thread by its folder of tasks, ran, and how long it was ready and did not. -ENODATA as above; -errno. */
+int proc_waits(int dir, uint64_t *ran, uint64_t *waited);
 
 #endif

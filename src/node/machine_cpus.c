@@ -5,7 +5,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -18,27 +17,15 @@
 #define ANSWER_MS   5000
 #define THREADS_MAX 4096
 
-/* Of one thread, in a folder of its process's tasks: its id in the zone, and nanoseconds. 0: it has ended, or the kernel does not count (CONFIG_SCHED_INFO). */
+/* Of one thread, in a folder of its process's tasks: its id in the zone. 0: it has ended, or the kernel does not count. */
 static pid_t waited(int tasks, const char *tid, uint64_t *ran, uint64_t *steal)
 {
-	char name[64], text[4096];
+	_fd_ int dir = openat(tasks, tid, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char text[4096];
 	struct proc_ids ids;
-	unsigned long long a, b;
-	ssize_t n;
+	ssize_t n = dir < 0 ? -1 : proc_read(dir, "status", text, sizeof text);
 
-	snprintf(name, sizeof name, "%s/status", tid);
-	n = proc_read(tasks, name, text, sizeof text - 1);
-	if (n <= 0 || proc_text_status(text, (size_t)n, &ids) < 0)
-		return 0;
-	snprintf(name, sizeof name, "%s/schedstat", tid);
-	n = proc_read(tasks, name, text, sizeof text - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	if (sscanf(text, "%llu %llu", &a, &b) != 2)
-		return 0;
-	*ran = a, *steal = b;
-	return ids.zone_pid;
+	return n > 0 && proc_text_status(text, (size_t)n, &ids) == 0 && proc_waits(dir, ran, steal) == 0 ? ids.zone_pid : 0;
 }
 
 /* Each thread once, however many processors the monitor claims to have. */

@@ -32,7 +32,10 @@ struct stat {
 
 #include "stat/kstat_tbl.h"
 
-/* By module; in a module by name. name: of the kstat, with the zone's id behind it; NULL: the zone's name. */
+/*
+ * By module; in a module by name. name: of the kstat, with the zone's id behind it; NULL: the zone's name. Of things: "" = the thing's
+ * own name, NULL = the zone's before it.
+ */
 static const struct group {
 	const char *module, *name, *class;
 	bool zone;
@@ -51,6 +54,7 @@ static const struct group {
 	{"memory_cap", NULL, "zone_memory_cap", true, S(memory_cap)},
 	{"unix", "system_misc", "misc", false, S(system_misc)},
 	{"unix", "system_pages", "pages", false, S(system_pages)},
+	{"vmm", "", "misc", true, NULL, STAT_VCPU}, /* kstat_vcpu.c */
 	{"zone_pressure", NULL, "zone_pressure", true, S(zone_pressure)},
 	{"zone_zfs", NULL, "zone_zfs", true, S(zone_zfs)},
 	{"zones", NULL, "zone_misc", true, S(zones)},
@@ -259,7 +263,7 @@ static bool thing(const struct walk *w, const struct group *g, const struct stat
 	*it = (struct kstat_item){.module = g->module, .class = g->class, .name = name, .instance = z ? z->zoneid : 0,
 				  .snaptime = (double)w->s->now_ns / 1e9};
 	snprintf(instance, sizeof instance, "%" PRIu64, it->instance);
-	if (z)
+	if (z && !g->name)
 		snprintf(name, NAME_MAX_, "%s_%s", z->name ?: z->uuid, what);
 	else
 		snprintf(name, NAME_MAX_, "%s", what);
@@ -315,9 +319,29 @@ static int disks(const struct walk *w, const struct group *g, const struct stat_
 	return r;
 }
 
+/* Each of a machine's processors by name, and behind them all together. */
+static int vcpus(const struct walk *w, const struct group *g, const struct stat_zone *z)
+{
+	const struct stat_vcpus *c = z ? &z->vcpus : NULL;
+	char name[NAME_MAX_];
+	struct kstat_item it;
+	int r = 0;
+
+	for (size_t i = 0; c && c->n && r >= 0 && i <= c->n; i++) {
+		char what[24] = "vm";
+
+		if (i < c->n)
+			stat_vcpu_name(&c->v[i], what);
+		if (thing(w, g, z, what, name, &it))
+			for (unsigned k = 0; r >= 0 && kstat_vcpu_stat(k, c, i, &it); k++)
+				r = offer_thing(w, g, z, &it);
+	}
+	return r;
+}
+
 static int things(const struct walk *w, const struct group *g, const struct stat_zone *z)
 {
-	return g->n == STAT_NET ? links(w, g, z) : disks(w, g, z);
+	return g->n == STAT_NET ? links(w, g, z) : g->n == STAT_VCPU ? vcpus(w, g, z) : disks(w, g, z);
 }
 
 static int by_id(const void *x, const void *y)

@@ -41,6 +41,8 @@ bool kstat_link_stat(unsigned n, const unsigned order[DROP_REASONS], const struc
 
 /* The same of a machine's disk. */
 bool kstat_disk_stat(unsigned n, const struct stat_disk *d, struct kstat_item *out);
+/* The same of the i'th of a machine's processors; behind the last: of all. */
+bool kstat_vcpu_stat(unsigned n, const struct stat_vcpus *c, size_t i, struct kstat_item *out);
 
 /* What has to be sampled for these patterns (CGS_*); *rate: some of it is a rate, and needs two samples. */
 unsigned kstat_needs(const struct kstat_pattern *p, size_t n, bool *rate);

@@ -20,6 +20,7 @@ static void forget(struct stat_sample *s, struct stat_zone *z)
 	free(z->alias);
 	free(z->net.l);
 	free(z->guest);
+	free(z->vcpus.v);
 	free(z);
 }
 
@@ -107,7 +108,7 @@ int stat_take(struct stat_sample *s, const char *uuid, uint64_t zoneid, struct s
 		memcpy(z->before, z->now, sizeof v);
 	else {
 		memset(z->before, 0, sizeof v);
-		z->net.now[0] = z->net.now[1] = 0;
+		z->net.now[0] = z->net.now[1] = z->vcpus.now = 0;
 	}
 	memcpy(z->now, v, sizeof v);
 	z->zoneid = zoneid;
@@ -141,4 +142,14 @@ uint64_t stat_grown(const struct stat_sample *s, const struct stat_zone *z, enum
 	if (s->rounds < 2 || z->now[v] >= CGV_NONE || z->before[v] >= CGV_NONE)
 		return CGV_UNKNOWN;
 	return z->now[v] > z->before[v] ? z->now[v] - z->before[v] : 0;
+}
+
+uint64_t stat_steal_grown(const struct stat_sample *s, const struct stat_zone *z)
+{
+	const struct stat_vcpus *c = &z->vcpus;
+
+	if (s->rounds < 2 || !c->n || c->now >= CGV_NONE || c->before >= CGV_NONE)
+		return CGV_UNKNOWN;
+	/* less than before: one of them was taken away */
+	return c->now > c->before ? c->now - c->before : 0;
 }

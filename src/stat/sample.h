@@ -19,10 +19,12 @@
 #include "kern/cgroup_stat.h"
 #include "kern/hoststat.h"
 #include "stat/guest.h"
+#include "stat/vcpus.h"
 
 #define STAT_BURST (1u << 16) /* beside CGS_*: what the zones' workers keep */
 #define STAT_NET   (1u << 17) /* and what the switch counts */
 #define STAT_GUEST (1u << 18) /* and what machines' monitors tell */
+#define STAT_VCPU  (1u << 19) /* and how their processors are served, by the kernel */
 
 /* A VNIC, the caller's to add with stat_link(). */
 struct stat_link {
@@ -52,6 +54,7 @@ struct stat_zone {
 	} ioburst;
 	struct stat_links net;
 	struct stat_guest *guest; /* of a machine that was asked (STAT_GUEST); the caller's to fill, freed here */
+	struct stat_vcpus vcpus;  /* of a machine (STAT_VCPU): stat_vcpus_read() */
 	struct cg_files *files;
 	bool taken;
 };
@@ -86,6 +89,8 @@ void stat_links_begin(struct stat_sample *s);
 void stat_link(struct stat_sample *s, uint64_t zoneid, const char *name, const struct sw_count *n);
 /* Bytes received (0) or sent (1) since the sample before; CGV_UNKNOWN as below. */
 uint64_t stat_net_grown(const struct stat_sample *s, const struct stat_links *l, int way);
+/* Nanoseconds that a machine's processors waited, together. */
+uint64_t stat_steal_grown(const struct stat_sample *s, const struct stat_zone *z);
 
 /* Growth since the sample before; CGV_UNKNOWN where it is not counted, or there was no sample before. */
 uint64_t stat_grown(const struct stat_sample *s, const struct stat_zone *z, enum cg_value v);

@@ -65,6 +65,7 @@ static void zone_line(const struct stat_sample *s, const struct stat_zone *z, ui
 		l->v[psi[i]] = z->now[CGV_PSI_CPU + 8 * i];
 	for (int i = 0; i < 2; i++)
 		l->v[USE_RECEIVED + i] = a_second(stat_net_grown(s, &z->net, i), ns);
+	l->v[USE_STEAL] = ratio(stat_steal_grown(s, z), ns, 1000);
 }
 
 /* What passed between VNICs, the global zone's among them, is all that is counted: [system] is what that one's carried. */

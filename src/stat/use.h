@@ -16,6 +16,7 @@ enum use_col {
 	USE_READ, USE_WRITTEN, USE_READS, USE_WRITES,      /* a second */
 	USE_PSI_CPU, USE_PSI_MEM, USE_PSI_IO,              /* hundredths of a percent of the last ten seconds */
 	USE_RECEIVED, USE_SENT,                            /* bytes a second, of their VNICs */
+	USE_STEAL,                                         /* thousandths of a processor: what a machine's wanted and did not get */
 	USE_COLS
 };
 

@@ -112,6 +112,15 @@ if [ -e /proc/self/schedstat ]; then
 	u=$(waits) r=$(ms) t=$(date +%s%N)
 	read -rt 6 <> <(:) || :
 	v=$(waits) R=$(($(ms) - r)) T=$(($(date +%s%N) - t))
+	for k in time_run time_sched; do
+		eq "kstat has it: $k of one is that of all" "$(kstat -p "vmm::/^(vcpu0|vm)$/:$k" | wc -l)" 2
+	done
+	u2=$(kstat -p vmm::vcpu0:time_sched | cut -f2)
+	le "the same that info has" "$v" "$u2"
+	le "for it is the kernel's" "$u2" "$(waits)"
+	s=$(zonestat -p -o steal -z "$M" 4 1 | tail -1)
+	echo "# zonestat: $s"
+	check "and zonestat has the rate of it: half a processor, for one that wants a whole one" awk -v s="$s" 'BEGIN {exit !(s >= 0.5 && s <= 1.05)}'
 	echo "# ran $R ms, steal $(((v - u) / 1000000)) ms of $((T / 1000000))"
 	le "a guest that spins under it is seen not to get half of its time" $((T / 2)) $((v - u))
 	le "and to run for no more than a third" "$R" $((T / 3000000))

@@ -116,6 +116,15 @@ SECONDS=0
 for i in $(seq 20); do timeout 20 kstat -p disk::: >/dev/null 2>&1; [ $? != 124 ] || break; done
 eq "kstat of all does not wait for it, however often" "$i" 20
 le "half a second each" $SECONDS 60
+if [ -e /proc/self/schedstat ]; then
+	eq "how its processors are served the kernel tells" "$(kstat -p vmm::vm:vcpus | cut -f2)" 1
+	like "zonestat too" "$(timeout 20 zonestat -p -o name,steal -z "$M" 0.2 1 | tail -1)" ':0\.000$'
+	SECONDS=0
+	timeout 20 zonestat -x 0.2 1 >/dev/null
+	le "and waits for nobody" $SECONDS 2
+else
+	skip_check "how its processors are served" "this kernel does not count how long a thread waits (CONFIG_SCHED_INFO)"
+fi
 fails 1 'QEMU does not answer' timeout 60 vmadm info "$M" status
 SECONDS=0
 timeout 60 vmadm info "$M" >info.out 2>info.err

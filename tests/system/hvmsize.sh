@@ -56,6 +56,7 @@ check "and uses it" g "$M" 'mount -t tmpfs -o size=400m t /tmp && dd if=/dev/zer
 check "more processors" vmadm update "$M" vcpus=3
 check_not "at once" grep -q 'vcpus' <<<"$OUT"
 eq "it has them" "$(cpus)" 3
+[ ! -e /proc/self/schedstat ] || eq "kstat tells of each, and of all" "$(kstat -p 'vmm:::/^vcpus?$/' | cut -d: -f3,4 | tr '\t\n' '= ')" "vcpu0:vcpu=0 vcpu1:vcpu=1 vcpu2:vcpu=2 vm:vcpus=3 "
 check "the guest sees them" g "$M" 'for i in 1 2 3 4 5 6 7 8 9 10; do [ -e /sys/devices/system/cpu/cpu2/online ] && break; sleep 1; done; echo 1 >/sys/devices/system/cpu/cpu1/online; echo 1 >/sys/devices/system/cpu/cpu2/online; grep -c ^processor /proc/cpuinfo'
 eq "all" "$(tr -d '\r' <<<"$G_OUT" | tail -1)" 3
 

@@ -22,7 +22,7 @@ like "what is no zone's" "$OUT" '^\[system\] '
 like "a zone by its alias" "$OUT" '^idle +[0-9.]+ '
 eq "-H has no header" "$(zonestat -H 0.1 1 | grep -c .)" 4
 eq "two reports, each with its header" "$(zonestat 0.1 2 | grep -c ^ZONE)" 2
-eq "-x has pressure and I/O" "$(zonestat -x 0.1 1 | head -1 | grep -c 'READ .*WRITE .*P:CPU .*P:MEM .*P:IO .*RECV .*SENT$')" 1
+eq "-x has pressure and I/O" "$(zonestat -x 0.1 1 | head -1 | grep -c 'READ .*WRITE .*P:CPU .*P:MEM .*P:IO .*RECV .*SENT .*STEAL$')" 1
 
 # ---- what is shown is what the kernel counts ----
 j=$(zonestat -j 0.2 1)
@@ -137,6 +137,7 @@ eq "names alone" "$(kstat -l unix:0:system_misc:ncpus)" unix:0:system_misc:ncpus
 check "there is one" kstat -q unix
 eq "there is none: 1" "$(kstat -q nope; echo $?)" 1
 eq "twice" "$(kstat -p unix:0:system_misc:ncpus 0.05 2 | grep -c ncpus)" 2
+eq "processors of machines: no zone is one" "$(kstat -p vmm)$(zonestat -p -o steal 0.05 1 | sort -u)" -
 fails 2 'not module:instance' kstat a:b:c:d:e
 fails 2 'regular expression' kstat '/(/'
 fails 2 'an interval' kstat unix 0

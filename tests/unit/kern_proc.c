@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,21 @@ static void status_text(void **state)
 	assert_true(proc_text_status("", 0, &i) < 0);
 }
 
+static void schedstat_text(void **state)
+{
+	static const char t[] = "18446744073709551614 7 3\n", none[] = "0 0 0\n";
+	uint64_t ran = 0, waited = 0;
+
+	assert_int_equal(proc_text_schedstat(t, sizeof t - 1, &ran, &waited), 0);
+	assert_true(ran == UINT64_MAX - 1);
+	assert_int_equal(waited, 7);
+	assert_int_equal(proc_text_schedstat(none, sizeof none - 1, &ran, &waited), -ENODATA); /* a kernel that could count, and does not */
+	assert_int_equal(proc_text_schedstat(t, 22, &ran, &waited), -EINVAL);
+	assert_int_equal(proc_text_schedstat("1 x 2", 5, &ran, &waited), -EINVAL);
+	assert_int_equal(proc_text_schedstat("", 0, &ran, &waited), -EINVAL);
+	assert_int_equal(waited, 7);
+}
+
 static void safe_is(const char *in, size_t n, const char *want)
 {
 	struct buf b = BUF_INIT;
@@ -97,7 +113,8 @@ static void safe(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(stat_text), cmocka_unit_test(status_text), cmocka_unit_test(safe), cmocka_unit_test(safe_cut)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(stat_text), cmocka_unit_test(status_text), cmocka_unit_test(schedstat_text),
+					   cmocka_unit_test(safe), cmocka_unit_test(safe_cut)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

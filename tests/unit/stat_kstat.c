@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,6 +18,7 @@ static struct stat_zone one, two;
 static struct stat_zone *both[] = {&one, &two};
 
 static struct stat_guest *theirs; /* the second's */
+static struct stat_vcpus served;
 
 static struct stat_sample sample(void)
 {
@@ -34,6 +39,7 @@ static struct stat_sample sample(void)
 		z[i]->now[CGV_PSI_CPU] = 1234;
 	}
 	two.guest = theirs;
+	two.vcpus = served;
 	return (struct stat_sample){.z = both, .n = 2, .rounds = 2, .before_ns = 1000000000, .now_ns = 2000000000, .host = {.cpus = 2}};
 }
 
@@ -175,6 +181,73 @@ static void guests(void **state)
 	theirs = NULL;
 }
 
+static void names(void **state)
+{
+	static const struct {
+		const char *comm;
+		int is;
+	} t[] = {{"CPU 0/KVM\n", 0}, {"CPU 1023/TCG", 1023}, {"CPU 1024/KVM", -1}, {"CPU 99999999/KVM", -1}, {"CPU /KVM", -1}, {"CPU -1/KVM", -1},
+		 {"CPU 0/KV", -1}, {"CPU 0/KVMx", -1}, {"ALL CPUs/TCG", -1}, {"qemu-system-x86\n", -1}, {"CPU", -1}, {"\n", -1}, {"", -1}};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		assert_int_equal(stat_vcpu_of(t[i].comm, strlen(t[i].comm)), t[i].is);
+}
+
+static int ready[2], go[2];
+
+static void *spin(void *arg)
+{
+	static volatile unsigned turns;
+	char c = 'r';
+
+	pthread_setname_np(pthread_self(), arg);
+	for (int i = 0; i < 100000; i++)
+		turns++;
+	return write(ready[1], &c, 1) == 1 && read(go[0], &c, 1) == 0 ? arg : NULL;
+}
+
+/* Threads of this process, under names of a monitor's; two of them claim to be the same one. */
+static void vcpus(void **state)
+{
+	static char *const called[] = {"CPU 10/KVM", "CPU 2/KVM", "CPU 2/TCG", "worker"};
+	int tasks = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pthread_t t[4];
+	char c;
+
+	if (access("/proc/self/schedstat", F_OK) < 0)
+		skip();
+	assert_int_equal(ask("vmm").n, 0);
+	assert_true(pipe(ready) == 0 && pipe(go) == 0 && tasks >= 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, spin, called[i]), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(read(ready[0], &c, 1), 1);
+	/* what the kernel says of one that has not been switched yet is nothing */
+	for (int i = 0; i < 1000 && (i == 0 || served.n < 2); i++, usleep(1000))
+		stat_vcpus_read(tasks, &served);
+	assert_int_equal(served.n, 2);
+	assert_true(served.ran > 0 && served.ran == served.v[0].ran + served.v[1].ran && served.now == served.v[0].waited + served.v[1].waited);
+	assert_int_equal(ask("vmm:6:vcpu10:vcpu").number, 10);
+	assert_int_equal(ask("vmm:6:vcpu2:time_run").number, served.v[1].ran);
+	assert_int_equal(ask("vmm:6:vm:time_sched").number, served.now);
+	assert_int_equal(ask("vmm:6:vm:vcpus").number, 2);
+	assert_string_equal(ask("vmm:6:vm:vm_name").text, "second");
+	assert_string_equal(ask("vmm:::class").text, "misc");
+	assert_int_equal(ask("vmm:7::").n, 0);
+	assert_int_equal(ask("").wrong, 0);
+	close(go[1]);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	/* they have gone: what was told before is not told again */
+	stat_vcpus_read(tasks, &served);
+	assert_int_equal(ask("vmm").n, 0);
+	stat_vcpus_read(-1, &served);
+	assert_true(served.before == CGV_UNKNOWN && served.now == CGV_UNKNOWN);
+	close(tasks);
+	free(served.v);
+	served = (struct stat_vcpus){.n = 0};
+}
+
 /* As a monitor's that is a guest's by now. */
 static void lies(void **state)
 {
@@ -203,7 +276,8 @@ static void lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(patterns), cmocka_unit_test(cut), cmocka_unit_test(wrong),
-					   cmocka_unit_test(needs), cmocka_unit_test(guests), cmocka_unit_test(lies)};
+					   cmocka_unit_test(needs), cmocka_unit_test(guests), cmocka_unit_test(names),
+					   cmocka_unit_test(vcpus), cmocka_unit_test(lies)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,6 +144,21 @@ static void lines(void **state)
 	assert_string_equal(l[0].name, "[total]");
 	free(l);
 
+	/* only a machine has processors that can be stolen from */
+	b.vcpus = (struct stat_vcpus){.n = 2, .before = 1500000000, .now = 2000000000};
+	assert_int_equal(use_lines(&s, &l), 4);
+	assert_int_equal(l[3].v[USE_STEAL], 500);
+	assert_true(l[0].v[USE_STEAL] == CGV_UNKNOWN && l[1].v[USE_STEAL] == CGV_UNKNOWN && l[2].v[USE_STEAL] == CGV_UNKNOWN);
+	free(l);
+	b.vcpus.before = 3000000000; /* one was taken away */
+	assert_int_equal(use_lines(&s, &l), 4);
+	assert_int_equal(l[3].v[USE_STEAL], 0);
+	free(l);
+	b.vcpus.before = CGV_UNKNOWN;
+	assert_int_equal(use_lines(&s, &l), 4);
+	assert_true(l[3].v[USE_STEAL] == CGV_UNKNOWN);
+	free(l);
+
 	/* the host's ticks may lag behind the zones' nanoseconds: the sum holds all the same */
 	s.host.cpu_us = 900000;
 	assert_int_equal(use_lines(&s, &l), 4);
