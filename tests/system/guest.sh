@@ -3,6 +3,7 @@
 #
 #	need_guest                    (skips where a package is missing)
 #	G_ADD=folder                  (what else shall be in its root)
+#	guest_files folder            (kernel and initrd alone, to be started with $G_WORDS)
 #	mkguest "$T_TMP/g.raw"        (4 s once, 1 s with the kernel in the cache; 32 MB)
 #	… vmadm create, with "ram": 192 …
 #	check "up" guest_up UUID
@@ -109,8 +110,9 @@ done
 END
 }
 
-mkguest() { # file [MiB]
-	local i v f at n m
+# Kernel and initial file system of such a guest, to boot without a disk; what mkguest puts on one.
+guest_files() { # folder: kernel and initrd in it
+	local i v f m
 	guest_kernel
 	i=$(mktemp -d "$T_TMP/guest.XXXXXX") || return 1
 	v=$(ls "$G_KERNEL/lib/modules")
@@ -130,12 +132,19 @@ mkguest() { # file [MiB]
 		basename "${f%.xz}" >>"$i/fs/mod/order"
 	done <"$i/mods"
 	[ -z "${G_ADD:-}" ] || cp -a "$G_ADD/." "$i/fs/"
-	(cd "$i/fs" && find . | cpio -o -H newc --quiet | gzip -1) >"$i/initrd"
-	cp "$G_KERNEL"/boot/vmlinuz-* "$i/kernel"
+	(cd "$i/fs" && find . | cpio -o -H newc --quiet | gzip -1) >"$1/initrd"
+	cp "$G_KERNEL"/boot/vmlinuz-* "$1/kernel"
+	rm -rf "$i"
+}
+G_WORDS="console=ttyS0 quiet loglevel=1 panic=1 mitigations=off tsc=reliable"
+
+mkguest() { # file [MiB]
+	local i n m at
+	i=$(mktemp -d "$T_TMP/disk.XXXXXX") && guest_files "$i" || return 1
 	# blocks of 512 bytes from 2048 on
 	n=$((($(stat -c %s "$i/kernel") + 511) / 512)) at=$((2048 + n))
 	m=$((($(stat -c %s "$i/initrd") + 511) / 512))
-	printf 'linux (hd0)2048+%d console=ttyS0 quiet loglevel=1 panic=1 mitigations=off tsc=reliable\ninitrd (hd0)%d+%d\nboot\n' "$n" "$at" "$m" >"$i/grub.cfg"
+	printf 'linux (hd0)2048+%d %s\ninitrd (hd0)%d+%d\nboot\n' "$n" "$G_WORDS" "$at" "$m" >"$i/grub.cfg"
 	grub-mkimage -O i386-pc -p / -c "$i/grub.cfg" -o "$i/core" biosdisk linux && [ "$(stat -c %s "$i/core")" -lt 1000000 ] || return 1
 	rm -f "$1"
 	truncate -s "${2:-32}M" "$1"
