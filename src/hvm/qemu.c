@@ -179,6 +179,20 @@ static void firmware(struct args *a)
 	option(a, "-blockdev", xprintf("driver=raw,node-name=vars,file.driver=file,file.filename=/dev/fdset/%d", QEMU_FD_VARS + 100));
 }
 
+/* QEMU opens these two itself, by fopen and mmap, which know no sets of descriptors: the zone's /proc leads to what it was given (docs/decisions/kernel.md). */
+static void kernel(struct args *a, const json_t *rec)
+{
+	const char *words = vm_str(rec, "kernel_args");
+
+	if (!vm_str(rec, "kernel"))
+		return;
+	option(a, "-kernel", xprintf("/proc/self/fd/%d", QEMU_FD_KERNEL));
+	if (vm_str(rec, "initrd"))
+		option(a, "-initrd", xprintf("/proc/self/fd/%d", QEMU_FD_INITRD));
+	if (words && *words)
+		option(a, "-append", xstrdup(words));
+}
+
 static bool screen_password(const json_t *rec)
 {
 	const char *s = vm_str(rec, "vnc_password");
@@ -286,6 +300,7 @@ int qemu_args(const json_t *rec, bool kvm, const json_t *layout, char ***argv, s
 				       vm_bool(rec, "page_sharing", false) ? "on" : "off", str_eq(rom, "uefi") ? ",pflash0=rom,pflash1=vars" : ""));
 	if (str_eq(rom, "uefi"))
 		firmware(&a);
+	kernel(&a, rec);
 	/* what is translated is kept within the room that max_physical_memory leaves beside the guest, 256 MiB at least */
 	option(&a, "-accel", xstrdup(kvm ? "kvm" : "tcg,tb-size=128"));
 	processor(&a, rec, kvm);

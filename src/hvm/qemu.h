@@ -15,7 +15,7 @@
 /* And its second serial port, where the worker asks what the guest has to say to the metadata service. */
 #define QEMU_COM2_SOCK "metadata.sock"
 #define QEMU_EVENTS "events.sock" /* the worker is its only client (zoneadmd/part_machine.c) */
-enum { QEMU_FD_QMP = 20, QEMU_FD_AGENT = 25, QEMU_FD_EVENTS = 26, QEMU_FD_COM2 = 27, QEMU_FD_ROM = 28, QEMU_FD_VARS = 29, QEMU_FD_SEED = 30, QEMU_FD_DISK = 32, QEMU_DISKS_MAX = 32 };
+enum { QEMU_FD_QMP = 20, QEMU_FD_KERNEL = 21, QEMU_FD_INITRD = 22, QEMU_FD_AGENT = 25, QEMU_FD_EVENTS = 26, QEMU_FD_COM2 = 27, QEMU_FD_ROM = 28, QEMU_FD_VARS = 29, QEMU_FD_SEED = 30, QEMU_FD_DISK = 32, QEMU_DISKS_MAX = 32 };
 
 /* Root ports, of which disks have the first ones at a start; what is added to a running machine takes any that is free. */
 #define QEMU_PORT "plug"

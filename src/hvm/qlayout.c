@@ -71,12 +71,27 @@ static bool size_ok(const json_t *layout)
 	       number(s, "vcpus", 1, QSIZE_CPUS) && cores_ok(json_object_get(s, "cores"), vm_int(layout, "vcpus", 0), vm_int(s, "vcpus", 0));
 }
 
+static bool sum_ok(const json_t *o, const char *key)
+{
+	const char *s = vm_str(o, key);
+
+	return !json_object_get(o, key) || (s && strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64);
+}
+
+static bool kernel_ok(const json_t *layout)
+{
+	const json_t *k = json_object_get(layout, "kernel");
+	const char *words = vm_str(k, "args");
+
+	return !k || (vm_str(k, "kernel") && sum_ok(k, "kernel") && sum_ok(k, "initrd") && (!json_object_get(k, "args") || (words && strlen(words) < 2048)));
+}
+
 int qlayout_check(const json_t *layout, struct err *e)
 {
 	const json_t *qemu = json_object_get(layout, "qemu"), *devices = json_object_get(layout, "devices");
 	bool ok = word(layout, "machine") && word(layout, "accelerator") && word(layout, "cpu") && number(layout, "ram", 1, MIB_MAX) &&
 		  number(layout, "vcpus", 1, 65535) && json_is_object(devices) && json_object_size(devices) <= QLAYOUT_DEVICES &&
-		  json_array_size(qemu) == 3 && size_ok(layout);
+		  json_array_size(qemu) == 3 && size_ok(layout) && kernel_ok(layout);
 	const char *id;
 	json_t *d;
 

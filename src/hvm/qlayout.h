@@ -10,6 +10,7 @@
  * "ram" is MiB that it was started with; of "size" (which older ones have not: then nothing was added) room is MiB that can be added, asked what of it its guest
  * was offered and taken what that has; vcpus how many processors there may be, and cores which of them are there: "vcpus" of them. kept is this
  * side's own: MiB by which the kernel's limit stood above the record's, because a guest had not given back what it had.
+ * "kernel": {"kernel": "…", "initrd": "…", "args": "…"}: SHA-256 of what it was started with in place of its disks, and the words for it (node/kernel.h).
  *
  * It comes from a file or from another host: qlayout_check() first.
  */

@@ -339,6 +339,21 @@ int check_bootrom(const void *v)
 }
 
 /* It becomes a file's name: no dots, and no empty part. */
+/* What Linux takes: COMMAND_LINE_SIZE of x86 is 2048, with the end of the string. */
+int check_kernel_args(const void *v)
+{
+	const char *s = json_string_value(v);
+
+	return verdict(s && strlen(s) < 2048 && printable(s));
+}
+
+int check_sha256(const void *v)
+{
+	const char *s = json_string_value(v);
+
+	return verdict(s && strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64);
+}
+
 int check_rtc(const void *v)
 {
 	const char *s = json_string_value(v);

@@ -49,6 +49,8 @@ int check_disk_model(const void *v);
 int check_media(const void *v);
 int check_boot(const void *v);
 int check_bootrom(const void *v);
+int check_kernel_args(const void *v);
+int check_sha256(const void *v);
 int check_rtc(const void *v);        /* utc, localtime, or a time zone by its name */
 int check_pci_slot(const void *v);
 int check_vnc_password(const void *v);

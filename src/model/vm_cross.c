@@ -185,11 +185,15 @@ static void hvm(struct check *ck, const json_t *rec)
 		const char *name, *max;
 		int64_t dflt;
 	} most[] = {{"ram", "max_ram", 256}, {"vcpus", "max_vcpus", 1}};
+	static const char *const of_kernel[] = {"initrd", "kernel_args"};
 	unsigned boot = 0;
 	char path[64];
 	size_t i;
 	json_t *o;
 
+	for (size_t k = 0; k < ARRAY_LEN(of_kernel) && ck->mode != M_UPDATE; k++)
+		if (json_object_get(rec, of_kernel[k]) && !json_object_get(rec, "kernel"))
+			check_note(ck, CHECK_BAD_VALUE, of_kernel[k], "%s: there is no kernel for it", of_kernel[k]);
 	/* Room for what is added to it. */
 	if (vm_int(rec, "ram", 0) > PROP_MIB_MAX / 2)
 		check_note(ck, CHECK_BAD_VALUE, "ram", "ram: must be at most %lld", PROP_MIB_MAX / 2);

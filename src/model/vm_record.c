@@ -260,6 +260,7 @@ static void drop_parts(json_t *next, const json_t *given)
 {
 	static const char *const ceilings[][2] = {{"io_read_bps", "io_read_bps_max"}, {"io_write_bps", "io_write_bps_max"},
 						  {"io_read_iops", "io_read_iops_max"}, {"io_write_iops", "io_write_iops_max"}};
+	static const char *const kernel[][2] = {{"kernel", "initrd"}, {"kernel", "kernel_args"}, {"kernel", "kernel_sha256"}, {"initrd", "initrd_sha256"}};
 	bool time_gone = json_object_get(given, "io_burst_time") && !vm_int(next, "io_burst_time", 0), left = false, gone = false;
 
 	if (json_object_get(given, "cpu_baseline") && !json_object_get(given, "cpu_burst_time") && !vm_int(next, "cpu_baseline", 0))
@@ -274,6 +275,9 @@ static void drop_parts(json_t *next, const json_t *given)
 	}
 	if (gone && !left && !json_object_get(given, "io_burst_time"))
 		json_object_del(next, "io_burst_time");
+	for (size_t i = 0; i < ARRAY_LEN(kernel); i++)
+		if (!json_object_get(next, kernel[i][0]) && !json_object_get(given, kernel[i][1]))
+			json_object_del(next, kernel[i][1]);
 }
 
 int vm_record_update(const json_t *rec, const json_t *payload, const char *now_iso, json_t **out, json_t **changed,

@@ -13,6 +13,7 @@
 #include "model/vm.h"
 #include "node/disks.h"
 #include "node/firmware.h"
+#include "node/kernel.h"
 
 #define GIB 1073741824ULL
 
@@ -71,6 +72,8 @@ int dataset_make(struct vm *v, struct err *e)
 	}
 	/* in this order: a group that has a member is taken for no killed command's */
 	r = dataset_make_root(v, root, e);
+	if (r == 0 && brand_hvm(v->brand))
+		r = kernel_make(v, v->rec, e);
 	if (r == 0)
 		r = dataset_quota(v, v->rec, v->rec, e);
 	return r < 0 ? err_add(e, "root of VM %s", v->uuid) : 0;

@@ -17,6 +17,7 @@
 #include "node/disks.h"
 #include "node/seed.h"
 #include "node/firmware.h"
+#include "node/kernel.h"
 #include "node/machine_state.h"
 #include "node/machine_words.h"
 #include "node/rtc.h"
@@ -82,6 +83,8 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 	if (r == 0)
 		r = firmware_there(rec, e);
 	if (r == 0)
+		r = kernel_check(c, NULL, rec, payload, e);
+	if (r == 0)
 		r = rtc_zone(rec, NULL, e);
 	if (r == 0)
 		r = page_sharing_off(c, rec, e);
@@ -116,6 +119,8 @@ int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struc
 		r = screen_check(v->c, rec, e);
 	if (r == 0)
 		r = firmware_there(rec, e);
+	if (r == 0)
+		r = kernel_check(v->c, old, rec, payload, e);
 	/* one that was set may be gone from the host meanwhile, and is nobody's affair before the next start */
 	if (r == 0 && !json_equal(json_object_get(old, "rtc"), json_object_get(rec, "rtc")))
 		r = rtc_zone(rec, NULL, e);
@@ -194,6 +199,8 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 	if (vm_bool(v->rec, "nocloud", false)) /* written when the run directory is there: boot-zone */
 		hand(z, QEMU_FD_SEED, ZFD_FILE_RO, SEED_FILE);
 	r = firmware_spec(v, hand, z, e);
+	if (r == 0)
+		r = kernel_spec(v, hand, z, e);
 	if (r < 0)
 		return r;
 	json_array_foreach(json_object_get(v->rec, "disks"), i, d)

@@ -12,13 +12,14 @@
 #include "hvm/qemu_nic.h"
 #include "model/vm.h"
 #include "node/machine.h"
+#include "node/kernel.h"
 #include "node/rtc.h"
 
 /*
  * Disks and NICs come and go while it runs; these don't, but for the first ones: what there is of processors and memory may. What it boots
  * from waits for a start: one that was given a CD-ROM keeps it.
  */
-static const char *const fixed[] = {"-smp", "-m", "-cpu", "-machine", "-vga", "-vnc", "-rtc", NULL};
+static const char *const fixed[] = {"-smp", "-m", "-cpu", "-machine", "-vga", "-vnc", "-rtc", "-append", NULL};
 #define SIZES 2
 
 /* The value of the first option of that name. */
@@ -96,6 +97,8 @@ int machine_changed(const struct vm *v, bool sizes, struct err *e)
 		r = qemu_args(v->rec, str_eq(value(z.argv, "-accel"), "kvm"), NULL, &argv, e);
 	for (size_t i = sizes ? 0 : SIZES; r == 0 && fixed[i]; i++)
 		r = !same(fixed[i], value(z.argv, fixed[i]), value(argv, fixed[i]));
+	if (r == 0)
+		r = !kernel_started_with(v, &z);
 	/* what came and went since it was started is asked of the machine itself by who writes its state, and its clock goes along in that */
 	if (r == 0 && sizes)
 		r = nics_changed(v->rec, z.argv, argv);

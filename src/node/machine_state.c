@@ -9,6 +9,7 @@
 #include "hvm/qemu.h"
 #include "hvm/qlayout.h"
 #include "model/vm.h"
+#include "node/kernel.h"
 #include "node/machine.h"
 #include "zone/limits.h"
 
@@ -92,6 +93,8 @@ int machine_layout(struct vm *v, json_t **layout, struct err *e)
 		r = fits(v, is, out, e);
 	if (r == 0)
 		kept(v, out);
+	if (r == 0 && vm_str(v->rec, "kernel"))
+		json_object_set_new(out, "kernel", kernel_layout(v->rec));
 	if (r == -ESTALE) {
 		err_set(e, EBUSY, "the machine has devices that its record has not, or not so: changes that wait for its next start, a disk or CD-ROM of this start alone");
 		return err_hint(e, "vmadm reboot %s", v->uuid);
@@ -137,6 +140,8 @@ int machine_incoming_check(const struct vm *v, const json_t *layout, bool *kvm, 
 	if (r < 0)
 		return err_add(e, "the state is of a machine that KVM ran");
 	r = qlayout_size_check(layout, v->rec, e);
+	if (r == 0)
+		r = kernel_fits(layout, v->rec, e);
 	if (r == 0)
 		r = fits(v, as_kvm, layout, e);
 	if (r == 0)

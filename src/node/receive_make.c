@@ -19,6 +19,7 @@
 #include "node/firmware.h"
 #include "node/fw.h"
 #include "node/hold.h"
+#include "node/kernel.h"
 #include "node/lock.h"
 #include "node/machine.h"
 #include "node/machine_state.h"
@@ -107,6 +108,8 @@ int receive_check(struct vm *v, const struct migmsg *offer, uint64_t *most, stru
 		r = screen_check(c, v->rec, e);
 	if (r == 0)
 		r = firmware_there(v->rec, e);
+	if (r == 0)
+		r = kernel_here(c, v->rec, e);
 	if (r == 0)
 		r = vm_grants_check(v->rec, e);
 	if (r == 0)

@@ -324,7 +324,7 @@ int saved_adopt(struct vm *v, const char *snapshot, struct err *e)
 
 /* ---- what may not change ---- */
 
-static const char *const fixed[] = {"ram", "vcpus", "max_ram", "max_vcpus", "cpu_type", "disks", "nics", "vga", "bootrom", "hyperv", "accelerator", "disk_driver", "nic_driver", "nocloud", "rtc"};
+static const char *const fixed[] = {"ram", "vcpus", "max_ram", "max_vcpus", "cpu_type", "disks", "nics", "vga", "bootrom", "kernel", "initrd", "kernel_args", "hyperv", "accelerator", "disk_driver", "nic_driver", "nocloud", "rtc"};
 
 static const char *touches(const json_t *changed)
 {

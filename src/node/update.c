@@ -12,6 +12,7 @@
 #include "node/disks.h"
 #include "node/fw.h"
 #include "node/hold.h"
+#include "node/kernel.h"
 #include "node/live.h"
 #include "node/netconf.h"
 #include "node/nics.h"
@@ -165,11 +166,35 @@ static int undo_plug(struct ctx *c, void *op, struct err *e)
 	return own_affair(u, r, e);
 }
 
+static bool has_kernel(const struct update *u)
+{
+	static const char *const names[] = {"kernel", "initrd", "kernel_sha256", "initrd_sha256", NULL};
+
+	return update_touched(u, names);
+}
+
+/* What runs has its own open, and reads them no more. */
+static int do_kernel(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return has_kernel(u) ? kernel_make(u->v, u->rec, e) : 0;
+}
+
+static int undo_kernel(struct ctx *c, void *op, struct err *e)
+{
+	struct update *u = op;
+
+	return has_kernel(u) ? kernel_tidy(u->v, u->old, e) : 0;
+}
+
 static int do_settle(struct ctx *c, void *op, struct err *e)
 {
 	struct update *u = op;
 	int r = has_disks(u) ? disks_settle(u->v, u->rec, true, e) : 0;
 
+	if (r == 0 && has_kernel(u))
+		r = kernel_tidy(u->v, u->rec, e);
 	return r < 0 || !has_disks(u) ? r : set_quota(u, u->rec, u->rec, e);
 }
 
@@ -337,6 +362,7 @@ static const struct step update_steps[] = {
 	{"update-screen", do_screen, undo_screen},
 	{"update-quota", do_quota, undo_quota},
 	{"update-disks", do_disks, undo_disks},
+	{"update-kernel", do_kernel, undo_kernel},
 	{"update-mounts", do_mounts, undo_mounts},
 	{"update-devices", do_devices, undo_devices},
 	{"update-nics", do_nics, undo_nics},
@@ -377,6 +403,8 @@ static int recover_disks(struct vm *v, struct err *e)
 
 	if (r == 0 || r == -ETIME)
 		r = disks_settle(v, v->rec, true, e);
+	if (r == 0)
+		r = kernel_tidy(v, v->rec, e);
 	return r < 0 ? r : dataset_quota(v, v->rec, v->rec, e);
 }
 
@@ -412,6 +440,8 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 		r = vm_available(out, e);
 	if (r == 0)
 		r = machine_check_update(v, out, payload, e);
+	if (r == 0)
+		kernel_changed(v->rec, out, diff);
 	if (r == 0)
 		r = saved_check_update(v, out, diff, e);
 	if (r == 0)

@@ -51,6 +51,8 @@ static void arguments(void **s)
 	has("\"cpu_type\":\"a,b\"", true, "!cpu_type");
 	has("\"vga\":\"std\"", true, "-vga std");
 	has("\"vga\":\"xenfb\"", true, "!vga");
+	has("\"kernel\":\"/k\",\"kernel_sha256\":\"0\"", true, "-kernel /proc/self/fd/21 -accel kvm");
+	has("\"kernel\":\"/k\",\"initrd\":\"/i\",\"kernel_args\":\"a=b,c d\"", true, "-kernel /proc/self/fd/21 -initrd /proc/self/fd/22 -append a=b,c d -accel");
 	has("\"boot\":\"order=ca\"", true, "!boot");
 	has("\"boot\":\"order=cc\"", true, "!boot");
 	has("\"boot\":\"menu=on\"", true, "!boot");

@@ -18,6 +18,7 @@
 
 #define UUID "11111111-2222-4333-8444-555555555555"
 #define HEAD "\"version\":1,\"machine\":\"pc-q35-7.2\",\"qemu\":[7,2,9],\"accelerator\":\"tcg\",\"cpu\":\"0123\",\"ram\":64,\"vcpus\":1"
+#define SUM "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define ALWAYS                                                                                                                       \
 	"\"ports\":{\"type\":\"virtio-serial-pci\",\"bus\":\"pcie.0\",\"addr\":16},\"rng\":{\"type\":\"virtio-rng-pci\",\"bus\":\"pcie.0\"," \
 	"\"addr\":24},\"balloon\":{\"type\":\"virtio-balloon-pci\",\"bus\":\"pcie.0\",\"addr\":33}"
@@ -34,6 +35,13 @@ static void check(void **s)
 {
 	assert_int_equal(checked("{" HEAD ",\"devices\":{" ALWAYS "}}"), 0);
 	assert_int_equal(checked("{" HEAD "}"), -EBADMSG);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":{\"kernel\":\"" SUM "\",\"args\":\"a b\"}}"), 0);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":{\"kernel\":\"" SUM "\",\"initrd\":\"" SUM "\"}}"), 0);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":{\"initrd\":\"" SUM "\"}}"), -EBADMSG);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":{\"kernel\":\"/etc/passwd\"}}"), -EBADMSG);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":{\"kernel\":\"" SUM "\",\"initrd\":1}}"), -EBADMSG);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":{\"kernel\":\"" SUM "\",\"args\":[]}}"), -EBADMSG);
+	assert_int_equal(checked("{" HEAD ",\"devices\":{},\"kernel\":true}"), -EBADMSG);
 	assert_int_equal(checked("[]"), -ENOTSUP);
 	assert_int_equal(checked("{\"version\":2,\"devices\":{}}"), -ENOTSUP);
 	assert_int_equal(checked("{" HEAD ",\"devices\":{\"x\":{\"type\":\"a,b\",\"bus\":\"pcie.0\"}}}"), -EBADMSG);

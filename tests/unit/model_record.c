@@ -245,6 +245,32 @@ static void update_ceilings(void **s)
 	refused(one, "{\"io_read_iops\":0,\"io_burst_time\":5}", "bad_values", "io_burst_time");
 }
 
+/* initrd and words go with the kernel that they are for; sums are nobody's to give. */
+static void update_kernel(void **s)
+{
+#define SUM "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\""
+	_json_ json_t *r = create("{\"brand\":\"kvm\",\"kernel\":\"/k\",\"initrd\":\"/i\",\"kernel_args\":\"quiet\"}"), *disk = create("{\"brand\":\"kvm\"}");
+	json_t *none, *less;
+
+	json_object_set_new(r, "kernel_sha256", json_loads(SUM, JSON_DECODE_ANY, NULL));
+	json_object_set_new(r, "initrd_sha256", json_loads(SUM, JSON_DECODE_ANY, NULL));
+	none = update(r, "{\"kernel\":\"\"}", NULL);
+	less = update(r, "{\"initrd\":null,\"kernel_args\":\"\"}", NULL);
+	for (const char *const *k = (const char *const[]){"kernel", "initrd", "kernel_args", "kernel_sha256", "initrd_sha256", NULL}; *k; k++)
+		assert_null(json_object_get(none, *k));
+	equal(less, "kernel_sha256", SUM);
+	assert_null(json_object_get(less, "initrd_sha256"));
+	assert_null(json_object_get(less, "kernel_args"));
+	refused(r, "{\"kernel\":null,\"kernel_args\":\"x\"}", "bad_values", "kernel_args");
+	refused(disk, "{\"initrd\":\"/i\"}", "bad_values", "initrd");
+	refused(disk, "{\"kernel_sha256\":" SUM "}", "bad_properties", "kernel_sha256");
+	refused(r, "{\"kernel\":\"k\"}", "bad_values", "kernel");
+	refused(r, "{\"kernel_args\":\"a\\nb\"}", "bad_values", "kernel_args");
+	refused(NULL, "{\"brand\":\"joyent\",\"kernel\":\"/k\"}", "bad_properties", "kernel");
+	json_decref(none);
+	json_decref(less);
+}
+
 /* get | edit | update */
 static void update_printed(void **s)
 {
@@ -510,7 +536,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(defaults),	  cmocka_unit_test(coercion),	    cmocka_unit_test(memory_on_create),
-		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_ceilings), cmocka_unit_test(update_printed),
+		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_ceilings), cmocka_unit_test(update_kernel), cmocka_unit_test(update_printed),
 		cmocka_unit_test(verbs_flat),	  cmocka_unit_test(verbs_objects),  cmocka_unit_test(nics),
 		cmocka_unit_test(round_trip),	  cmocka_unit_test(output),	    cmocka_unit_test(fields),
 		cmocka_unit_test(members),	  cmocka_unit_test(not_yet),	  cmocka_unit_test(secrets),	    cmocka_unit_test(live_changes),
