@@ -95,16 +95,16 @@ static void guest(struct round *r, bool on, const char *path, struct stat_zone *
 	*z->guest = g;
 }
 
-/* Of a zone with a monitor; of others nothing is opened. */
+/* Of a zone that has a monitor, whose socket is there before it runs; others are looked at once. */
 static void machine(struct round *r, const struct zone_run *run, struct stat_zone *z)
 {
-	_free_ char *path = xprintf("%s/%s/" QEMU_SOCK, r->c->node.run, z->uuid);
-	bool on = access(path, F_OK) == 0;
+	_free_ char *path = z->plain ? NULL : xprintf("%s/%s/" QEMU_SOCK, r->c->node.run, z->uuid);
 
+	z->plain = !path || access(path, F_OK) < 0;
 	if (r->s->groups & STAT_VCPU)
-		vcpus(r, on, run, z);
+		vcpus(r, !z->plain, run, z);
 	if (r->s->groups & STAT_GUEST)
-		guest(r, on, path, z);
+		guest(r, !z->plain, path, z);
 }
 
 static void ioburst(const struct ctx *c, const char *uuid, struct stat_ioburst *out)

@@ -109,6 +109,7 @@ int stat_take(struct stat_sample *s, const char *uuid, uint64_t zoneid, struct s
 	else {
 		memset(z->before, 0, sizeof v);
 		z->net.now[0] = z->net.now[1] = z->vcpus.now = 0;
+		z->plain = false;
 	}
 	memcpy(z->now, v, sizeof v);
 	z->zoneid = zoneid;

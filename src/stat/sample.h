@@ -56,6 +56,7 @@ struct stat_zone {
 	struct stat_guest *guest; /* of a machine that was asked (STAT_GUEST); the caller's to fill, freed here */
 	struct stat_vcpus vcpus;  /* of a machine (STAT_VCPU): stat_vcpus_read() */
 	struct cg_files *files;
+	bool plain; /* no machine: for who finds that out to keep, until it boots again */
 	bool taken;
 };
 
