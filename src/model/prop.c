@@ -49,7 +49,7 @@
 #define R_POW2        "a power of two from 512 to 131072"
 #define R_COMPRESSION "on, off, lzjb, gzip, gzip-1 … gzip-9, zle, lz4 or zstd"
 #define R_SLOT        "like 0:4:0, 4:0 or 4"
-#define R_KEYS        "keys of 1 to 255 printable bytes"
+#define R_KEYS        "an object of strings, numbers and booleans, its keys 1 to 255 printable bytes"
 
 static const struct prop rows[] = {
 #include "model/tbl/vm.h"

@@ -149,7 +149,8 @@ static void bad_value(struct check *ck, const struct prop *p, const char *path)
 	else if (p->type == PROP_UUID)
 		check_note(ck, CHECK_BAD_VALUE, path, "%s: must be a uuid in lower case", path);
 	else
-		check_note(ck, CHECK_BAD_VALUE, path, "%s: must be a %s", path, prop_type_name(p->type));
+		check_note(ck, CHECK_BAD_VALUE, path, "%s: must be %s %s", path, strchr("aeiou", *prop_type_name(p->type)) ? "an" : "a",
+			   prop_type_name(p->type));
 }
 
 /* rows: "" or "nics.*."; path: the same for the report, which has the payload's own key ("add_nics.*."). */
@@ -179,7 +180,7 @@ static void require_members(struct check *ck, const char *base, const json_t *ob
 	if (strcmp(base, "filesystems") == 0 && !str_eq(vm_str(obj, "type"), "tmpfs"))
 		require(ck, obj, "source", list, index);
 	if (strcmp(base, "disks") == 0 && !json_object_get(obj, "image_uuid") && !json_object_get(obj, "path"))
-		require(ck, obj, "size", list, index);
+		require(ck, obj, str_eq(vm_str(obj, "media"), "cdrom") || vm_bool(obj, "nocreate", false) ? "path" : "size", list, index);
 	if (strcmp(base, "nics") == 0 && vm_str(obj, "ip") && strcmp(vm_str(obj, "ip"), "dhcp") != 0 &&
 	    !json_object_get(obj, "ips"))
 		require(ck, obj, "netmask", list, index);

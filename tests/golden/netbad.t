@@ -69,13 +69,13 @@ $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics"
 vmadm create: nics.*.mac: must be a unicast address like 02:08:20:d7:4f:11
 [1]
 $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics":[{"nic_tag":"stub0","vlan_id":4096,"ips":["10.0.0.1/24"]}]}'
-vmadm create: nics.*.vlan_id: must be a whole number from 0 to 4095
+vmadm create: nics.*.vlan_id: must be a whole number from 0 to 4094
 [1]
 $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics":[{"nic_tag":"stub0","vlan_id":-1,"ips":["10.0.0.1/24"]}]}'
-vmadm create: nics.*.vlan_id: must be a whole number from 0 to 4095
+vmadm create: nics.*.vlan_id: must be a whole number from 0 to 4094
 [1]
 $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics":[{"nic_tag":"stub0","vlan_id":"seven","ips":["10.0.0.1/24"]}]}'
-vmadm create: nics.*.vlan_id: must be a whole number from 0 to 4095
+vmadm create: nics.*.vlan_id: must be a whole number from 0 to 4094
 [1]
 $ vmadm create <<<'{"brand":"joyent-minimal","autoboot":false,"alias":"x","nics":[{"nic_tag":"stub0","mtu":575,"ips":["10.0.0.1/24"]}]}'
 vmadm create: nics.*.mtu: must be a whole number from 576 to 9000

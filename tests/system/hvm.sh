@@ -38,6 +38,10 @@ no() { # pattern members
 	fails 1 "$1" vmadm create <<<"$(vm "$2")"
 }
 no 'disks.0.size is missing' '"disks":[{"model":"virtio"}]'
+no 'disks.0.path is missing' '"disks":[{"model":"ide","media":"cdrom"}]'
+no 'disks.0.path is missing' '"disks":[{"model":"ide","nocreate":true}]'
+no 'disks: must be an array' '"disks":{"model":"virtio","size":10}'
+no 'tags: must be an object of strings' '"tags":{"a":[]}'
 no 'disks.0.model is missing' '"disks":[{"size":10}]'
 no 'less than the image' "\"disks\":[{\"model\":\"virtio\",\"image_uuid\":\"$IMG\",\"size\":1}]"
 no 'nocreate' '"disks":[{"model":"virtio","path":"/tmp/x","size":10}]'
