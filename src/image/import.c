@@ -216,6 +216,8 @@ int image_import(struct ctx *c, struct state *st, struct store *s, const char *p
 	json_t *m = NULL;
 	int r = open_input(&im, e);
 
+	if (r == -ENOENT && uuid_valid(path)) /* SmartOS: from a server, with its name */
+		err_hint(e, "An image server that has it is not available yet: import takes a file or a folder, and `imgadm bootstrap debian` makes an image.");
 	if (r == 0 && disk && S_ISDIR(im.st.st_mode)) {
 		r = err_set(e, EISDIR, "%s: a disk is a file, a block device or a pipe", path);
 	} else if (r == 0 && S_ISDIR(im.st.st_mode)) {
@@ -244,8 +246,9 @@ static int load_manifest(const char *path, json_t **out, struct err *e)
 	_buf_ struct buf b = BUF_INIT;
 	int r = file_read(AT_FDCWD, path, MANIFEST_MAX, &b, e);
 
-	if (r == 0)
-		r = manifest_parse(buf_str(&b), b.len, out, e);
+	if (r < 0)
+		return r;
+	r = manifest_parse(buf_str(&b), b.len, out, e);
 	return r < 0 ? err_add(e, "%s", path) : 0;
 }
 

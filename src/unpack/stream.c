@@ -80,7 +80,7 @@ static void open_or_fail(struct unpack *u, struct archive *a, archive_read_callb
 	if (archive_read_open(a, u, NULL, cb, NULL) != ARCHIVE_OK) {
 		if (is_zfs_stream(u->head))
 			fail(ENOTSUP, "it is a zfs send stream");
-		fail(EBADMSG, "%s: it has to be a tar archive, as it is or in gzip, bzip2, xz, lzma or zstd", archive_error_string(a));
+		fail(EBADMSG, "%s: it has to be a tar archive, as it is or in gzip, bzip2, xz, lzma or zstd (a machine's disk: --type zvol)", archive_error_string(a));
 	}
 }
 

@@ -47,6 +47,10 @@ check_not "the tree is read-only" touch "$r/x"
 while IFS=$'\t' read -r f pat; do
 	fails 1 "$pat" imgadm import "$f"
 done <hostile.list
+fails 1 'An image server' imgadm import 11111111-2222-4333-8444-555555555555
+{ printf '\xeb\x63\x90'; head -c 1M /dev/zero; } >disk.raw
+fails 1 'a machine.s disk: --type zvol' imgadm import disk.raw
+fails 1 '^imgadm install: nowhere.json: No such file' imgadm install -m nowhere.json -f root.tar.gz
 fails 1 'more than 10485760 bytes' imgadm import --max-size 10M bomb.tar.gz
 fails 1 'more than 1000 entries' imgadm import --max-entries 1000 many.tar.gz
 fails 1 'is a zfs send|zfs receive' imgadm import bad-zfs
