@@ -118,6 +118,55 @@ int cmd_usage(const char *prog, const char *verb, const char *why, ...)
 	return 2;
 }
 
+struct near {
+	const char *prog, *word, *verb;
+	unsigned d;
+};
+
+/* A word that is a part of the verb is near as well: snapshot, create-snapshot. */
+static void near_each(const struct cmd *m, void *arg)
+{
+	struct near *n = arg;
+	unsigned d;
+
+	if (strcmp(m->prog, n->prog) || m->internal)
+		return;
+	d = strlen(n->word) > 3 && strstr(m->verb, n->word) ? 1 : str_distance(m->verb, n->word);
+	if (d < n->d || (d == n->d && n->verb && strcmp(m->verb, n->verb) < 0)) {
+		n->d = d;
+		n->verb = m->verb;
+	}
+}
+
+/* Short: the list of all verbs would carry the message off the screen. */
+static int unknown(const char *prog, const char *word)
+{
+	struct near n = {prog, word, NULL, strlen(word) < 4 ? 2 : 3};
+
+	cmd_each(near_each, &n);
+	fprintf(stderr, "%s: unknown command \"%s\"", prog, word);
+	if (n.verb)
+		fprintf(stderr, ": did you mean %s?", n.verb);
+	fprintf(stderr, "\n  `%s help` lists them all\n", prog);
+	return 2;
+}
+
+static int help(const char *prog, const char *verb)
+{
+	const struct cmd *m = verb ? cmd_find(prog, verb) : NULL;
+
+	if (!verb)
+		return usage_prog(prog, stdout, 0);
+	if (m && m->alias_of)
+		m = cmd_find(prog, m->alias_of);
+	if (!m || m->internal)
+		return unknown(prog, verb);
+	printf("usage:\n");
+	usage_line(m, stdout);
+	printf("        %s\n", m->help);
+	return 0;
+}
+
 static void log_stderr(const struct ctx *c, enum log_level l, const char *text)
 {
 	if (l == LOG_WARN || (c->verbose && l != LOG_ERROR))
@@ -180,24 +229,18 @@ int main(int argc, char **argv)
 		if (argc == 0)
 			return usage_prog(prog, stderr, 2);
 		if (!strcmp(argv[0], "help") || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
-			return usage_prog(prog, stdout, 0);
+			return help(prog, argc > 1 ? argv[1] : NULL);
 		running = cmd_find(prog, argv[0]);
-		if (!running) {
-			fprintf(stderr, "%s: unknown command \"%s\"\n", prog, argv[0]);
-			return usage_prog(prog, stderr, 2);
-		}
+		if (!running)
+			return unknown(prog, argv[0]);
 	} else {
 		argc++, argv--;
 	}
 	/* what getopt says of a wrong option begins with it */
 	snprintf(called, sizeof called, "%s%s%s", prog, *running->verb ? " " : "", running->verb);
 	argv[0] = called;
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"))) {
-		printf("usage:\n");
-		usage_line(running, stdout);
-		printf("        %s\n", running->help);
-		return 0;
-	}
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?")))
+		return help(prog, running->verb);
 	r = ctx_init(&c, node, &e);
 	if (r < 0)
 		return cmd_fail(&c, &e);

@@ -147,25 +147,5 @@ $ dladm delete-etherstub stub0
 $ dladm show-etherstub
 $ dladm frobnicate
 dladm: unknown command "frobnicate"
-usage:
-  dladm delete-vnic <vnic>
-        delete a VNIC of the global zone
-  dladm create-vnic -l <tag> [-m <mac>|random] [-v <vlan>] [-p <prop>=<value>[,…]] <vnic>
-        make a VNIC of the global zone on a nic tag
-  dladm delete-etherstub <etherstub>
-        delete an etherstub that nobody uses
-  dladm create-etherstub <etherstub>
-        make a switch of this host alone, as `nictagadm add -l` does
-  dladm reset-linkprop [-p <prop>[,…]] [-z <zone>] <link>
-        set properties of a VNIC to their defaults
-  dladm set-linkprop -p <prop>=<value>[,…] [-z <zone>] <link>
-        set properties of a VNIC; a VM's record keeps them
-  dladm show-linkprop [-c -o <field>[,…]] [-p <prop>[,…]] [-Z] [-z <zone>[,…]] [<link>]
-        list properties of links: protection, allowed-ips, maxbw, priority
-  dladm show-etherstub [<etherstub>]
-        list the etherstubs
-  dladm show-vnic [-p -o <field>[,…]] [-z <zone>[,…]] [-s [-i <seconds>]] [<link>]
-        list VNICs with what they are on, link address, VLAN and zone
-  dladm show-link [-p -o <field>[,…]] [-Z] [-z <zone>[,…]] [-s [-i <seconds>]] [<link>]
-        list links: interfaces, etherstubs, VNICs; -s: what they carried
+  `dladm help` lists them all
 [2]

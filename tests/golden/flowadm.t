@@ -65,17 +65,5 @@ flowadm reset-flowprop: flow nope does not exist
 [1]
 $ flowadm frobnicate
 flowadm: unknown command "frobnicate"
-usage:
-  flowadm reset-flowprop [-p <prop>[,…]] <flow>
-        take maxbw, priority or both away
-  flowadm set-flowprop -p <prop>=<value>[,…] <flow>
-        set maxbw (100K to 1000G) or priority (low, medium, high)
-  flowadm remove-flow [-z <zone>] [-l <link>] <flow>|all
-        take flows away
-  flowadm add-flow [-z <zone>] -l <link> -a <attr>=<value>[,…] [-p <prop>=<value>[,…]] <flow>
-        make a flow of a VNIC: transport, local_port, remote_port, local_ip, remote_ip, dsfield; maxbw, priority
-  flowadm show-flowprop [-c] [-z <zone>] [-l <link>] [-o <field>[,…]] [-p <prop>[,…]] [<flow>]
-        list what is set of flows
-  flowadm show-flow [-s [-i <seconds>]] [-p] [-z <zone>] [-l <link>] [-o <field>[,…]] [<flow>]
-        list flows; -s: what they carried
+  `flowadm help` lists them all
 [2]

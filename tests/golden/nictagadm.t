@@ -96,19 +96,7 @@ nictagadm delete: nic tag "nope" does not exist
 $ nictagadm delete jumbo0
 $ nictagadm frobnicate
 nictagadm: unknown command "frobnicate"
-usage:
-  nictagadm confirm <name>
-        keep an uplink that was added with --confirm
-  nictagadm delete [-f] <name>
-        delete a nic tag that no VM uses, and give its device back; -f: that one is used
-  nictagadm vms <name>
-        list the VMs with a NIC on it
-  nictagadm exists [-l] <name>…
-        exit 0 if all of them exist; prints those that don't
-  nictagadm list [-l] [-p [-d <delimiter>]]
-        list the nic tags; -l: etherstubs alone
-  nictagadm add [-p mtu=N] -l <name> | [--host] [--confirm <seconds>] <name> <mac|device>
-        make a nic tag: -l, an etherstub, is a switch of this host alone; else one with an uplink
+  `nictagadm help` lists them all
 [2]
 $ nictagadm list -o name
 nictagadm list: invalid option -- 'o'

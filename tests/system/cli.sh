@@ -10,6 +10,15 @@ check "version" cloister version
 like "version has a number" "$OUT" '^cloister [0-9]+\.[0-9]+'
 fails 2 'unknown command "no-such"' cloister no-such
 fails 2 '^usage:' cloister
+fails 2 'did you mean create-snapshot\?' vmadm snapshot x y
+fails 2 'did you mean list\?' vmadm lst
+eq "short, and where all of them are" "$(vmadm no-such 2>&1)" 'vmadm: unknown command "no-such"
+  `vmadm help` lists them all'
+check "help of one command" vmadm help start
+like "is that one's, by any of its names" "$OUT $(vmadm help boot | wc -l)" '^usage:
+  vmadm start .*
+        boot a VM.* 3$'
+fails 2 'unknown command "foo"' vmadm help foo
 check "help goes to standard output" cloister help
 fails 1 'node name' cloister --node 'No/Good' version
 fails 1 'node name' env CLOISTER_NODE=../x cloister version
