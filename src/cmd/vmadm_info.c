@@ -50,9 +50,12 @@ static int sysrq(struct ctx *c, int argc, char **argv)
 	_free_ char *said = NULL;
 	struct err e = ERR_INIT;
 
-	if (getopt_long(argc, argv, "", (const struct option[]){{NULL, 0, NULL, 0}}, NULL) != -1 || argc - optind != 2 ||
-	    (strcmp(argv[optind + 1], "nmi") && strcmp(argv[optind + 1], "screenshot")))
+	if (getopt_long(argc, argv, "", (const struct option[]){{NULL, 0, NULL, 0}}, NULL) != -1)
 		return cmd_usage("vmadm", argv[0], NULL);
+	if (argc - optind != 2)
+		return cmd_usage("vmadm", argv[0], "a VM, and nmi or screenshot, please");
+	if (strcmp(argv[optind + 1], "nmi") && strcmp(argv[optind + 1], "screenshot"))
+		return cmd_usage("vmadm", argv[0], "\"%s\" is neither nmi nor screenshot", argv[optind + 1]);
 	if (vm_sysrq(c, argv[optind], argv[optind + 1], &said, &e) < 0)
 		return cmd_fail(c, &e);
 	cmd_say("%s", said);

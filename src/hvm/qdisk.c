@@ -75,8 +75,10 @@ int qdisk_device(const json_t *rec, const json_t *disk, const char *name, const 
 		snprintf(text, sizeof text, "%s-%s", ide ? "ide" : "scsi", kind);
 		driver = text;
 	}
-	if (!driver)
-		return err_set(e, ENOTSUP, "a %s of model %s is not available", qdisk_cdrom(disk) ? "CD-ROM" : "disk", model);
+	if (!driver) {
+		err_set(e, ENOTSUP, "a %s of model %s is not available", qdisk_cdrom(disk) ? "CD-ROM" : "disk", model);
+		return err_hint(e, "Its model may be virtio, scsi, ide%s ahci%s.", qdisk_cdrom(disk) ? " or" : ",", qdisk_cdrom(disk) ? "" : " or nvme");
+	}
 	*out = json_pack("{s:s, s:s, s:o}", "driver", driver, "drive", name, "id", json_sprintf(QDISK_DEV "%s", name));
 	if (bus)
 		json_object_set_new(*out, "bus", json_string(bus));

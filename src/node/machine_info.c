@@ -185,6 +185,8 @@ int vm_sysrq(struct ctx *c, const char *word, const char *what, char **said, str
 		r = qmp_do(&q, "inject-nmi", NULL, ANSWER_MS, NULL, e);
 	else if (r == 0)
 		r = screen_shot(&v, &q, &file, e);
+	if (r < 0 && !str_eq(what, "nmi") && str_eq(vm_str(v.rec, "vga"), "none"))
+		err_hint(e, "Its vga is none: `vmadm update %s vga=std` gives it a screen, from its next start on.", v.uuid);
 	if (r < 0)
 		return err_add(e, "sysrq %s VM %s", what, v.uuid);
 	*said = file ? xprintf("Successfully took a screenshot of VM %s: %s", v.uuid, file) : xprintf("Successfully sent an NMI to VM %s", v.uuid);

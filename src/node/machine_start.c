@@ -36,6 +36,21 @@ static int extra(json_t *rec, const char *key, const char *value, struct err *e)
 	return disk_of_host(vm_str(d, "path"), key, e);
 }
 
+/* order or once of a start; as people know it from SmartOS, both may be in one word: order=cd,once=d */
+static int boot_given(struct qboot *b, json_t *rec, const char *key, const char *value, struct err *e)
+{
+	_free_ char *text = xprintf("%s=%s", key, value), *boot = NULL;
+	struct qboot given;
+	int r = qboot_parse(text, &given, e);
+
+	if (r < 0)
+		return r;
+	boot = xprintf("order=%s%s%s", str_eq(key, "order") || strstr(text, ",order=") ? given.order : b->order,
+		       *given.once || *b->once ? ",once=" : "", *given.once ? given.once : b->once);
+	json_object_set_new(rec, "boot", json_string(boot));
+	return qboot_parse(boot, b, e);
+}
+
 void machine_boot_warn(struct ctx *c, const json_t *rec)
 {
 	struct qboot b;
@@ -58,7 +73,6 @@ int machine_start_with(struct vm *v, const json_t *opts, json_t **rec, struct er
 	json_array_foreach(opts, i, o)
 	{
 		const char *key = vm_str(o, "key"), *value = vm_str(o, "value");
-		_free_ char *boot = NULL;
 
 		if (r < 0)
 			break;
@@ -68,12 +82,7 @@ int machine_start_with(struct vm *v, const json_t *opts, json_t **rec, struct er
 		}
 		if (!str_eq(key, "order") && !str_eq(key, "once"))
 			return err_set(e, EINVAL, "%s=: order, once, cdrom and disk are what a start can be given", key);
-		if (strlen(value) > 3)
-			return err_set(e, EINVAL, "%s=%s: letters are c, d and n", key, value);
-		boot = xprintf("order=%s%s%s", str_eq(key, "order") ? value : b.order, str_eq(key, "once") || *b.once ? ",once=" : "",
-			       str_eq(key, "once") ? value : b.once);
-		r = qboot_parse(boot, &b, e);
-		json_object_set_new(out, "boot", json_string(boot));
+		r = boot_given(&b, out, key, value, e);
 	}
 	if (r == 0)
 		r = disks_alone(v->c, v->st, out, e);

@@ -430,6 +430,19 @@ int vm_update_recover(struct vm *v, const char *target, struct err *e)
 	return steps_undo(v->c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
 }
 
+/* These are taken and dropped, for what get printed comes back edited; but who wants another one has to hear that it is not. */
+static void identity_warn(struct ctx *c, const json_t *rec, const json_t *payload)
+{
+	static const char *const keys[] = {"uuid", "brand", "zonename"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *is = vm_str(rec, keys[i]), *want = vm_str(payload, keys[i]);
+
+		if (is && want && strcmp(is, want) != 0)
+			ctx_log(c, LOG_WARN, "%s can't change: it is %s, and stays so", keys[i], is);
+	}
+}
+
 static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **changed, json_t **report, struct err *e)
 {
 	_json_ json_t *out = NULL, *diff = NULL;
@@ -454,6 +467,7 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 		r = hold_check_changed(v->c, out, diff, e);
 	if (r < 0)
 		return r;
+	identity_warn(v->c, v->rec, payload);
 	*rec = take(out);
 	*changed = take(diff);
 	return 0;

@@ -107,10 +107,14 @@ fails 1 'cdrom: .* is neither a file nor' vmadm start "$M" "cdrom=$T_TMP"
 ln -s x.iso "$T_TMP/link.iso"
 fails 1 'cdrom: .* is a symbolic link' vmadm start "$M" "cdrom=$T_TMP/link.iso,ide"
 fails 1 'order=cd,once=d' vmadm start "$M" order=cz
+fails 1 'order=cd,once=d' vmadm start "$M" order=cd,once=q
+fails 1 'Its model may be virtio, scsi, ide or ahci' vmadm start "$M" "cdrom=$T_TMP/cd.iso,nvme"
 fails 1 'are what a start can be given' vmadm start "$M" floppy=/x
 eq "stopped" "$(vmstate "$M")" stopped
 N=$(console_log "$M" | grep -c 'GUEST READY')
-check "start with a CD-ROM, which has nothing to boot, tried first" vmadm start "$M" "cdrom=$T_TMP/cd.iso,ahci" once=dc
+check "start with a CD-ROM, which has nothing to boot, tried first" vmadm start "$M" order=cd,once=dc "cdrom=$T_TMP/cd.iso,ahci"
+at() { sed -n "s/.*$1,.*bootindex=\([0-9]*\)\$/\1/p" "/run/cloister-$CLOISTER_NODE/$M/spec"; }
+le "the CD-ROM's place is before the disk's" "$(at ide-cd)" "$(($(at drive=disk0) - 1))"
 check "it comes up from its disk" guest_up "$M" $((N + 1))
 eq "the machine has the CD-ROM" "$(vmadm info "$M" | jq -c '[.. | objects | select(.["node-name"]? // "" | startswith("once")) | .ro | select(. != null)] | unique')" '[true]'
 eq "the record has not" "$(field "$M" '[.disks[].path | select(endswith("iso"))] | length') $(field "$M" .boot)" "0 $(field "$M" .boot)"

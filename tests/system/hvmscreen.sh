@@ -100,10 +100,12 @@ F=/zones-$CLOISTER_NODE/$M/root/tmp/vm.ppm
 like "is a file of root's" "$(head -c 2 "$F") $(stat -c '%a %u' "$F")" '^P6 600 0$'
 like "as large as the screen" "$(sed -n 2p "$F" | tr -d '\0')" '^[0-9]+ [0-9]+$'
 check "an NMI" vmadm sysrq "$M" nmi
-fails 2 'nmi' vmadm sysrq "$M" crash
+fails 2 '"crash" is neither nmi nor screenshot' vmadm sysrq "$M" crash
+fails 2 'a VM, and nmi or screenshot' vmadm sysrq "$M"
 check "stop" vmadm stop "$M" -F
 fails 1 'not running' vmadm sysrq "$M" screenshot
 check "no graphics adapter, and a screen that says so" vmadm update "$M" vga=none
 check "start" vmadm start "$M"
+fails 1 'Its vga is none: .vmadm update' vmadm sysrq "$M" screenshot
 check "delete" vmadm delete "$M"
 eq "its port is free" "$(ss -Hltn | awk '{print $4}' | grep -c ":$TAKEN$")" 0

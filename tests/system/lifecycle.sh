@@ -79,6 +79,10 @@ eq "alias" "$(vmadm get "$z" | jq -r .alias)" web02
 vmadm get "$z" | jq '.max_lwps=150' >v.json
 check "get | edit | update" vmadm update "$z" -f v.json
 eq "pids limit in the kernel" "$(cat "$(cgdir "$z" pids)/pids.max")" 150
+like "without a word, for these are its own uuid and brand" "$OUT" "^Successfully updated VM $z\$"
+run vmadm update "$z" brand=lx uuid=11111111-2222-4333-8444-555555555555 max_lwps=150
+like "another brand or uuid is not taken, and that is said" "$RC $OUT" "^0 .*uuid can't change: it is $z"
+like "of both" "$OUT" "brand can't change: it is joyent"
 fails 1 'max_lwps' vmadm update "$z" max_lwpz=3
 eq "a refused update changes nothing" "$(vmadm get "$z" | jq .max_lwps)" 150
 check "cpu_cap=0 takes the property away" vmadm update "$z" cpu_cap=0
