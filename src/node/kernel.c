@@ -114,12 +114,31 @@ static int open_summed(struct ctx *c, const json_t *rec, const struct file *f, c
 	return fd < 0 ? fd : r < 0 ? err_add(e, "%s: %s", f->name, path) : take_fd(&fd);
 }
 
+/* "kernel-0123456789abcdef" */
+static char *copy_name(const json_t *rec, const struct file *f)
+{
+	const char *sum = vm_str(rec, f->sum);
+
+	return vm_str(rec, f->name) && sum ? xprintf("%s-%.16s", f->name, sum) : NULL;
+}
+
 /* What get printed comes back: then what is as it was is no wish. */
 static bool named(const json_t *old, const json_t *payload, const char *name)
 {
 	const json_t *is = json_object_get(payload, name);
 
 	return is && !(str_eq(vm_str(payload, "uuid"), vm_str(old, "uuid")) && json_equal(is, json_object_get(old, name)));
+}
+
+/* Another firmware may not start what this one did; what was named may be gone. */
+static int suits_firmware(struct ctx *c, const json_t *rec, struct err *e)
+{
+	_free_ char *name = copy_name(rec, files), *path = xprintf("%s/%s/config/%s", c->node.pool, vm_str(rec, "uuid"), name ?: "");
+	_fd_ int fd = name ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return name ? err_sys(e, errno, "%s", path) : 0;
+	return is_kernel(fd, true, e) < 0 ? err_add(e, "kernel: %s", vm_str(rec, "kernel")) : 0;
 }
 
 int kernel_check(struct ctx *c, const json_t *old, json_t *rec, const json_t *payload, struct err *e)
@@ -136,7 +155,7 @@ int kernel_check(struct ctx *c, const json_t *old, json_t *rec, const json_t *pa
 			return fd;
 		json_object_set_new(rec, f->sum, json_string(hex));
 	}
-	return 0;
+	return old && uefi(rec) && !uefi(old) && !named(old, payload, "kernel") ? suits_firmware(c, rec, e) : 0;
 }
 
 int kernel_here(struct ctx *c, const json_t *rec, struct err *e)
@@ -158,23 +177,19 @@ int kernel_here(struct ctx *c, const json_t *rec, struct err *e)
 	return 0;
 }
 
-void kernel_changed(const json_t *old, const json_t *rec, json_t *changed)
+void kernel_changed(const json_t *old, json_t *rec, json_t *changed, const char *now_iso)
 {
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (json_equal(json_object_get(old, files[i].name), json_object_get(rec, files[i].name)) &&
-		    !str_eq(vm_str(old, files[i].sum), vm_str(rec, files[i].sum)))
-			json_array_append_new(changed, json_string(files[i].name));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const char *is = vm_str(rec, files[i].name);
+
+		if (!is || !str_eq(is, vm_str(old, files[i].name)) || str_eq(vm_str(old, files[i].sum), vm_str(rec, files[i].sum)))
+			continue;
+		json_array_append_new(changed, json_string(files[i].name));
+		json_object_set_new(rec, "last_modified", json_string(now_iso));
+	}
 }
 
 /* ---- copies ---- */
-
-/* "kernel-0123456789abcdef" */
-static char *copy_name(const json_t *rec, const struct file *f)
-{
-	const char *sum = vm_str(rec, f->sum);
-
-	return vm_str(rec, f->name) && sum ? xprintf("%s-%.16s", f->name, sum) : NULL;
-}
 
 static int folder(const struct vm *v, struct err *e)
 {

@@ -17,8 +17,8 @@
 int kernel_check(struct ctx *c, const json_t *old, json_t *rec, const json_t *payload, struct err *e);
 /* Of a record from elsewhere: the files are here, with those sums. -ENOENT, -ESTALE: they are not. */
 int kernel_here(struct ctx *c, const json_t *rec, struct err *e);
-/* Appends to changed (names of properties) those whose file has another content, and the same name. */
-void kernel_changed(const json_t *old, const json_t *rec, json_t *changed);
+/* Appends to changed (names of properties) those whose file has another content, and the same name; then rec is of that time. */
+void kernel_changed(const json_t *old, json_t *rec, json_t *changed, const char *now_iso);
 
 /* The copies that rec has, whichever are not there yet. Is its own undo with kernel_tidy() of the record before. */
 int kernel_make(struct vm *v, const json_t *rec, struct err *e);

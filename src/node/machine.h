@@ -14,7 +14,7 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 /* The same of a record that takes the place of v's, made by payload. */
 int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struct err *e);
 /*
- * 1 = what its record says of processors, memory, firmware and screen is not what it was started with. sizes: nor is how many and how much, of which
+ * 1 = what its record says of processors, memory, firmware, kernel and screen is not what it was started with. sizes: nor is how many and how much, of which
  * it may have got more or less since.
  */
 int machine_changed(const struct vm *v, bool sizes, struct err *e);

@@ -454,7 +454,7 @@ static int prepare(struct vm *v, const json_t *payload, json_t **rec, json_t **c
 	if (r == 0)
 		r = machine_check_update(v, out, payload, e);
 	if (r == 0)
-		kernel_changed(v->rec, out, diff);
+		kernel_changed(v->rec, out, diff, now);
 	if (r == 0)
 		r = saved_check_update(v, out, diff, e);
 	if (r == 0)

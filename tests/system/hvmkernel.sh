@@ -50,6 +50,7 @@ mkdir -p x && echo here >x/second && (cd x && echo second | cpio -o -H newc --qu
 SUM=$(vmadm get "$M" | jq -r .initrd_sha256)
 run vmadm update "$M" initrd="$I"
 like "named again it is taken as it is, for the next start" "$OUT" 'At the next boot of the VM: initrd$'
+fails 1 'changes that wait' vmadm suspend "$M"
 check "its sum is another" [ "$(vmadm get "$M" | jq -r .initrd_sha256)" != "$SUM" ]
 eq "there is one copy" "$(copies)" "kernel 444 0 initrd 444 0"
 run vmadm update "$M" kernel_args="$G_WORDS three"
@@ -145,6 +146,9 @@ if [ ! -e /usr/share/OVMF/OVMF_CODE_4M.fd ]; then
 else
 	printf '\177ELF' | cat - garbage >elf
 	refused 'no kernel that UEFI starts' "\"bootrom\":\"uefi\",\"kernel\":\"$PWD/elf\""
+	mk "\"autoboot\":false,\"kernel\":\"$PWD/elf\""
+	fails 1 'no kernel that UEFI starts' vmadm update "$M" bootrom=uefi
+	check "delete" vmadm delete "$M"
 	mk "\"bootrom\":\"uefi\",\"kernel\":\"$K\",\"initrd\":\"$I\",\"kernel_args\":\"$G_WORDS\""
 	check "UEFI starts it" guest_up "$M"
 	check "it is UEFI" g "$M" 'test -d /sys/firmware/efi && cat /proc/cmdline'
