@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/safe.h"
 #include "base/str.h"
+#include "hvm/migsnap.h"
 #include "model/vm.h"
 
 enum { SESSION = 1, UUID = 2, NODE = 4, WHY = 8, MACHINE = 16 };
@@ -20,6 +21,7 @@ static const struct {
 	[MIG_OFFER] = {"offer", SESSION | MACHINE},
 	[MIG_DISK] = {"disk", SESSION | NODE},
 	[MIG_MEMORY] = {"memory", SESSION},
+	[MIG_SNAPSHOTS] = {"snapshots", SESSION},
 	[MIG_GO] = {"go", 0},
 	[MIG_ASK] = {"ask", SESSION | UUID},
 	[MIG_READY] = {"ready", 0},
@@ -43,6 +45,20 @@ static bool text_of(const json_t *o, const char *key, char *out, size_t size)
 	return true;
 }
 
+/* How many snapshots it brings, and bytes of theirs: none where nothing is said. */
+static bool announced(struct migmsg *m)
+{
+	const json_t *o = json_object_get(m->json, "snapshots"), *n = json_object_get(o, "count"), *bytes = json_object_get(o, "bytes");
+
+	if (!o)
+		return true;
+	if (!json_is_integer(n) || !json_is_integer(bytes) || json_integer_value(n) < 1 || json_integer_value(n) > MIGSNAP_MOST || json_integer_value(bytes) < 0)
+		return false;
+	m->snapshots = (unsigned)json_integer_value(n);
+	m->snapshot_bytes = (uint64_t)json_integer_value(bytes);
+	return true;
+}
+
 static bool members(unsigned has, struct migmsg *m)
 {
 	const json_t *why = json_object_get(m->json, "why"), *hint = json_object_get(m->json, "hint");
@@ -57,6 +73,8 @@ static bool members(unsigned has, struct migmsg *m)
 		return false;
 	if ((has & MACHINE) && (!json_is_object(json_object_get(m->json, "record")) || !json_is_object(json_object_get(m->json, "layout")) ||
 				json_integer_value(json_object_get(m->json, "version")) != MIGMSG_VERSION))
+		return false;
+	if ((has & MACHINE) && !announced(m))
 		return false;
 	if (has & WHY) {
 		if (!json_is_string(why))

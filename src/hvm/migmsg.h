@@ -4,9 +4,11 @@
  * of it than that. Pure.
  *
  *	source → target                            target → source
- *	offer {session, record, layout, disks}     ready | no {why, hint}
+ *	offer {session, record, layout, bytes,     ready {snapshots} | no {why, hint}
+ *	       snapshots {count, bytes}}
  *	  on connections of their own:
  *	disk {session, node} / memory {session}    ok, and bytes that are QEMU's
+ *	snapshots {session}                        ok, records (hvm/migsnap.h), and when it has them: ok
  *	go {}                                      runs | no {why, hint}
  *	ask {session, uuid}                        taken | not | busy
  */
@@ -15,6 +17,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -23,13 +26,15 @@
 #define MIGMSG_SHORT   4096u      /* of everything else */
 #define MIGMSG_SESSION 64         /* letters of a session's name: random, hex */
 
-enum migmsg_word { MIG_OFFER, MIG_DISK, MIG_MEMORY, MIG_GO, MIG_ASK, MIG_READY, MIG_NO, MIG_OK, MIG_RUNS, MIG_TAKEN, MIG_NOT, MIG_BUSY, MIG_WORDS };
+enum migmsg_word { MIG_OFFER, MIG_DISK, MIG_MEMORY, MIG_SNAPSHOTS, MIG_GO, MIG_ASK, MIG_READY, MIG_NO, MIG_OK, MIG_RUNS, MIG_TAKEN, MIG_NOT, MIG_BUSY, MIG_WORDS };
 
 struct migmsg {
 	enum migmsg_word word;
 	json_t *json;              /* owned: record and layout of an offer, borrowed from here */
 	char session[MIGMSG_SESSION + 1], uuid[37], node[32];
 	char why[512], hint[256];  /* printable */
+	unsigned snapshots;        /* of an offer */
+	uint64_t snapshot_bytes;
 };
 #define MIGMSG_INIT ((struct migmsg){.json = NULL})
 #define _migmsg_    __attribute__((cleanup(migmsg_done)))

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/own.h"
 #include "hvm/migmsg.h"
+#include "hvm/migsnap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	assert(!strpbrk(m.node, "/. \n"));
 	if (m.word == MIG_OFFER)
 		assert(json_is_object(json_object_get(m.json, "record")) && json_is_object(json_object_get(m.json, "layout")) && *m.session);
+	assert(m.snapshots <= MIGSNAP_MOST && m.snapshot_bytes <= INT64_MAX && (m.word == MIG_OFFER || !m.snapshots));
 	if (m.word == MIG_ASK)
 		assert(strlen(m.uuid) == 36);
 	return 0;
