@@ -41,6 +41,8 @@ int btrfs_subvol_create(int dirfd, const char *name, uint64_t group);
 int btrfs_subvol_snapshot(int src, int dirfd, const char *name, bool ro, uint64_t group);
 int btrfs_subvol_id(int fd, uint64_t *id); /* of the subvolume that fd is in */
 int btrfs_subvol_created(int fd, uint64_t *wall_ns);
+/* One that came from elsewhere: when it was made there is what btrfs_subvol_created() says from now on. It must be writable. */
+int btrfs_subvol_set_created(int fd, uint64_t wall_ns);
 int btrfs_subvol_ro(int fd);               /* 1, 0 */
 int btrfs_subvol_set_ro(int fd, bool ro);
 /* Deletes the subvolume that fd is the top of, and all those nested in it. Follows no path that is inside. */

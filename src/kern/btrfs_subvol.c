@@ -61,8 +61,18 @@ int btrfs_subvol_created(int fd, uint64_t *wall_ns)
 
 	if (ioctl(fd, BTRFS_IOC_GET_SUBVOL_INFO, &a) < 0)
 		return -errno;
+	if (a.stime.sec)
+		a.otime = a.stime;
 	*wall_ns = a.otime.sec * 1000000000ULL + a.otime.nsec;
 	return 0;
+}
+
+/* "Sent at", as a received one has it; of no sender's uuid, so that no `btrfs receive` takes it for its own. A snapshot of it that is writable has it no more. */
+int btrfs_subvol_set_created(int fd, uint64_t wall_ns)
+{
+	struct btrfs_ioctl_received_subvol_args a = {.stime = {wall_ns / 1000000000, (uint32_t)(wall_ns % 1000000000)}};
+
+	return ioctl(fd, BTRFS_IOC_SET_RECEIVED_SUBVOL, &a) < 0 ? -errno : 0;
 }
 
 int btrfs_subvol_ro(int fd)

@@ -293,6 +293,7 @@ const struct store_ops store_btrfs = {
 	.readonly = readonly,
 	.is_dataset = is_dataset,
 	.created = btrfs_subvol_created,
+	.set_created = btrfs_subvol_set_created,
 	.sync = sync_pool,
 	.ident = btrfs_subvol_id,
 	.gone = gone,

@@ -48,6 +48,7 @@ struct store_ops {
 	int (*readonly)(struct store *, int fd, bool ro);
 	int (*is_dataset)(struct store *, int dirfd, const char *leaf); /* 1, 0 */
 	int (*created)(int fd, uint64_t *wall_ns);
+	int (*set_created)(int fd, uint64_t wall_ns);
 	int (*sync)(struct store *);
 	int (*ident)(int fd, uint64_t *id);          /* a number that no other dataset will have */
 	int (*gone)(struct store *, uint64_t id);    /* 1: deleted, and all its room given back; 0: not yet */

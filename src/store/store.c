@@ -305,6 +305,17 @@ int store_readonly(struct store *s, const char *name, bool ro, struct err *e)
 	return r < 0 ? err_sys(e, r, "dataset %s: make %s", name, ro ? "read-only" : "writable") : 0;
 }
 
+int store_set_created(struct store *s, const char *name, uint64_t wall_ns, struct err *e)
+{
+	_fd_ int fd = open_dataset(s, name, e);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = s->ops->set_created(fd, wall_ns);
+	return r < 0 ? err_sys(e, r, "dataset %s: when it was made", name) : 0;
+}
+
 bool store_exists(struct store *s, const char *name)
 {
 	_at_ struct store_at at = AT_INIT;

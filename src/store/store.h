@@ -118,6 +118,8 @@ int store_reclaim(struct store *s, const char *name, uint64_t quota_id, struct e
 int store_rollback(struct store *s, const char *snap, const char *name, uint64_t quota_id, struct err *e);
 int store_rename(struct store *s, const char *from, const char *to, struct err *e);
 int store_readonly(struct store *s, const char *name, bool ro, struct err *e);
+/* When it was made, elsewhere: what store_each() says of it. It must be writable. */
+int store_set_created(struct store *s, const char *name, uint64_t wall_ns, struct err *e);
 bool store_exists(struct store *s, const char *name);
 int store_each(struct store *s, const char *dir, int (*each)(const char *name, uint64_t created_ns, void *arg), void *arg, struct err *e);
 
