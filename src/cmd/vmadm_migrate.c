@@ -118,6 +118,8 @@ static int migrate(struct ctx *c, int argc, char **argv)
 	cmd_audit(c, "vmadm migrate", uuid, NULL, NULL, r);
 	if (r < 0)
 		return cmd_fail(c, &e);
+	if (d.snapshots)
+		printf("snapshots %u with %s, ", d.snapshots, str_from_bytes(d.snapshot_bytes, disks));
 	printf("total %u ms, memory %s, disks %s, downtime %u ms (target %u ms)\n", d.ms, str_from_bytes(d.memory, memory), str_from_bytes(d.disks, disks),
 	       d.downtime_ms, d.limit_ms);
 	cmd_say("Successfully migrated VM %s to %s%s", uuid, d.peer, a.o.keep ? "; it is kept here, stopped" : "");

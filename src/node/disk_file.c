@@ -138,6 +138,11 @@ int disk_file_give_back(int fd, const json_t *disk, struct err *e)
 	return r < 0 ? err_add(e, "disk %s", vm_str(disk, "path")) : 0;
 }
 
+int disk_file_compress(int fd, int dir, const json_t *disk, struct err *e)
+{
+	return compression(fd, dir, vm_str(disk, "compression"), e);
+}
+
 int disk_file_settle(const struct vm *v, int fd, int dir, const json_t *disk, bool less, struct err *e)
 {
 	int64_t bytes = vm_int(disk, "refreservation", 0) * MIB;

@@ -65,6 +65,8 @@ int disks_unreserve(struct vm *v, const json_t *old, const json_t *now, struct e
 int disk_file_check(const json_t *rec, const json_t *disk, struct err *e);
 /* As its record says: compression, and room that is set aside; less: what is beyond that is given back, unless the machine runs, or nothing can be. dir: where it lies. */
 int disk_file_settle(const struct vm *v, int fd, int dir, const json_t *disk, bool less, struct err *e);
+/* Its compression alone. */
+int disk_file_compress(int fd, int dir, const json_t *disk, struct err *e);
 /* What is set aside beyond what its record says. Nobody may be writing to it. */
 int disk_file_give_back(int fd, const json_t *disk, struct err *e);
 

@@ -54,7 +54,8 @@ struct out {
 	bool stuck;   /* mirrors, guest or mark could not be taken back */
 	bool refused; /* and the target has said that it has it not */
 	uint64_t runs_ns, gone_at;
-	struct watch disks, memory;
+	struct watch disks, memory, snapshots;
+	struct migrate_snaps snaps;
 	uint64_t looked; /* at the mirrors, while its memory goes */
 };
 
@@ -119,6 +120,15 @@ static int disks_go(void *arg, uint64_t done, uint64_t total, struct err *e)
 	if (o->v->c->progress)
 		o->v->c->progress(o->v->c, "disks", done, total);
 	return go_on(o, e) < 0 ? -e->code : moves(o, &o->disks, done, "disks", e);
+}
+
+static int snapshots_go(void *arg, const struct migrate_snaps *s, bool settles, struct err *e)
+{
+	struct out *o = arg;
+
+	if (o->v->c->progress && s->sent < s->bytes)
+		o->v->c->progress(o->v->c, "snapshots", s->sent, s->bytes);
+	return go_on(o, e) < 0 ? -e->code : settles ? 0 : moves(o, &o->snapshots, s->sent + s->looked, "snapshots", e);
 }
 
 /*
@@ -203,6 +213,8 @@ static int do_offer(struct ctx *c, void *op, struct err *e)
 	uint64_t bytes;
 	int r = migrate_disks_check(o->v, &bytes, e);
 
+	if (r == 0 && !o->o->without_snapshots)
+		r = migrate_snaps_look(o->v, &o->snaps, e);
 	if (r == 0)
 		r = machine_layout(o->v, &o->layout, e);
 	if (r == 0)
@@ -214,12 +226,19 @@ static int do_offer(struct ctx *c, void *op, struct err *e)
 	strcpy(o->to.print, o->control.print);
 	peer_name(c, o->control.print, o->done->peer);
 	r = wire_say(o->control.fd, MIG_OFFER,
-		     json_pack("{s:i, s:s, s:O, s:O, s:I, s:O*}", "version", MIGMSG_VERSION, "session", o->to.session, "record", o->v->rec, "layout", o->layout, "bytes",
-			       (json_int_t)bytes, "seed", seed),
+		     json_pack("{s:i, s:s, s:O, s:O, s:I, s:O*, s:o*}", "version", MIGMSG_VERSION, "session", o->to.session, "record", o->v->rec, "layout", o->layout, "bytes",
+			       (json_int_t)bytes, "seed", seed, "snapshots",
+			       o->snaps.n ? json_pack("{s:I, s:I}", "count", (json_int_t)o->snaps.n, "bytes", (json_int_t)o->snaps.bytes) : NULL),
 		     e);
 	if (r == 0)
 		r = wire_hear(c, o->control.fd, &o->in, OFFER_MS, &m, e);
-	return r == 0 && m.word != MIG_READY ? wire_refused(&m, e) : r;
+	if (r == 0 && m.word != MIG_READY)
+		return wire_refused(&m, e);
+	if (r == 0 && o->snaps.n && !vm_bool(m.json, "snapshots", false)) {
+		err_set(e, ENOTSUP, "it has %zu snapshots, and the other node's Cloister is from before they came along", o->snaps.n);
+		return err_hint(e, "Delete them, or say --without-snapshots: they go with the VM here.");
+	}
+	return r;
 }
 
 static int undo_offer(struct ctx *c, void *op, struct err *e)
@@ -231,6 +250,16 @@ static int undo_offer(struct ctx *c, void *op, struct err *e)
 	if (may_undo(o) && !o->stuck)
 		intent_clear(c, o->v->uuid);
 	return 0;
+}
+
+static int do_snapshots(struct ctx *c, void *op, struct err *e)
+{
+	struct out *o = op;
+	int r = o->snaps.n ? migrate_snaps_send(o->v, &o->snaps, &o->to, o->o->bandwidth, snapshots_go, o, e) : 0;
+
+	o->done->snapshots = (unsigned)o->snaps.n;
+	o->done->snapshot_bytes = o->snaps.sent;
+	return r;
 }
 
 static int do_disks(struct ctx *c, void *op, struct err *e)
@@ -307,7 +336,7 @@ static int do_memory(struct ctx *c, void *op, struct err *e)
 	_peer_ struct peer p = PEER_INIT;
 	struct qmigrate_now end = {0};
 	struct err why = ERR_INIT;
-	int r = migrate_stream(c, &o->to, NULL, &p, e);
+	int r = migrate_stream(c, &o->to, MIG_MEMORY, NULL, &p, e);
 
 	if (r < 0)
 		return r;
@@ -329,6 +358,7 @@ static int do_memory(struct ctx *c, void *op, struct err *e)
 
 static const struct step migrate_steps[] = {
 	{"migrate-offer", do_offer, undo_offer},
+	{"migrate-snapshots", do_snapshots, NULL},
 	{"migrate-disks", do_disks, undo_disks},
 	{"migrate-mark", do_mark, undo_disks},
 	{"migrate-memory", do_memory, undo_disks},
@@ -356,9 +386,8 @@ int vm_migrate_guard(struct ctx *c, int of, struct err *e)
 	return node_recover(c, e);
 }
 
-static int check(struct vm *v, const struct migrate_opts *o, struct err *e)
+static int check(struct vm *v, struct err *e)
 {
-	unsigned n = 0;
 	int r = vm_migrate_refuse(v, e);
 
 	if (r < 0)
@@ -369,14 +398,7 @@ static int check(struct vm *v, const struct migrate_opts *o, struct err *e)
 		err_set(e, EINVAL, "it is not running");
 		return err_hint(e, "vmadm start %s", v->uuid);
 	}
-	r = vm_need_store(v, e);
-	if (r == 0)
-		r = migrate_snapshots(v, &n, e);
-	if (r == 0 && n && !o->without_snapshots) {
-		err_set(e, ENOTSUP, "it has %u snapshots, which don't come along", n);
-		return err_hint(e, "Delete them, or say --without-snapshots: they go with the VM here.");
-	}
-	return r;
+	return vm_need_store(v, e);
 }
 
 int vm_migrate(struct ctx *c, const char *word, const char *where, const struct migrate_opts *opts, struct migrate_done *done, struct err *e)
@@ -395,7 +417,7 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 	what = xprintf("migrate %s", v.uuid);
 	r = mark_where(&o.to, where, e);
 	if (r == 0)
-		r = check(&v, opts, e);
+		r = check(&v, e);
 	if (r == 0)
 		r = intent_set(c, v.uuid, MIGRATE_INTENT, e);
 	if (r == 0)
@@ -408,6 +430,7 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 	peer_close(&o.control);
 	buf_done(&o.in);
 	json_decref(o.layout);
+	migrate_snaps_done(&o.snaps);
 	done->ms = (unsigned)((clock_mono_ns() - o.begin) / 1000000);
 	if (r == 0) {
 		failpoint("migrate-away", NULL);

@@ -4,6 +4,7 @@
  *
  *	source                                          target
  *	offer: record, layout ───── control ─────────▶  checks all of it, makes the VM ("receiving"), boots a monitor that waits
+ *	its snapshots ───────────── one ─────────────▶  made there, one of the other
  *	mirrors of its disks ────── one each ────────▶  its monitor's NBD server
  *	memory, again and again ─── one ─────────────▶  its monitor
  *	guest stands; mirrors end; "go" ─────────────▶  from here on it is the target's
@@ -28,11 +29,12 @@ struct migrate_opts {
 	unsigned limit_s;      /* then it is given up, 0 = never */
 	unsigned stall_s;      /* nothing has gone for so long: likewise; 0 = 30 */
 	bool keep;             /* the VM stays, stopped */
-	bool without_snapshots; /* it has some, and goes without them */
+	bool without_snapshots; /* those that it has don't come along */
 };
 struct migrate_done {
 	char peer[PEER_PRINT + 1]; /* its name here */
-	uint64_t memory, disks;    /* bytes */
+	uint64_t memory, disks, snapshot_bytes;
+	unsigned snapshots;
 	unsigned ms, downtime_ms;  /* all of it; from the guest's last instruction here to the news that it runs there */
 	unsigned limit_ms;         /* what it might stand: more than it was told where it did not converge */
 };

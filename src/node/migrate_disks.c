@@ -37,21 +37,7 @@ int migrate_disks_check(struct vm *v, uint64_t *bytes, struct err *e)
 	return 0;
 }
 
-static int count(const char *name, uint64_t created_ns, void *arg)
-{
-	++*(unsigned *)arg;
-	return 0;
-}
-
-int migrate_snapshots(struct vm *v, unsigned *n, struct err *e)
-{
-	_free_ char *dir = xprintf("%s/snap", v->uuid);
-	int r = store_each(v->store, dir, count, n, e);
-
-	return r == -ENOENT ? 0 : r;
-}
-
-int migrate_stream(struct ctx *c, const struct migrate_mark *to, const char *node, struct peer *p, struct err *e)
+int migrate_stream(struct ctx *c, const struct migrate_mark *to, enum migmsg_word word, const char *node, struct peer *p, struct err *e)
 {
 	_migmsg_ struct migmsg m = MIGMSG_INIT;
 	int r = peer_connect(c, to->where, p, e);
@@ -61,14 +47,14 @@ int migrate_stream(struct ctx *c, const struct migrate_mark *to, const char *nod
 	/* who else is known here, and stands on the way, gets neither the session's name nor a byte of the guest's */
 	r = wire_same(p, to->print, e);
 	if (r == 0)
-		r = wire_say(p->fd, node ? MIG_DISK : MIG_MEMORY, json_pack("{s:s, s:s*}", "session", to->session, "node", node), e);
+		r = wire_say(p->fd, word, json_pack("{s:s, s:s*}", "session", to->session, "node", node), e);
 	if (r == 0)
 		r = wire_hear_last(p->fd, AGREE_MS, &m, e);
 	if (r == 0 && m.word != MIG_OK)
 		r = wire_refused(&m, e);
 	if (r < 0)
 		peer_close(p);
-	return r < 0 ? err_add(e, "a connection for %s", node ?: "its memory") : 0;
+	return r < 0 ? err_add(e, "a connection for %s", node ?: word == MIG_MEMORY ? "its memory" : "them") : 0;
 }
 
 static int begin(struct migrate_mirrors *m, struct err *e)
@@ -83,7 +69,7 @@ static int begin(struct migrate_mirrors *m, struct err *e)
 		int r;
 
 		qdisk_name_of(m->v->rec, d, name);
-		r = migrate_stream(m->v->c, m->to, name, &p, e);
+		r = migrate_stream(m->v->c, m->to, MIG_DISK, name, &p, e);
 		if (r == 0)
 			r = qmirror_begin(m->q, name, p.fd, m->bandwidth, e);
 		if (r < 0)

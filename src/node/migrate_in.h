@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "hvm/migmsg.h"
+#include "hvm/migsnap.h"
 #include "hvm/qmigrate.h"
 #include "hvm/qmirror.h"
 #include "node/migrate.h"
@@ -54,7 +55,7 @@ int mark_trim(struct state *st, struct err *e);
 
 /* ---- receive_make.c: the VM that is to be ---- */
 /* v->rec and what it needs, of an offer; all that create would refuse is. */
-/* most: what its disks may come to on this pool. */
+/* most: what its disks and snapshots may come to on this pool. */
 int receive_check(struct vm *v, const struct migmsg *offer, uint64_t *most, struct err *e);
 /* Row, root with empty disks, firewall, monitor that waits. */
 int receive_make(struct vm *v, struct err *e);
@@ -62,10 +63,8 @@ int receive_make(struct vm *v, struct err *e);
 /* ---- migrate_disks.c ---- */
 /* What a VM has that can't come along: -ENOTSUP with its name. bytes: what its disks hold. */
 int migrate_disks_check(struct vm *v, uint64_t *bytes, struct err *e);
-/* How many snapshots it has. */
-int migrate_snapshots(struct vm *v, unsigned *n, struct err *e);
-/* A connection of that kind to where m says, agreed. node NULL: the memory's. */
-int migrate_stream(struct ctx *c, const struct migrate_mark *m, const char *node, struct peer *p, struct err *e);
+/* A connection of that kind to where m says, agreed. node: of a disk. */
+int migrate_stream(struct ctx *c, const struct migrate_mark *m, enum migmsg_word word, const char *node, struct peer *p, struct err *e);
 /* A mirror of each disk, until all are level; each is called meanwhile. */
 struct migrate_mirrors {
 	struct vm *v;
@@ -76,6 +75,25 @@ struct migrate_mirrors {
 	void *arg;
 };
 int migrate_mirror(struct migrate_mirrors *m, struct err *e);
+
+/* ---- migrate_snaps.c ---- */
+struct migrate_snap {
+	char name[MIGSNAP_NAME + 1];
+	uint64_t created, sum; /* sum: of where its files lie */
+};
+struct migrate_snaps {
+	struct migrate_snap *v; /* the oldest first */
+	size_t n, most;
+	uint64_t bytes;         /* that are to go: what differs from the one before */
+	uint64_t sent, looked;  /* that have gone; that were compared */
+};
+#define MIGRATE_SNAPS_INIT ((struct migrate_snaps){.v = NULL})
+/* What there is, and where it lies. -ENOTSUP: one has what can't come along, with its name. */
+int migrate_snaps_look(struct vm *v, struct migrate_snaps *s, struct err *e);
+/* All of them, until the other node has them for good; each is called meanwhile, with what of it moves. */
+int migrate_snaps_send(struct vm *v, struct migrate_snaps *s, const struct migrate_mark *to, uint64_t bandwidth,
+		       int (*each)(void *arg, const struct migrate_snaps *s, bool settles, struct err *e), void *arg, struct err *e);
+void migrate_snaps_done(struct migrate_snaps *s);
 
 /* ---- migrate_settle.c ---- */
 /* The target has it: here it is deleted, or stopped for good. */

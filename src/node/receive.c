@@ -117,7 +117,7 @@ static void offer(struct receive *r, size_t i, struct migmsg *m)
 	r->conn[i].p = PEER_INIT;
 	r->conn[i].in = BUF_INIT;
 	conn_drop(r, i);
-	if (wire_say(t->control.fd, MIG_READY, NULL, &e) < 0)
+	if (wire_say(t->control.fd, MIG_READY, json_pack("{s:b}", "snapshots", 1), &e) < 0)
 		t->failed = e;
 }
 
@@ -141,6 +141,7 @@ static void one_word(struct receive *r, size_t i, struct migmsg *m)
 		break;
 	case MIG_DISK:
 	case MIG_MEMORY:
+	case MIG_SNAPSHOTS:
 		if (!r->now || !str_eq(r->now->session, m->session) || !str_eq(r->now->control.print, o->p.print))
 			break;
 		k = taking_stream(r->now, m, &o->p, &e);

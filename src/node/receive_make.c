@@ -70,9 +70,24 @@ static int room(struct vm *v, uint64_t bytes, uint64_t *most, struct err *e)
 	*most = bytes + (left - bytes) / 2;
 	if (left >= bytes)
 		return 0;
-	err_sys(e, ENOSPC, "%s has %llu MiB left, its disks hold %llu", v->c->node.pool, (unsigned long long)left >> 20,
+	err_sys(e, ENOSPC, "%s has %llu MiB left, its disks and snapshots hold %llu", v->c->node.pool, (unsigned long long)left >> 20,
 		(unsigned long long)bytes >> 20);
 	return err_hint(e, "cloister pool grow");
+}
+
+/*
+ * The disks come whole, however much of them the snapshots share, and those are in the quota; disks are beside it. What was enough on the other node may not be
+ * here, and that is not to be found out at the end.
+ */
+static int quota_holds(const struct vm *v, uint64_t disks, uint64_t snapshots, struct err *e)
+{
+	uint64_t quota = (uint64_t)vm_int(v->rec, "quota", 0) << 30, all = quota + disks_bytes(v->rec);
+
+	if (!quota || !snapshots || (disks <= all && snapshots <= all - disks))
+		return 0;
+	err_set(e, EDQUOT, "its snapshots come to %llu MiB beside disks with %llu, and its quota has room for %llu in all", (unsigned long long)snapshots >> 20,
+		(unsigned long long)disks >> 20, (unsigned long long)all >> 20);
+	return err_hint(e, "Where it runs: vmadm update %s quota=GIB, or delete snapshots.", v->uuid);
 }
 
 static int load(struct vm *v, const struct migmsg *offer, struct err *e)
@@ -117,7 +132,9 @@ int receive_check(struct vm *v, const struct migmsg *offer, uint64_t *most, stru
 	if (r == 0)
 		r = hold_check(c, v->rec, e);
 	if (r == 0)
-		r = room(v, bytes > 0 ? (uint64_t)bytes : 0, most, e);
+		r = quota_holds(v, bytes > 0 ? (uint64_t)bytes : 0, offer->snapshot_bytes, e);
+	if (r == 0)
+		r = room(v, (bytes > 0 ? (uint64_t)bytes : 0) + offer->snapshot_bytes, most, e);
 	return r;
 }
 

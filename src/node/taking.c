@@ -95,6 +95,7 @@ int taking_begin(struct ctx *c, struct migmsg *offer, struct taking **out, struc
 	strcpy(t->session, offer->session);
 	t->layout = json_incref(json_object_get(offer->json, "layout"));
 	t->begin = t->since = clock_mono_ns();
+	t->snapshots = offer->snapshots;
 	r = receive_check(&t->v, offer, &t->most, e);
 	t->v.incoming.layout = t->layout;
 	t->v.incoming.seed = seed;
@@ -165,6 +166,12 @@ int taking_stream(struct taking *t, const struct migmsg *m, struct peer *p, stru
 {
 	int r;
 
+	if (m->word == MIG_SNAPSHOTS) {
+		relay_of(t, p);
+		return taking_snaps_begin(t, p, e);
+	}
+	if (t->snapshots)
+		return err_set(e, EPROTO, "it comes ahead of its snapshots");
 	if (m->word == MIG_DISK)
 		return a_disk(t, m, p, e);
 	if (t->memory)
@@ -232,8 +239,12 @@ static uint64_t room_taken(struct taking *t)
 void taking_bounds(struct taking *t, const struct receive_opts *o)
 {
 	uint64_t now = clock_mono_ns(), turns = t->nrelays, taken, stall = (o->stall_s ?: STALL_S) * 1000000000ULL;
+	bool moved = false;
 
-	if (now - t->looked < LOOK_NS)
+	taking_snaps_look(t, &moved);
+	if (moved)
+		t->since = now;
+	if (t->failed.code || now - t->looked < LOOK_NS)
 		return;
 	t->looked = now;
 	for (size_t i = 0; i < t->nrelays; i++)
@@ -242,7 +253,7 @@ void taking_bounds(struct taking *t, const struct receive_opts *o)
 		t->turns = turns;
 		t->since = now;
 	}
-	taken = room_taken(t);
+	taken = room_taken(t) + taking_snaps_bytes(t);
 	if (taken > t->most) {
 		err_set(&t->failed, ENOSPC, "its disks come to %llu MiB, and there is room for %llu", (unsigned long long)taken >> 20, (unsigned long long)t->most >> 20);
 		err_hint(&t->failed, "cloister pool grow");
@@ -336,8 +347,10 @@ static void nothing_left(struct taking *t)
 	struct vm *v = &t->v;
 	struct err e = ERR_INIT;
 	json_t *why = json_pack("{s:s, s:s}", "why", t->failed.code ? t->failed.msg : "it was cancelled there", "hint", t->failed.hint);
-	int r = 0;
+	int r = 0, cancel = v->c->cancel;
 
+	/* who cancels wants this, and not that it is cancelled half way */
+	v->c->cancel = -1;
 	qmp_close(&t->q);
 	/* first: "no" may only be said of what can not become ours any more */
 	if (t->mine)
@@ -350,11 +363,13 @@ static void nothing_left(struct taking *t)
 		intent_clear(v->c, v->uuid);
 	if (r == 0 && t->control.fd >= 0)
 		wire_say(t->control.fd, MIG_NO, json_incref(why), NULL);
+	v->c->cancel = cancel;
 	json_decref(why);
 }
 
 void taking_end(struct taking *t, bool runs)
 {
+	taking_snaps_end(t);
 	if (runs)
 		whole(t);
 	else

@@ -2,7 +2,7 @@
 # Two nodes on this machine that know each other, and a machine whose guest counts, for tests of migration; to be sourced after guest.sh.
 #
 #	two_nodes NAME                     (the second; $HERE has the machine, $THERE is where it goes; second_node NAME: they don't know each other yet)
-#	counting_guest g.raw; counting_machine g.raw        → $M (a_machine g.raw [MiB]: one with a guest of another kind)
+#	counting_guest g.raw; counting_machine g.raw        → $M (a_machine g.raw [MiB]: one with a guest of another kind, or one that counts later: it_counts)
 #	listen [NAME=value…] [option…]     (vmadm receive at $AT, its output in receive.out); ended
 #	go [option…]                       (vmadm migrate)
 #	one_runs "what" "$HERE"            (there it runs, counts on and finds its disk whole; on the other node nothing is left)
@@ -69,6 +69,9 @@ a_machine() { # file [MiB]
 
 counting_machine() { # file
 	a_machine "$1"
+	it_counts
+}
+it_counts() {
 	g "$M" 'count >/dev/ttyS0 2>&1 &' || { not_ok "it counts" "$G_OUT"; exit 1; }
 	tail --pid=$$ -q -n +1 -s 0.05 ---disable-inotify --max-unchanged-stats=1 -F "/var/log/cloister-$HERE/vms/$M/console.log" "/var/log/cloister-$THERE/vms/$M/console.log" >said 2>/dev/null &
 	T_FOLLOW=$!
