@@ -64,12 +64,30 @@ static int running(struct qmp *q, bool *runs, struct err *e)
 	return r;
 }
 
+bool qmigrate_stands(const char *status)
+{
+	static const char *const words[] = {"paused", "postmigrate", "finish-migrate", "save-vm"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_eq(status, words[i]))
+			return true;
+	return false;
+}
+
+/* One that waits for its first instruction is not for this to let go, and what stopped itself (its disk is full, it is broken) not for this to go on. */
+static int go_on(struct qmp *q, struct err *e)
+{
+	_json_ json_t *s = NULL;
+	int r = qmp_do(q, "query-status", NULL, ANSWER_MS, &s, e);
+
+	return r == 0 && qmigrate_stands(vm_str(s, "status")) ? qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e) : r;
+}
+
 int qmigrate_undo(struct qmp *q, struct err *e)
 {
 	uint64_t until = clock_mono_ns() + CANCEL_MS * 1000000ULL;
 	struct qmigrate_now now = {0};
 	char status[32], why[200];
-	bool runs = false;
 	int r = qmp_do(q, "migrate_cancel", NULL, ANSWER_MS, NULL, e);
 
 	while (r == 0 && (r = look(q, &now, status, why, e)) == 0 && !over(status)) {
@@ -77,9 +95,7 @@ int qmigrate_undo(struct qmp *q, struct err *e)
 			return err_set(e, ETIME, "QEMU does not leave off writing out its state");
 		qmp_event(q, "MIGRATION", LOOK_MS, NULL);
 	}
-	if (r == 0)
-		r = running(q, &runs, e);
-	return r == 0 && !runs ? qmp_do(q, "cont", NULL, ANSWER_MS, NULL, e) : r;
+	return r == 0 ? go_on(q, e) : r;
 }
 
 static int begin(struct qmp *q, const char *command, int fd, struct err *e)

@@ -36,8 +36,10 @@ struct qmigrate_opts {
  * changed, and the guest runs on, if it ran before. end may be NULL.
  */
 int qmigrate_out(struct qmp *q, int fd, const struct qmigrate_opts *o, struct qmigrate_now *end, struct err *e);
-/* The guest runs on, wherever a qmigrate_out() was: of one whose command was killed, too. */
+/* The guest runs on, wherever a qmigrate_out() was: of one whose command was killed, too. One that had not been let go yet is not. */
 int qmigrate_undo(struct qmp *q, struct err *e);
+/* Of query-status: it stands behind an instruction of its own, and not before its first, and by no fault. */
+bool qmigrate_stands(const char *status);
 /* From fd into a machine that waits for it (-incoming defer). 0: its guest stands as it was; "cont" lets it go on. -EPIPE, -ESRCH: QEMU has ended, its last words say why. */
 int qmigrate_in(struct qmp *q, int fd, const struct qmigrate_opts *o, struct err *e);
 

@@ -241,15 +241,24 @@ static const char *status_of(const json_t *status)
 	return json_string_value(json_object_get(status, "status")) ?: "?";
 }
 
-/* One that has been running before: it stands behind an instruction of its own, and not before its first. */
-static bool stands(const char *status)
+int machine_has_run(const struct vm *v, struct qmp *q, struct err *e)
 {
-	static const char *const words[] = {"paused", "postmigrate", "finish-migrate", "save-vm"};
+	_json_ json_t *status = NULL;
+	int r = qmp_do(q, "query-status", NULL, ANSWER_MS, &status, e);
+	const char *is = status_of(status);
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_eq(status, words[i]))
-			return true;
-	return false;
+	if (r < 0)
+		return r;
+	if (str_eq(is, "inmigrate") || str_eq(is, "prelaunch") || str_eq(is, "preconfig"))
+		return 0;
+	/* one that was loaded stands as what was written of it did; that is dropped last, before its next instruction */
+	return str_eq(is, "running") || (qmigrate_stands(is) && !str_eq(is, "paused")) || !saved_there(v->c, v->uuid);
+}
+
+int machine_cut_off(const struct vm *v, struct err *e)
+{
+	err_set(e, EBUSY, "its %s was cut off, and its guest waits", saved_there(v->c, v->uuid) ? "resume" : "start");
+	return err_hint(e, "vmadm start %s", v->uuid);
 }
 
 /* It has said that it runs, or says so when it is asked. */
@@ -301,11 +310,12 @@ static int release_found(struct vm *v, struct qmp *q, struct zone_emptying *a, s
 		return r;
 	if (str_eq(is, "inmigrate"))
 		return 2;
-	if (str_eq(is, "io-error"))
-		return (r = saved_drop(v, e)) < 0 ? r : let_go(q, e);
-	if (!stands(is) && !str_eq(is, "prelaunch"))
+	/* what a full disk had stopped before it was written, and what has just been loaded, is told the rest first */
+	if (str_eq(is, "io-error") && !saved_there(v->c, v->uuid))
+		return let_go(q, e);
+	if (!qmigrate_stands(is) && !str_eq(is, "io-error") && !str_eq(is, "prelaunch"))
 		return 1;
-	return release(v, q, a, stands(is), e);
+	return release(v, q, a, !str_eq(is, "prelaunch"), e);
 }
 
 /* The stream is as hostile as what wrote it: nothing of the host is to be seen any more when it is read. */

@@ -54,6 +54,12 @@ int machine_release(struct vm *v, struct err *e);
  * go. 2 = it waits for a state that nobody brings any more: vm_halt_zone().
  */
 int machine_go_on(struct vm *v, struct err *e);
+/*
+ * 1: its guest runs, or has run since its start or its resume; 0: it waits for its first instruction, or for its state, or stands as that was
+ * loaded: nothing is to be written of it or to let it go but machine_go_on(), and "state" is all that there is of its memory. The second: -EBUSY of such a one.
+ */
+int machine_has_run(const struct vm *v, struct qmp *q, struct err *e);
+int machine_cut_off(const struct vm *v, struct err *e);
 /* The power button; reset as by its button. -ESRCH: it has ended meanwhile. */
 int machine_power_button(const struct vm *v, struct err *e);
 int machine_reset(const struct vm *v, struct err *e);

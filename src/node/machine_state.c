@@ -76,11 +76,15 @@ int machine_layout(struct vm *v, json_t **layout, struct err *e)
 	int r = writable(v, e);
 
 	if (r == 0)
+		r = machine_call(v, AWAIT_MS, &q, e);
+	if (r == 0)
+		r = machine_has_run(v, &q, e);
+	if (r == 0)
+		return machine_cut_off(v, e);
+	if (r == 1)
 		r = machine_changed(v, false, e);
 	if (r == 1)
 		return waits(v, e);
-	if (r == 0)
-		r = machine_call(v, AWAIT_MS, &q, e);
 	if (r == 0)
 		r = qmp_do(&q, "query-kvm", NULL, ANSWER_MS, &kvm, e);
 	if (r < 0)

@@ -18,7 +18,7 @@
 #include "node/vm.h"
 
 /*
- * New reference. -EBUSY: its record has changes that wait for its next start, or it has what this start alone has. -ENOTSUP: it has a device whose state
+ * New reference. -EBUSY: its guest has not been let go yet, its record has changes that wait for its next start, or it has what this start alone has. -ENOTSUP: it has a device whose state
  * QEMU can't write.
  */
 int machine_layout(struct vm *v, json_t **layout, struct err *e);

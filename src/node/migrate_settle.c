@@ -83,9 +83,9 @@ int migrate_back(struct vm *v, struct err *e)
 	if (v->run.running) {
 		r = machine_call(v, CALL_MS, &q, e);
 		if (r == 0)
-			r = qmirror_undo(&q, e);
-		if (r == 0)
-			r = qmigrate_undo(&q, e);
+			r = machine_has_run(v, &q, e);
+		if (r == 1) /* nothing was written of one that waits, and what it waits for is not for this to decide */
+			r = (r = qmirror_undo(&q, e)) < 0 ? r : qmigrate_undo(&q, e);
 		if (r == -ESRCH || r == -EPIPE) /* it has ended meanwhile */
 			r = 0;
 	}

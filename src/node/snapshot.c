@@ -21,6 +21,8 @@
 #include "node/vm.h"
 #include "node/vmops.h"
 
+#define ANSWER_MS 5000
+
 static int open_snap(struct ctx *c, const char *word, const char *name, bool must, struct vm *v, char **snap, struct err *e)
 {
 	int r;
@@ -120,11 +122,29 @@ static int with_memory(struct vm *v, const char *name, const char *root, const c
 	return r;
 }
 
+/*
+ * What a killed command left is of no snapshot: with a memory in it that is not of its disks, a rollback would bring that. A state beside a monitor is
+ * that only where the guest has run since; where not, it is all that there is of the guest's memory.
+ */
+static int leftovers_away(struct vm *v, struct err *e)
+{
+	_qmp_ struct qmp q = QMP_INIT;
+	int r = saved_tidy(v, e);
+
+	if (r < 0 || !v->run.running || !saved_there(v->c, v->uuid))
+		return r;
+	r = machine_call(v, ANSWER_MS, &q, e);
+	if (r == 0)
+		r = machine_has_run(v, &q, e);
+	if (r == 0)
+		return machine_cut_off(v, e);
+	return r < 0 ? r : saved_drop(v, e);
+}
+
 static int disks_alone_taken(struct vm *v, const char *root, const char *snap, struct err *e)
 {
 	bool frozen;
-	/* what a killed command left is of no snapshot: with a memory in it that is not of its disks, a rollback would bring that */
-	int r = !brand_hvm(v->brand) ? 0 : v->run.running ? saved_drop(v, e) : saved_tidy(v, e);
+	int r = brand_hvm(v->brand) ? leftovers_away(v, e) : 0;
 
 	if (r < 0)
 		return r;

@@ -47,7 +47,11 @@ static int go_on(struct vm *v, int ms, struct err *e)
 	r = machine_call(v, ms, &q, e);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
-	r = saved_drop(v, e);
+	r = machine_has_run(v, &q, e);
+	if (r == 0) /* nothing was written of it: it waits, as it did */
+		return saved_tidy(v, e);
+	if (r > 0)
+		r = saved_drop(v, e);
 	if (r >= 0)
 		r = qmigrate_undo(&q, e);
 	if (r == 0) /* it ends by itself again */
