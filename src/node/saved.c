@@ -113,6 +113,14 @@ static int still_out(void *arg, const struct qmigrate_now *now, struct err *e)
 	return code ? err_sys(e, code, "its file") : moves(&o->m, &o->p, now->ms, e);
 }
 
+/* Why the command is over that a pipe was ended for. */
+static int given_up(const struct vm *v, struct err *e)
+{
+	int r = ctx_check(v->c, e);
+
+	return r < 0 ? r : err_set(e, ECANCELED, "given up");
+}
+
 static int no_room(const struct vm *v, int code, uint64_t ram, uint64_t written, struct err *e)
 {
 	unsigned long long got = written / MIB, all = ram / MIB;
@@ -138,12 +146,13 @@ static int all_out(struct vm *v, int fd, uint64_t ram, struct buf *begin, struct
 	r = saved_pipe_start(&o.p, false, fd, 3 * ram + MORE, e);
 	if (r == 0)
 		r = machine_outgoing(v, o.p.its, &opts, end, e);
-	code = saved_pipe_end(&o.p);
-	if (code < 0) {
-		if (r == 0 && machine_outgoing_undo(v, NULL) < 0)
-			ctx_log(v->c, LOG_WARN, "VM %s: its guest stands: vmadm start %s lets it go on", v->uuid, v->uuid);
+	code = saved_pipe_end(&o.p, v->c);
+	if (code < 0 && r == 0 && machine_outgoing_undo(v, NULL) < 0)
+		ctx_log(v->c, LOG_WARN, "VM %s: its guest stands: vmadm start %s lets it go on", v->uuid, v->uuid);
+	if (code == -ECANCELED)
+		return r < 0 ? r : given_up(v, e);
+	if (code < 0)
 		return no_room(v, -code, ram, o.p.sum.n, e);
-	}
 	if (r < 0)
 		return r;
 	qsaved_end(&o.p.sum, last);
@@ -264,7 +273,7 @@ static int go_on(struct in *in, int fd, struct err *e)
 	v->incoming.opts = &opts;
 	v->incoming.hold = true;
 	r = vm_boot_zone(v, 0, e);
-	code = saved_pipe_end(&in->p);
+	code = saved_pipe_end(&in->p, v->c);
 	memset(&v->incoming, 0, sizeof v->incoming);
 	v->incoming.fd = -1;
 	/* what was damaged on its way is not what it was: its end in QEMU is of no further interest, and a guest that could go on shall not */
@@ -273,6 +282,8 @@ static int go_on(struct in *in, int fd, struct err *e)
 	if (code < 0 && code != -ETIME) {
 		if (r == 0)
 			vm_halt_zone(v, NULL);
+		if (code == -ECANCELED)
+			return r < 0 ? r : given_up(v, e);
 		return code == -EBADMSG ? err_set(e, EBADMSG, "it is damaged") : err_sys(e, code, "its file");
 	}
 	return r;

@@ -6,35 +6,43 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/own.h"
 
 #define PIECE  (1u << 20)
-#define WINDOW (8u << 20) /* what is written goes to the disk meanwhile, not all of it at the end */
-#define TICK   200        /* ms */
-#define SILENT (150)      /* of them that who has it all may say nothing before it is taken for dead */
+#define WINDOW (8u << 20)  /* what is written goes to the disk meanwhile, not all of it at the end */
+#define TICK   200         /* ms */
+#define LATER  (16u << 20) /* what may still be on its way from who says that all of it is out: more than a pipe has */
 
 static void fail(struct saved_pipe *p, int code)
 {
 	__atomic_store_n(&p->code, code, __ATOMIC_RELEASE);
 }
 
-/* 1: ready; 0: not yet; negative: nothing will come. */
-static int ready(struct saved_pipe *p, short what, unsigned *silent)
+/*
+ * 1: ready; 0: not yet; negative: nothing will come. waited: ns for one who has said that it is done, in all: a byte now and then gives it no more. What a
+ * slow disk takes is not its fault.
+ */
+static int ready(struct saved_pipe *p, short what, uint64_t *waited)
 {
 	struct pollfd f = {.fd = p->ours, .events = what};
 	bool done = __atomic_load_n(&p->done, __ATOMIC_ACQUIRE);
-	int r = poll(&f, 1, TICK);
+	uint64_t since = clock_mono_ns();
+	int r;
 
-	if (r > 0) {
-		*silent = 0;
-		return 1;
-	}
-	if (r < 0)
-		return errno == EINTR ? 0 : -errno;
-	return done && ++*silent > SILENT ? -ETIME : 0;
+	if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE))
+		return -ECANCELED;
+	r = poll(&f, 1, TICK);
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	*waited += done ? clock_mono_ns() - since : 0;
+	if (*waited > p->linger_ms * 1000000ULL)
+		return -ETIME;
+	return r > 0;
 }
 
 static int put(int fd, const char *b, size_t n)
@@ -52,11 +60,11 @@ static int put(int fd, const char *b, size_t n)
 
 static int take_out(struct saved_pipe *p, char *b)
 {
-	uint64_t flushed = p->sum.n;
-	unsigned silent = 0;
+	uint64_t flushed = p->sum.n, later = 0, waited = 0;
 
 	for (;;) {
-		int r = ready(p, POLLIN, &silent);
+		bool done = __atomic_load_n(&p->done, __ATOMIC_ACQUIRE);
+		int r = ready(p, POLLIN, &waited);
 		ssize_t n = r == 1 ? read(p->ours, b, PIECE) : 0;
 
 		if (r < 0)
@@ -65,7 +73,8 @@ static int take_out(struct saved_pipe *p, char *b)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
-		if (p->sum.n + (uint64_t)n > p->max)
+		later += done ? (uint64_t)n : 0;
+		if (p->sum.n + (uint64_t)n > p->max || later > LATER)
 			return -EFBIG;
 		sum64_add(&p->sum, b, (size_t)n);
 		r = put(p->file, b, (size_t)n);
@@ -80,12 +89,12 @@ static int take_out(struct saved_pipe *p, char *b)
 
 static int bring_in(struct saved_pipe *p, char *b)
 {
+	uint64_t waited = 0;
 	bool broken = false;
 
-	while (p->sum.n < p->max) {
+	while (p->sum.n < p->max && !__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
 		size_t want = p->max - p->sum.n < PIECE ? (size_t)(p->max - p->sum.n) : PIECE;
 		ssize_t n = read(p->file, b, want);
-		unsigned silent = 0;
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -94,7 +103,7 @@ static int bring_in(struct saved_pipe *p, char *b)
 		sum64_add(&p->sum, b, (size_t)n);
 		/* who does not want it any more may be so for what is in it: the rest is still looked at */
 		for (ssize_t at = 0; at < n && !broken;) {
-			int r = ready(p, POLLOUT, &silent);
+			int r = ready(p, POLLOUT, &waited);
 			ssize_t w = r == 1 ? write(p->ours, b + at, (size_t)(n - at)) : 0;
 
 			if (r < 0 || (w < 0 && errno != EINTR && errno != EAGAIN))
@@ -103,7 +112,7 @@ static int bring_in(struct saved_pipe *p, char *b)
 				at += w > 0 ? w : 0;
 		}
 	}
-	return 0;
+	return p->sum.n < p->max ? -ECANCELED : 0;
 }
 
 static void *run(void *arg)
@@ -141,14 +150,19 @@ int saved_pipe_start(struct saved_pipe *p, bool in, int file, uint64_t max, stru
 	return r ? err_sys(e, r, "thread") : 0;
 }
 
-int saved_pipe_end(struct saved_pipe *p)
+int saved_pipe_end(struct saved_pipe *p, const struct ctx *c)
 {
 	/* the last copy but QEMU's own, which it closes when it is done; one that does not is not waited for without end */
 	own_fd(&p->its);
 	__atomic_store_n(&p->done, true, __ATOMIC_RELEASE);
-	if (p->started)
-		pthread_join(p->thread, NULL);
-	p->started = false;
+	while (p->started) {
+		uint64_t until = clock_mono_ns() + TICK * 1000000ULL;
+		struct timespec t = {.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
+
+		p->started = pthread_clockjoin_np(p->thread, NULL, CLOCK_MONOTONIC, &t) != 0;
+		if (p->started && ctx_check(c, NULL) < 0)
+			__atomic_store_n(&p->stop, true, __ATOMIC_RELEASE);
+	}
 	own_fd(&p->ours);
 	return -__atomic_load_n(&p->code, __ATOMIC_ACQUIRE);
 }
