@@ -49,6 +49,12 @@ int disk_fill(struct ctx *c, const struct unpack_job *job, int ds, json_t *manif
 	j.root = out;
 	if (!j.max_bytes)
 		j.max_bytes = bound(j.in);
+	/* it may be more than what comes, and is what a VM's disk and quota then are */
+	if (says > j.max_bytes / MIB) {
+		err_set(e, EFBIG, "the image_size of its manifest, %llu MiB, is more than a disk may have: %llu bytes (--max-size)",
+			(unsigned long long)says, (unsigned long long)j.max_bytes);
+		return err_hint(e, "If the disk is meant to be that large: --max-size %lluM.", (unsigned long long)says);
+	}
 	r = unpack_run(c, &j, &d, e);
 	if (r < 0)
 		return r;

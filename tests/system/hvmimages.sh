@@ -150,9 +150,13 @@ manifest whole.raw.gz '{"image_size":8}'
 fails 1 'more than the image_size' imgadm install -m m.json -f whole.raw.gz
 manifest whole.raw.gz '{"image_size":"8"}'
 fails 1 'image_size' imgadm install -m m.json -f whole.raw.gz
+manifest whole.raw.gz '{"image_size":8388608}'
+fails 1 'image_size of its manifest, 8388608 MiB, is more than a disk may have: 68719476736 bytes .*--max-size' imgadm install -m m.json -f whole.raw.gz
+manifest whole.raw.gz '{"image_size":65}'
+fails 1 'image_size of its manifest, 65 MiB, is more than .*--max-size' imgadm install -m m.json -f whole.raw.gz --max-size 64M
 manifest whole.raw.gz '{}'
 fails 1 'sha1|should be' imgadm install -m m.json -f whole.raw.xz
-check "a manifest and its packed disk" imgadm install -m m.json -f whole.raw.gz
+check "a manifest and its packed disk, as large as may be" imgadm install -m m.json -f whole.raw.gz --max-size 64M
 eq "as large as the manifest says" "$(stat -c %s "$(disk $I)")" $((64 << 20))
 run vmadm create <<<'{"brand":"kvm","ram":64,"alias":"m","autoboot":false,"disks":[{"boot":true,"image_uuid":"'$I'"}]}'
 M=$(sed -n 's/^Successfully created VM //p' <<<"$OUT")
