@@ -175,6 +175,7 @@ int disks_check(struct vm *v, const json_t *old, json_t *rec, const json_t *payl
 struct same {
 	struct ctx *c;
 	const char *uuid, *path;
+	bool reads; /* a CD-ROM: another's that only reads it too is no harm */
 	struct stat st;
 	struct err *e;
 };
@@ -203,7 +204,8 @@ static int has_now(const struct same *s, const struct vm_row *row)
 	    zspec_parse(buf_str(&b), b.len, &z, NULL) < 0)
 		return 0;
 	for (unsigned i = 0; i < z.nfds && r == 0; i++)
-		if (z.fds[i].kind == ZFD_FILE && z.fds[i].path && *z.fds[i].path == '/' && stat(z.fds[i].path, &st) == 0 && one_file(&s->st, &st))
+		if ((z.fds[i].kind == ZFD_FILE || (z.fds[i].kind == ZFD_FILE_RO && !s->reads)) && z.fds[i].path && *z.fds[i].path == '/' &&
+		    stat(z.fds[i].path, &st) == 0 && one_file(&s->st, &st))
 			r = its(s, row);
 	zspec_done(&z);
 	return r;
@@ -224,7 +226,7 @@ static int has_it(const struct vm_row *row, void *arg)
 	{
 		_free_ char *path = disk_path(s->c, rec, d);
 
-		if (qdisk_cdrom(d) || stat(path, &st) < 0 || !one_file(&s->st, &st))
+		if ((s->reads && qdisk_cdrom(d)) || stat(path, &st) < 0 || !one_file(&s->st, &st))
 			continue;
 		return its(s, row);
 	}
@@ -240,9 +242,9 @@ int disks_alone(struct ctx *c, struct state *st, const json_t *rec, struct err *
 
 	json_array_foreach(json_object_get(rec, "disks"), i, d)
 	{
-		struct same s = {.c = c, .uuid = vm_str(rec, "uuid"), .path = vm_str(d, "path"), .e = e};
+		struct same s = {.c = c, .uuid = vm_str(rec, "uuid"), .path = vm_str(d, "path"), .reads = qdisk_cdrom(d), .e = e};
 
-		if (r < 0 || qdisk_cdrom(d) || qdisk_number(rec, d) >= 0 || stat(s.path, &s.st) < 0)
+		if (r < 0 || qdisk_number(rec, d) >= 0 || stat(s.path, &s.st) < 0)
 			continue;
 		if (!st && !own)
 			r = state_open(c, STATE_READ, &own, e);

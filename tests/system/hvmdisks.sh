@@ -91,13 +91,22 @@ fails 1 'its own' upd "{\"update_disks\":[{\"path\":\"$T_TMP/file.raw\",\"size\"
 ln "$T_TMP/file.raw" "$T_TMP/same.raw"
 fails 1 "is VM $M \(m\)'s" vmadm create <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"$T_TMP/same.raw\"}]}"
 fails 1 "is VM $M \(m\)'s" vmadm create <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"${D}0\"}]}"
+cd_of() { vmadm create --dry-run <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"ide\",\"media\":\"cdrom\",\"path\":\"$1\"}]}"; }
+fails 1 "is VM $M \(m\)'s" cd_of "$T_TMP/same.raw"
+fails 1 "is VM $M \(m\)'s" cd_of "${D}0"
+check "a CD-ROM may be two VMs'" cd_of "$T_TMP/cd.iso"
+fails 1 "is VM $M \(m\)'s" vmadm create --dry-run <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"$T_TMP/cd.iso\"}]}"
 ln -s "$T_TMP/file.raw" "$T_TMP/link.raw"
 for d in '"nocreate":true' '"media":"cdrom"'; do
 	fails 1 'is a symbolic link' vmadm create <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",$d,\"path\":\"$T_TMP/link.raw\"}]}"
 	fails 1 'is a symbolic link' upd "{\"add_disks\":[{\"model\":\"virtio\",$d,\"path\":\"$T_TMP/link.raw\"}]}"
 done
 truncate -s 1M "$T_TMP/once.raw"
-check "start, with a disk for this start alone" vmadm start "$M" "disk=$T_TMP/once.raw,virtio"
+truncate -s 1M "$T_TMP/once.iso"
+check "start, with a disk and a CD-ROM for this start alone" vmadm start "$M" "disk=$T_TMP/once.raw,virtio" "cdrom=$T_TMP/once.iso,ide"
+fails 1 "is VM $M \(m\)'s" cd_of "$T_TMP/once.raw"
+fails 1 "is VM $M \(m\)'s" vmadm create --dry-run <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"$T_TMP/once.iso\"}]}"
+check "the CD-ROM another may have too" cd_of "$T_TMP/once.iso"
 fails 1 "is VM $M \(m\)'s" vmadm create <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"$T_TMP/once.raw\"}]}"
 check "stop" vmadm stop "$M" -F
 check "then it is nobody's" vmadm create --dry-run <<<"{\"brand\":\"kvm\",\"ram\":64,\"autoboot\":false,\"disks\":[{\"model\":\"virtio\",\"nocreate\":true,\"path\":\"$T_TMP/once.raw\"}]}"
