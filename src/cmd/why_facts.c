@@ -23,6 +23,7 @@
 #include "kern/mountmap.h"
 #include "kern/owner.h"
 #include "kern/path.h"
+#include "node/disks.h"
 #include "node/io.h"
 #include "node/vm.h"
 #include "stat/use.h"
@@ -31,7 +32,7 @@
 
 #define RECENT_NS  (600 * 1000000000ULL)
 #define EVENTS_MAX 20000 /* so far back in the log */
-#define DISKS_MAX  (4 << 20)
+#define DISKSTATS_MAX  (4 << 20)
 
 /* ---- what has happened ---- */
 
@@ -114,13 +115,13 @@ static void disks(struct why_gather *g)
 {
 	_buf_ struct buf now = BUF_INIT;
 
-	if (g->disk_then.len && file_read(AT_FDCWD, "/proc/diskstats", DISKS_MAX, &now, NULL) == 0)
+	if (g->disk_then.len && file_read(AT_FDCWD, "/proc/diskstats", DISKSTATS_MAX, &now, NULL) == 0)
 		(void)why_disk(buf_str(&g->disk_then), buf_str(&now), g->f.seconds * 1000, g->f.disk, &g->f.disk_busy);
 }
 
 static void disks_begin(struct why_gather *g)
 {
-	if (file_read(AT_FDCWD, "/proc/diskstats", DISKS_MAX, &g->disk_then, NULL) < 0)
+	if (file_read(AT_FDCWD, "/proc/diskstats", DISKSTATS_MAX, &g->disk_then, NULL) < 0)
 		buf_done(&g->disk_then);
 }
 
@@ -226,6 +227,8 @@ static void quota(struct why_gather *g)
 	    store_quota_get(v.store, store_quota_id(v.store, v.id_base), &limit, &used, NULL) == 0 && limit != UINT64_MAX) {
 		g->f.quota = limit;
 		g->f.quota_used = used;
+		g->f.disks = disks_bytes(v.rec);
+		g->f.disks_used = disks_used(&v);
 	}
 	if (pool_status(g->c, ps, NULL) == 0) {
 		g->f.pool = ps->size;

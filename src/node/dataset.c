@@ -36,7 +36,7 @@ int dataset_quota(struct vm *v, const json_t *rec, const json_t *room, struct er
 
 	/* as on SmartOS, where a disk is a volume of its own: quota is for what lies beside them, snapshots too */
 	if (bytes)
-		bytes += disks_bytes(room);
+		bytes += DISKS_TIMES * disks_bytes(room);
 
 	return r < 0 ? r : store_quota_set(v->store, quota_id(v), bytes, e);
 }

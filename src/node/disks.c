@@ -244,6 +244,23 @@ uint64_t disks_bytes(const json_t *rec)
 	return sum;
 }
 
+uint64_t disks_used(const struct vm *v)
+{
+	const json_t *d;
+	uint64_t sum = 0;
+	struct stat st;
+	size_t i;
+
+	json_array_foreach(json_object_get(v->rec, "disks"), i, d)
+	{
+		_free_ char *path = xprintf("%s/root/disk%d", v->uuid, qdisk_number(v->rec, d));
+
+		if (!foreign(v->rec, d) && fstatat(store_fd(v->store), path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			sum += (uint64_t)st.st_blocks * 512;
+	}
+	return sum;
+}
+
 int disks_hold(const struct ctx *c, const json_t *disks, struct disks_held *h, struct err *e)
 {
 	const json_t *d;

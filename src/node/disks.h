@@ -25,8 +25,15 @@ char *disk_path(const struct ctx *c, const json_t *rec, const json_t *disk);
 int disks_make(struct vm *v, const char *name, uint64_t quota_id, struct err *e);
 /* One, in the folder dir. */
 int disk_make(struct vm *v, int dir, const json_t *disk, struct err *e);
-/* What they may grow to together, bytes: it comes on top of the VM's quota. */
+/* How large they are together, bytes. */
 uint64_t disks_bytes(const json_t *rec);
+/* What lies in their files now, bytes; v->store is there. */
+uint64_t disks_used(const struct vm *v);
+/*
+ * What they may take of the pool, which comes on top of the VM's quota: more than they are large, as a piece of a file (an extent) is held whole
+ * while one block of it is in use (docs/decisions/disk-room.md).
+ */
+#define DISKS_TIMES 4
 /* Images' locks, shared, so that none goes while a VM is made of it. */
 #define DISKS_MAX 32
 struct disks_held {

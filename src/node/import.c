@@ -219,7 +219,7 @@ static int regroup(struct import *m, const struct vm_ids *v, struct err *e)
 	if (r == 0)
 		r = store_each(m->s, snap, join_snap, &j, e);
 	if (r == 0)
-		r = store_quota_set(m->s, j.group, v->quota ? v->quota + disks_bytes(rec) : 0, e);
+		r = store_quota_set(m->s, j.group, v->quota ? v->quota + DISKS_TIMES * disks_bytes(rec) : 0, e);
 	if (r == 0)
 		r = leave_others(&j);
 	return r < 0 ? err_add(e, "quota of VM %s", v->uuid) : 0;

@@ -14,6 +14,7 @@
 #include "hvm/qemu.h"
 #include "hvm/qemu_nic.h"
 #include "model/vm.h"
+#include "node/dataset.h"
 #include "node/disks.h"
 #include "node/seed.h"
 #include "node/firmware.h"
@@ -62,6 +63,12 @@ static int page_sharing_off(struct ctx *c, const json_t *rec, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+static void quota_warn(struct ctx *c, const json_t *rec)
+{
+	if (vm_int(rec, "quota", 0) == 0 && disks_bytes(rec) > 0)
+		ctx_log(c, LOG_WARN, "quota 0: nothing bounds what this VM takes of the pool: its guest alone can fill it, by many times the size of its disks");
+}
+
 int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err *e)
 {
 	bool kvm;
@@ -93,6 +100,8 @@ int machine_check(struct ctx *c, json_t *rec, const json_t *payload, struct err 
 		r = machine_accelerator(rec, &kvm, e);
 	if (r >= 0)
 		machine_boot_warn(c, rec);
+	if (r >= 0)
+		quota_warn(c, rec);
 	return r < 0 ? r : 0;
 }
 
@@ -128,6 +137,8 @@ int machine_check_update(struct vm *v, json_t *rec, const json_t *payload, struc
 		r = page_sharing_off(v->c, rec, e);
 	if (r == 0 && !json_equal(json_object_get(old, "boot"), json_object_get(rec, "boot")))
 		machine_boot_warn(v->c, rec);
+	if (r == 0 && !json_equal(json_object_get(old, "quota"), json_object_get(rec, "quota")))
+		quota_warn(v->c, rec);
 	if (r == 0 && (!json_equal(json_object_get(old, "accelerator"), json_object_get(rec, "accelerator")) ||
 		       !json_equal(json_object_get(old, "hyperv"), json_object_get(rec, "hyperv"))))
 		r = machine_accelerator(rec, &kvm, e);
@@ -176,6 +187,8 @@ int machine_spec(struct vm *v, struct zspec *z, struct err *e)
 	}
 	if (r >= 0) /* what a rollback, or a kill, has left smaller than it is; of a VM that is being made there is nothing yet */
 		r = disks_settle(v, v->rec, false, e);
+	if (r == 0) /* one that an earlier version has made has another limit */
+		r = dataset_quota(v, v->rec, v->rec, e);
 	if (r == 0 || r == -ENOENT)
 		r = qemu_args(v->rec, kvm, v->incoming.layout, &z->argv, e);
 	if (r == 0)

@@ -183,9 +183,12 @@ static void disks(struct finding *w)
 {
 	const struct why_facts *f = w->f;
 	unsigned waited = why_waited(f, CGV_PSI_IO);
-	char busy[100] = "", t[200], used[16], all[16];
+	char busy[100] = "", t[200], used[16], all[16], size[16], lie[16];
 
-	if (f->quota && FULL(f->quota_used, f->quota))
+	if (f->quota && f->disks && FULL(f->quota_used, f->quota))
+		add(w, "quota", 250, "its quota with room for its disks of %s, %s in all, is full: its guest stops (io-error). %s are in use and its disks have %s of that; the rest is snapshots, files beside them, and what overwritten blocks hold until the disks are defragmented (docs/hvm.md)",
+		    str_from_bytes(f->disks, size), str_from_bytes(f->quota, all), str_from_bytes(f->quota_used, used), str_from_bytes(f->disks_used, lie));
+	else if (f->quota && FULL(f->quota_used, f->quota))
 		add(w, "quota", 250, "its quota of %s is full (%s in use): writes fail with EDQUOT", str_from_bytes(f->quota, all), str_from_bytes(f->quota_used, used));
 	if (f->pool && FULL(f->pool_used, f->pool))
 		add(w, "pool", 260, "the pool is full (%s of %s): writes of all zones fail", str_from_bytes(f->pool_used, used), str_from_bytes(f->pool, all));

@@ -37,6 +37,7 @@ struct why_facts {
 	unsigned ooms, host_ooms;         /* likewise; those for which the host was out of memory */
 	double oom_ago;                   /* seconds since the last */
 	uint64_t quota, quota_used;       /* bytes; 0 = none or not known */
+	uint64_t disks, disks_used;       /* of a machine: how large its own are together, and what lies in their files now */
 	uint64_t pool, pool_used;
 	/* Its ceilings on the pool's devices, what it used in the window (as enum CG_IO_*), and which of them is the rest of a burst. */
 	uint64_t io_limit[4], io_used[4];

@@ -76,7 +76,7 @@ eq "info: it runs, with two processors and its disk" "$(jq -c '.machine | [.stat
 KVM=$(jq -r .machine.kvm.enabled <<<"$INFO")
 echo "# accelerator: $([ "$KVM" = true ] && echo kvm || echo tcg)"
 le "what its disk takes is what is in the image" "$(du -k "/zones-$CLOISTER_NODE/$M/root/disk0" | cut -f1)" 2048
-eq "its quota has room for its disk" "$(jq .limits.quota_bytes <<<"$INFO")" $(((10 << 30) + (8 << 20)))
+eq "its quota has room for its disk, four times" "$(jq .limits.quota_bytes <<<"$INFO")" $(((10 << 30) + 4 * (8 << 20)))
 
 # ---- the jail ----
 PID=$(field "$M" .pid)

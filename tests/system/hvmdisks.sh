@@ -34,7 +34,7 @@ eq "the record has them" "$(field "$M" '[.disks[] | .size]')" "[4,8,2]"
 eq "by names that are free, and so has the pool" "$(paths "$M"); $(files "$M")" "disk0 disk1 disk2; disk0 disk1 disk2"
 eq "the second's is empty, and as large as it should be" "$(size disk1) $(tr -d '\0' <"${D}1" | wc -c)" "8388608 0"
 eq "the third is the image's" "$(cmp "${D}2" "$Z/images/$IMG/root/disk" && echo same)" same
-eq "the quota has room for them" "$(field "$M" .quota) $(upd '{"quota":1}' >/dev/null 2>&1; vmadm start "$M" >/dev/null 2>&1; quota)" "10 $(((1 << 30) + (14 << 20)))"
+eq "the quota has room for them, four times" "$(field "$M" .quota) $(upd '{"quota":1}' >/dev/null 2>&1; vmadm start "$M" >/dev/null 2>&1; quota)" "10 $(((1 << 30) + 4 * (14 << 20)))"
 vmadm stop -F "$M" >/dev/null 2>&1
 check "one is made larger" upd "{\"update_disks\":[{\"path\":\"${D}1\",\"size\":16}]}"
 eq "it is" "$(size disk1) $(field "$M" .disks[1].size)" "16777216 16"
@@ -133,7 +133,7 @@ N=$(field "$M" '.disks[-1].path')
 like "the machine has it" "$(seen)" "\"${N##*/}\",7"
 check "so is one of the host's, of another model" upd "{\"add_disks\":[{\"model\":\"nvme\",\"nocreate\":true,\"path\":\"$T_TMP/file.raw\"}]}"
 like "and has that" "$(seen)" '"file[0-9a-f]{16}",1'
-eq "both count: the quota has grown by the first" "$(quota)" $(((1 << 30) + ($(field "$M" '[.disks[] | select(.path | endswith(".raw") | not) | .size] | add') << 20)))
+eq "both count: the quota has grown by the first" "$(quota)" $(((1 << 30) + ($(field "$M" '[.disks[] | select(.path | endswith(".raw") | not) | .size] | add') * 4 << 20)))
 fails 1 'of model ide can.t be added while' upd '{"add_disks":[{"model":"ide","size":7}]}'
 fails 1 'no adapter for one' upd '{"add_disks":[{"model":"scsi","size":7}]}'
 fails 1 "its model can.t change while" upd "{\"update_disks\":[{\"path\":\"${D}0\",\"model\":\"nvme\"}]}"

@@ -47,7 +47,7 @@ check "and lets go of it" upd "{\"remove_disks\":[\"${D}1\"]}"
 
 # ---- the quota is full ----
 check "a disk that is larger than there is room" upd '{"add_disks":[{"model":"virtio","size":64}]}'
-check "what else lies there takes nearly all of the quota" fallocate -l $(((1 << 30) + (64 << 20))) "$Z/$M/root/filler"
+check "what else lies there takes nearly all of the quota" fallocate -l $(($(vmadm info "$M" | jq '.limits.quota_bytes - .usage.quota_bytes') - (16 << 20))) "$Z/$M/root/filler"
 g "$M" 'i=0; while [ $i -lt 100 ] && ! test -e /sys/block/vdb; do sleep 0.1; i=$((i+1)); done; (dd if=/dev/urandom of=/dev/vdb bs=1M count=60 conv=fsync; echo WROTE $?) >/dev/ttyS0 2>&1 &'
 check "writing past the quota stops it, it is not told of an error" await 40 eval '[ "$(status)" = io-error ]'
 eq "the VM is there" "$(vmstate "$M")" running

@@ -28,6 +28,14 @@ static void cause_is(const struct why_facts *f, const char *want)
 		assert_true(w[i].weight <= w[i - 1].weight);
 }
 
+static void says(const struct why_facts *f, const char *words)
+{
+	struct why w[WHY_MAX];
+
+	assert_true(why_find(f, w) > 0);
+	assert_non_null(strstr(w[0].text, words));
+}
+
 static void throttled(struct why_facts *f, uint64_t periods, uint64_t hit)
 {
 	f->now[CGV_CPU_QUOTA] = 25000;
@@ -149,6 +157,11 @@ static void what_fails(void **state)
 	f.quota = 1 << 30;
 	f.quota_used = (1 << 30) - 4096;
 	cause_is(&f, "quota");
+	says(&f, "quota of 1G is full");
+	f.disks = 300 << 20;
+	f.disks_used = 100 << 20;
+	says(&f, "its disks of 300M, 1G in all, is full");
+	says(&f, "disks have 100M of that; the rest is snapshots, files beside them, and what overwritten blocks hold until the disks are defragmented (docs/hvm.md)");
 	f.now[CGV_LWPS_OVER] = 5;
 	cause_is(&f, "max_lwps");
 	f.restarts = 1;
