@@ -38,6 +38,15 @@ static bool is_true(const char *line, size_t n, const char *key)
 	return p && (size_t)(line + n - p) >= 4 && !memcmp(p, "true", 4);
 }
 
+/* A quota that is full is no ENOSPC to QEMU: its words are all that tells. */
+static bool quota_full(const char *line, size_t n)
+{
+	static const char words[] = "\"Disk quota exceeded\"";
+	const char *p = behind(line, n, "reason");
+
+	return p && (size_t)(line + n - p) >= strlen(words) && !memcmp(p, words, strlen(words));
+}
+
 int qevent_read(const char *line, size_t n, struct qevent *out)
 {
 	struct qevent q;
@@ -52,7 +61,7 @@ int qevent_read(const char *line, size_t n, struct qevent *out)
 	if (!q.device[0])
 		word(line, n, "node-name", q.device);
 	q.guest = is_true(line, n, "guest");
-	q.nospace = is_true(line, n, "nospace");
+	q.nospace = is_true(line, n, "nospace") || quota_full(line, n);
 	*out = q;
 	return 0;
 }

@@ -15,7 +15,7 @@ struct qevent {
 	char name[QEVENT_WORD];      /* SHUTDOWN, RESET, GUEST_PANICKED, BLOCK_IO_ERROR… */
 	char reason[QEVENT_WORD];    /* guest-shutdown, host-signal…; empty: none is said */
 	char action[QEVENT_WORD], operation[QEVENT_WORD], device[QEVENT_WORD];
-	bool guest, nospace;
+	bool guest, nospace; /* nospace: of the pool, or of the quota */
 };
 
 /* 0, or -ENOMSG: a line that tells of nothing. Words are of A-Z a-z 0-9 _ . -, cut at their end. */

@@ -44,6 +44,8 @@ extern const struct part part_console, part_events, part_usage, part_burst, part
 
 /* part_drops.c: whether the zone has a log in the switch now. For the part that wakes anyway. */
 void drops_look(void);
+/* part_usage.c: bytes that count in the zone's quota group, and its limit; false: it has none, or nothing has been looked at yet. */
+bool usage_quota(uint64_t *used, uint64_t *limit);
 /* dhcp_look.c: whether who asks for this zone's addresses outside lives; else it is started again. The same. */
 void dhcp_look(const char *uuid);
 /*

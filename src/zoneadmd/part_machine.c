@@ -62,7 +62,8 @@ static void status(const char *line, size_t n, struct halt *h)
 /* why: room for a word, of an end that it tells of. */
 static void tell(const struct qevent *q, char why[QEVENT_WORD])
 {
-	char detail[EVENT_DETAIL];
+	char detail[EVENT_DETAIL], counts[72] = "";
+	uint64_t used, limit;
 
 	if (!strcmp(q->name, "GUEST_PANICKED") || !strcmp(q->name, "GUEST_CRASHLOADED")) {
 		event_report("guest-panic", NULL);
@@ -71,8 +72,11 @@ static void tell(const struct qevent *q, char why[QEVENT_WORD])
 		if (q->guest)
 			event_report("guest-reset", NULL);
 	} else if (!strcmp(q->name, "BLOCK_IO_ERROR")) {
-		snprintf(detail, sizeof detail, "{\"disk\":\"%s\",\"operation\":\"%s\",\"action\":\"%s\",\"full\":%s}", q->device, q->operation,
-			 q->action, q->nospace ? "true" : "false");
+		/* its words are the monitor's: they may be too long for both */
+		if (q->nospace && strlen(q->device) + strlen(q->operation) + strlen(q->action) < 64 && usage_quota(&used, &limit))
+			snprintf(counts, sizeof counts, ",\"used\":%llu,\"limit\":%llu", (unsigned long long)used, (unsigned long long)limit);
+		snprintf(detail, sizeof detail, "{\"disk\":\"%s\",\"operation\":\"%s\",\"action\":\"%s\",\"full\":%s%s}", q->device, q->operation,
+			 q->action, q->nospace ? "true" : "false", counts);
 		event_report("disk-error", detail);
 	} else if (!strcmp(q->name, "SHUTDOWN") && q->reason[0]) {
 		snprintf(why, QEVENT_WORD, "%s", q->reason);

@@ -228,6 +228,18 @@ static void look_quota(uint64_t data)
 	u.full = true;
 }
 
+bool usage_quota(uint64_t *used, uint64_t *limit)
+{
+	char path[128];
+
+	if (!u.open || u.src.data < 0 || pread(u.src.data, path, sizeof path, 0) <= 0)
+		return false;
+	*used = strtoull(path, NULL, 10);
+	snprintf(path, sizeof path, "/sys/fs/btrfs/%s/qgroups/1_%u/max_referenced", u.fsid, u.range);
+	*limit = number_in(path);
+	return *limit && *limit != UINT64_MAX;
+}
+
 static int level_of(unsigned percent, int now)
 {
 	static const int levels[] = {95, 90, 80};

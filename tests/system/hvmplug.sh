@@ -51,6 +51,7 @@ check "what else lies there takes nearly all of the quota" fallocate -l $(($(vma
 g "$M" 'i=0; while [ $i -lt 100 ] && ! test -e /sys/block/vdb; do sleep 0.1; i=$((i+1)); done; (dd if=/dev/urandom of=/dev/vdb bs=1M count=60 conv=fsync; echo WROTE $?) >/dev/ttyS0 2>&1 &'
 check "writing past the quota stops it, it is not told of an error" await 40 eval '[ "$(status)" = io-error ]'
 eq "the VM is there" "$(vmstate "$M")" running
+check "an event says that it is the quota" await 10 eval '[ "$(vmadm events -j "$M" | jq -c "select(.type == \"disk-error\") | .detail | [.full, .limit, .used > .limit * 0.95]" | tail -1)" = "[true,$(vmadm info "$M" | jq .limits.quota_bytes),true]" ]'
 W=$(worker) && kill -9 "$W"
 check "its worker is killed, and another one comes" await 15 eval '[ -n "$(worker)" ] && [ "$(worker)" != "$W" ]'
 rm -f "$NODE_RUN/$M/paused"
