@@ -29,6 +29,8 @@ static int open_snap(struct ctx *c, const char *word, const char *name, bool mus
 
 	if (!vm_snapshot_name_ok(name))
 		return err_set(e, EINVAL, "snapshot name \"%.80s\": use 1 to 64 of A-Z a-z 0-9 - . _ : %%", name);
+	if (!must && *name == '.') /* what lists a VM's snapshots passes over such files; one that is there already can be deleted */
+		return err_set(e, EINVAL, "snapshot name \"%s\": begin it with another letter than a dot", name);
 	r = vm_open(c, word, VM_LOCK | VM_WRITE, v, e);
 	if (r == 0)
 		r = vm_migrate_unsettled(v, e);

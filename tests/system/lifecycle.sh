@@ -94,6 +94,7 @@ check "create-snapshot" vmadm create-snapshot "$z" s1
 like "message" "$OUT" "^Created snapshot s1 for VM $z"
 fails 1 'already' vmadm create-snapshot "$z" s1
 fails 1 'snapshot name' vmadm create-snapshot "$z" ../x
+fails 1 "letter than a dot" vmadm create-snapshot "$z" .x
 eq "seen inside at /checkpoints" "$(zlogin "$z" cat /checkpoints/s1/root/f)" one
 check_not "read-only there" zlogin "$z" touch /checkpoints/s1/root/g
 zlogin "$z" 'echo two >/root/f; sync'
