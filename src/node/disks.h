@@ -62,8 +62,13 @@ int disks_suit(struct vm *v, const char *snap, struct err *e);
 /* ---- disks_live.c: of a machine that runs ---- */
 /* What a guest has to let go of a disk. Linux takes five seconds of it, in which a button that is pressed again would take it back. */
 #define DISKS_LET_GO_MS 30000
-/* What it has that is not as `to` says is removed (which its guest has to agree to), added or made larger. -ETIME: the guest does not let go. */
+/*
+ * What it has that is not as `to` says is removed (which its guest has to agree to), added or made larger. -EINPROGRESS: the guest
+ * does not let go of one, of which the file must stay; ms 0: it is asked to, nobody waits, and the rest is done. -ETIME: its monitor does not answer.
+ */
 int disks_live(struct vm *v, const json_t *to, int ms, struct err *e);
+/* What it has, by the names that QEMU has for them, among others. New reference; empty: it has ended. -ETIME. */
+int disks_live_names(struct vm *v, json_t **names, struct err *e);
 /* What `now` had set aside for its disks beyond what `old` has is given back, while the guest stands for a moment. */
 int disks_unreserve(struct vm *v, const json_t *old, const json_t *now, struct err *e);
 

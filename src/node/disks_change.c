@@ -78,11 +78,15 @@ static int take_snap(const char *name, uint64_t created_ns, void *arg)
 	return each_file(t->v, snap, take_number, t->taken, t->e);
 }
 
-/* A number that a snapshot has is not given again: rolled back to it, another disk would stand under that name. */
+/*
+ * A number that a snapshot has is not given again: rolled back to it, another disk would stand under that name. Nor is one that the machine
+ * has: its guest may not have let go of it, and would go on writing to a file that is no more.
+ */
 static int numbers(struct vm *v, const json_t *rec, bool *taken, struct err *e)
 {
 	_free_ char *root = xprintf("%s/root", v->uuid), *snaps = xprintf("%s/snap", v->uuid);
 	struct taking t = {v, taken, e};
+	_json_ json_t *names = NULL;
 	const json_t *d;
 	size_t i;
 	int r = vm_need_store(v, e);
@@ -94,6 +98,11 @@ static int numbers(struct vm *v, const json_t *rec, bool *taken, struct err *e)
 		r = each_file(v, root, take_number, taken, e);
 	if (r == 0)
 		r = store_each(v->store, snaps, take_snap, &t, e);
+	if ((r == 0 || r == -ENOENT) && v->run.running)
+		r = disks_live_names(v, &names, e);
+	json_array_foreach(names, i, d)
+		if (number(json_string_value(d) ?: "") >= 0)
+			taken[number(json_string_value(d))] = true;
 	return r == -ENOENT ? 0 : r;
 }
 

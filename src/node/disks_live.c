@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,13 +23,15 @@
 
 #define ANSWER_MS 5000
 #define ALL_MS    300000 /* one whole change … */
-#define AFTER_MS  30000  /* … and one that is gone on with by whoever comes next, whichever VM that came for */
+#define AFTER_MS  10000  /* … and one that is gone on with by whoever comes next, whichever VM that came for … */
+#define FIRST_MS  2000   /* … of which this is for a first answer: of a monitor that hangs each of them waits for it */
 #define MIB       1048576LL
 
 struct live {
 	struct vm *v;
 	struct qmp q;
 	json_t *nodes; /* query-named-block-nodes */
+	json_t *sets;  /* query-fdsets */
 	int ms;        /* what a guest has to let go of a disk */
 	uint64_t until;
 };
@@ -41,9 +44,14 @@ static int in_time(const struct live *l, struct err *e)
 
 static int ask_nodes(struct live *l, struct err *e)
 {
+	int r;
+
 	json_decref(l->nodes);
 	l->nodes = NULL;
-	return qmp_do(&l->q, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), ANSWER_MS, &l->nodes, e);
+	json_decref(l->sets);
+	l->sets = NULL;
+	r = qmp_do(&l->q, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), ANSWER_MS, &l->nodes, e);
+	return r < 0 ? r : qmp_do(&l->q, "query-fdsets", NULL, ANSWER_MS, &l->sets, e);
 }
 
 static const json_t *node_of(const struct live *l, const char *name)
@@ -87,7 +95,11 @@ static int await_gone(struct live *l, const char *id, const char *name, struct e
 		if (r != -ETIME && r < 0)
 			return r;
 		if (r == -ETIME) {
-			err_set(e, ETIME, "%s: the guest did not let go of it within %d s", name, l->ms / 1000);
+			/* not -ETIME, which is a monitor's that does not answer */
+			if (l->ms)
+				err_set(e, EINPROGRESS, "%s: the guest did not let go of it within %d s", name, l->ms / 1000);
+			else
+				err_set(e, EINPROGRESS, "%s: the guest has not let go of it yet", name);
 			return err_hint(e, "Should it do so later, it is without that disk until its next start. See that nothing in it uses the disk, and that "
 					   "it knows hot-plug (PCI Express); or stop it first.");
 		}
@@ -201,7 +213,10 @@ static int plug(struct live *l, const json_t *rec, const json_t *disk, struct er
 		r = free_port(l, bus, e);
 	if (r == 0)
 		r = qdisk_device(rec, disk, name, bus, 0, &device, e);
-	if (r == 0 && !node_of(l, name))
+	/* what its device has left behind may be of a file that is no more */
+	if (r == 0)
+		r = drop_node(l, name, e);
+	if (r == 0)
 		r = add_node(l, rec, disk, name, e);
 	if (r < 0)
 		return err_add(e, "disk %s", path);
@@ -242,7 +257,7 @@ static bool is_disk(const char *name)
 	return name && (str_starts(name, "disk") || (str_starts(name, "file") && strlen(name) == 20));
 }
 
-static bool named(const json_t *rec, const char *name)
+static const json_t *named(const json_t *rec, const char *name)
 {
 	const json_t *d;
 	qdisk_name has;
@@ -252,24 +267,53 @@ static bool named(const json_t *rec, const char *name)
 	{
 		qdisk_name_of(rec, d, has);
 		if (str_eq(has, name))
-			return true;
+			return d;
 	}
-	return false;
+	return NULL;
+}
+
+/* Of its own files, whose names are given again: whether what the machine has under this one is another. What can't be found out is none. */
+static bool other_file(const struct live *l, const json_t *rec, const json_t *disk, const json_t *node)
+{
+	const char *file = json_string_value(json_object_get(node, "file"));
+	_free_ char *path = disk_path(l->v->c, rec, disk), *has = NULL;
+	struct stat its, want;
+	const json_t *s;
+	long long set;
+	size_t i;
+
+	if (qdisk_number(rec, disk) < 0 || !file || sscanf(file, "/dev/fdset/%lld", &set) != 1 || lstat(path, &want) < 0)
+		return false;
+	json_array_foreach(l->sets, i, s)
+		if (vm_int(s, "fdset-id", -1) == set && !has)
+			has = xprintf("/proc/%d/fd/%lld", (int)l->v->run.init_pid, (long long)vm_int(json_array_get(json_object_get(s, "fds"), 0), "fd", -1));
+	return has && stat(has, &its) == 0 && (its.st_dev != want.st_dev || its.st_ino != want.st_ino);
 }
 
 static int change(struct live *l, const json_t *to, struct err *e)
 {
 	const json_t *d;
+	bool less = false;
 	size_t i;
-	int r = ask_nodes(l, e);
+	int r = ask_nodes(l, e), has = 0;
 
 	json_array_foreach(l->nodes, i, d)
 	{
 		const char *name = json_string_value(json_object_get(d, "node-name"));
+		const json_t *disk = is_disk(name) ? named(to, name) : NULL;
 
-		if (r == 0 && is_disk(name) && !named(to, name) && (r = in_time(l, e)) == 0)
-			r = unplug(l, name, e);
+		if (r < 0 || !is_disk(name) || (disk && !other_file(l, to, disk, d)) || (r = in_time(l, e)) < 0)
+			continue;
+		r = unplug(l, name, e);
+		less = true;
+		/* who does not wait for it has the rest done */
+		if (r == -EINPROGRESS && !l->ms) {
+			has = r;
+			r = 0;
+		}
 	}
+	if (r == 0 && less)
+		r = ask_nodes(l, e);
 	json_array_foreach(json_object_get(to, "disks"), i, d)
 		if (r == 0 && (r = in_time(l, e)) == 0)
 			r = plug(l, to, d, e);
@@ -279,19 +323,43 @@ static int change(struct live *l, const json_t *to, struct err *e)
 	json_array_foreach(json_object_get(to, "disks"), i, d)
 		if (r == 0 && (r = in_time(l, e)) == 0)
 			r = resize(l, to, d, e);
-	return r;
+	return r == 0 ? has : r;
 }
 
 int disks_live(struct vm *v, const json_t *to, int ms, struct err *e)
 {
 	struct live l = {.v = v, .q = QMP_INIT, .ms = ms, .until = clock_mono_ns() + (ms ? ALL_MS : AFTER_MS) * 1000000ULL};
-	int r = machine_call(v, ANSWER_MS, &l.q, e);
+	int r = machine_call(v, ms ? ANSWER_MS : FIRST_MS, &l.q, e);
 
+	if (r == 0 && !ms)
+		qmp_bound(&l.q, AFTER_MS);
 	if (r == 0)
 		r = change(&l, to, e);
 	json_decref(l.nodes);
+	json_decref(l.sets);
 	qmp_close(&l.q);
 	return r == -ESRCH ? 0 : r; /* it has ended meanwhile: its next start does it */
+}
+
+int disks_live_names(struct vm *v, json_t **names, struct err *e)
+{
+	struct live l = {.v = v, .q = QMP_INIT};
+	const json_t *d;
+	size_t i;
+	int r = machine_call(v, ANSWER_MS, &l.q, e);
+
+	if (r == 0)
+		r = ask_nodes(&l, e);
+	if (r == 0 || r == -ESRCH) {
+		*names = json_array();
+		json_array_foreach(l.nodes, i, d)
+			json_array_append(*names, json_object_get(d, "node-name"));
+		r = 0;
+	}
+	json_decref(l.nodes);
+	json_decref(l.sets);
+	qmp_close(&l.q);
+	return r;
 }
 
 static const json_t *same(const json_t *rec, const json_t *disk)

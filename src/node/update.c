@@ -77,7 +77,7 @@ static bool has_disks(const struct update *u)
 /* A guest that does not go along in time has what it has until its next change or start: not every command from now on waits for it again. */
 static int own_affair(const struct update *u, int r, const struct err *why)
 {
-	if (r != -ETIME && r != -ENOTSUP)
+	if (r != -ETIME && r != -EINPROGRESS && r != -ENOTSUP)
 		return r;
 	ctx_log(u->v->c, LOG_WARN, "VM %s: not as before: %s", u->v->uuid, why->msg);
 	return 0;
@@ -399,12 +399,21 @@ static json_t *differing(const json_t *a, const json_t *b)
 static int recover_disks(struct vm *v, struct err *e)
 {
 	/* its guest is asked to let go of what it is to lose: nobody waits here for that */
-	int r = v->run.running ? disks_live(v, v->rec, 0, e) : 0;
+	struct err why = ERR_INIT;
+	int had = v->run.running ? disks_live(v, v->rec, 0, &why) : 0, r;
 
-	if (r == 0 || r == -ETIME)
-		r = disks_settle(v, v->rec, true, e);
+	if (had < 0 && had != -EINPROGRESS) {
+		*e = why;
+		return had;
+	}
+	r = kernel_tidy(v, v->rec, e);
+	if (had < 0) {
+		/* its file stays for as long, and the room for it: the next change of its disks, or its next start, takes both away */
+		ctx_log(v->c, LOG_WARN, "VM %s: not as its record yet: %s", v->uuid, why.msg);
+		return r;
+	}
 	if (r == 0)
-		r = kernel_tidy(v, v->rec, e);
+		r = disks_settle(v, v->rec, true, e);
 	return r < 0 ? r : dataset_quota(v, v->rec, v->rec, e);
 }
 
@@ -482,6 +491,14 @@ int vm_update_dry(struct ctx *c, const char *word, const json_t *payload, json_t
 	return r < 0 ? r : prepare(&v, payload, rec, &changed, report, e);
 }
 
+/* The machine may not be as the record that stays: for whoever comes when its monitor answers. */
+static void intent_back(const struct update *u)
+{
+	_free_ char *text = vm_record_text(u->old), *intent = xprintf("update\n%s", text);
+
+	intent_set(u->v->c, u->v->uuid, intent, NULL);
+}
+
 int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **later, json_t **report, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -489,6 +506,7 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	_free_ char *what = NULL, *target = NULL, *intent = NULL;
 	_held_ struct disks_held held = DISKS_HELD_INIT;
 	struct update u = {.v = &v};
+	bool left;
 	const json_t *n;
 	size_t i;
 	int r = disks_hold(c, json_object_get(payload, "add_disks"), &held, e);
@@ -507,13 +525,18 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 	if (firewall_cares(&u) && fwaddr_note(v.st, v.rec, &had, e) < 0)
 		return err_add(e, "update VM %s", v.uuid);
 	u.had = had;
+	/* of one that was killed before, and that nobody could finish: its monitor does not answer */
+	left = brand_hvm(v.brand) && v.run.running && intent_there(c, v.uuid);
 	what = xprintf("update %s", v.uuid);
 	target = vm_record_text(rec);
 	intent = xprintf("update\n%s", target);
 	r = intent_set(c, v.uuid, intent, e);
 	if (r == 0)
 		r = steps_run(c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
-	intent_clear(c, v.uuid);
+	if (!left || (r == 0 && has_disks(&u)))
+		intent_clear(c, v.uuid);
+	else if (r < 0)
+		intent_back(&u);
 	if (r < 0)
 		return err_add(e, "update VM %s", v.uuid);
 	router_changed(c, v.st);

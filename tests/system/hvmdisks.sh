@@ -145,7 +145,35 @@ eq "and all is as it was: record and files" "$(field "$M" .disks) $(files "$M")"
 (CLOISTER_FAIL=update-plug:kill upd '{"add_disks":[{"model":"virtio","size":9}]}') >/dev/null 2>&1
 check "a command killed before it is plugged in" vmadm update "$M" <<<'{"alias":"m2"}'
 like "the next one does that" "$(seen)" ',9\]'
+
+# ---- a monitor that is not there for whoever clears up ----
+(CLOISTER_FAIL=update-plug:kill upd '{"add_disks":[{"model":"virtio","size":10}]}') >/dev/null 2>&1
+PID=$(field "$M" .pid)
+kill -STOP "$PID"
+run vmadm create <<<'{"brand":"kvm","ram":64,"alias":"o","autoboot":false,"disks":[{"boot":true,"model":"virtio","image_uuid":"'"$IMG"'","size":4}]}'
+O=$(sed -n 's/^Successfully created VM //p' <<<"$OUT")
+like "a killed command, and then a monitor that hangs: other VMs' commands are done" "$RC $O" '^0 [0-9a-f]{8}-'
+eq "and it is not forgotten" "$(ls "$NODE_RUN/intents")" "$M"
+check "a change that is none of its disks'" vmadm update "$M" autoboot=false
+eq "does not forget it either" "$(ls "$NODE_RUN/intents")" "$M"
+kill -CONT "$PID"
+check "when it answers, whichever command comes" vmadm update "$O" alias=o2
+like "finishes that" "$(seen) $(ls "$NODE_RUN/intents")" ',10\].* $'
+N=$(field "$M" '.disks[-1].path')
+(CLOISTER_FAIL=update-plug:kill upd "{\"remove_disks\":[\"$N\"],\"add_disks\":[{\"model\":\"virtio\",\"size\":13}]}") >/dev/null 2>&1
+check "a removal that is killed before the guest is asked" vmadm update "$O" alias=o3
+eq "is in the record, and the guest has it still: so has the pool" "$(paths "$M" | grep -c "${N##*/}") $(seen | grep -c "${N##*/}") $(ls "$N")" "0 1 $N"
+like "what was to be added it has" "$(seen)" ',13\]'
+eq "that is all" "$(ls "$NODE_RUN/intents")" ""
+dry() { vmadm update "$M" --dry-run <<<'{"add_disks":[{"model":"virtio","size":3}]}' | jq -r '.disks[-1].path'; }
+check_not "its number is not given again" [ "$(dry)" = "$N" ]
+mv "$N" "$T_TMP/away"
+check_not "nor if its monitor alone had it" [ "$(dry)" = "$N" ]
+mv "$T_TMP/away" "$N"
+check "delete" vmadm delete "$O"
 check "reset" vmadm reboot "$M" -F
+check "its guest has let go by that: the next change of its disks" upd "{\"update_disks\":[{\"path\":\"${D}0\",\"size\":33}]}"
+eq "takes that file away" "$(files "$M" | grep -c "${N##*/}") $(seen | grep -c "${N##*/}")" "0 0"
 BEFORE=$(paths "$M") N=$(files "$M")
 (CLOISTER_FAIL=update-plug+:error upd '{"add_disks":[{"model":"virtio","size":11}]}') >/dev/null 2>&1
 eq "an update that fails, with its guest not letting go of what it has got: the record is as before" "$(paths "$M")" "$BEFORE"

@@ -45,6 +45,26 @@ check "nvme" upd '{"add_disks":[{"model":"nvme","size":6}]}'
 check "the guest has that" g "$M" 'i=0; while [ $i -lt 100 ] && ! test -e /sys/block/nvme0n1; do sleep 0.1; i=$((i+1)); done; test "$(cat /sys/block/nvme0n1/size)" = 12288'
 check "and lets go of it" upd "{\"remove_disks\":[\"${D}1\"]}"
 
+# ---- a removal that is killed, and its guest lets go later ----
+there() { echo "i=0; while [ \$i -lt 150 ] && ! test -e /sys/block/$1; do sleep 0.1; i=\$((i+1)); done; test -e /sys/block/$1"; }
+gone() { echo "i=0; while [ \$i -lt 150 ] && test -e /sys/block/$1; do sleep 0.1; i=\$((i+1)); done; ! test -e /sys/block/$1"; }
+check "a disk" upd '{"add_disks":[{"model":"virtio","size":6}]}'
+check "with words on it" g "$M" "$(there vdb) && echo old | dd of=/dev/vdb conv=fsync"
+(CLOISTER_FAIL=update-plug:kill upd "{\"remove_disks\":[\"${D}1\"]}") >/dev/null 2>&1
+check "the next command asks for it, and waits for no guest" vmadm update "$M" autoboot=false
+check "the guest lets go of it" g "$M" "$(gone vdb)"
+check "another one is added" upd '{"add_disks":[{"model":"virtio","size":8}]}'
+N=$(field "$M" '.disks[-1].path')
+check "it is another, and empty" g "$M" "$(there vdb) && test \"\$(cat /sys/block/vdb/size)\" = 16384 && ! test \"\$(head -c 3 /dev/vdb)\" = old && echo new | dd of=/dev/vdb conv=fsync"
+eq "what the guest writes is in its file" "$(head -c 3 "$N")" new
+eq "and the pool has that, and not the removed one" "$(ls "$Z/$M/root" | tr '\n' ' ')" "disk0 ${N##*/} "
+cp "$N" "$T_TMP/other" && printf its | dd of="$T_TMP/other" conv=notrunc status=none
+mv "$T_TMP/other" "$N"
+check "the machine has one of that name whose file is another" upd "{\"update_disks\":[{\"path\":\"$N\",\"size\":9}]}"
+check "it is exchanged" g "$M" "$(there vdb) && i=0; while [ \$i -lt 150 ] && ! test \"\$(cat /sys/block/vdb/size)\" = 18432; do sleep 0.1; i=\$((i+1)); done; test \"\$(head -c 3 /dev/vdb)\" = its && echo end | dd of=/dev/vdb conv=fsync"
+eq "and what is written is in its file" "$(head -c 3 "$N")" end
+check "removed" upd "{\"remove_disks\":[\"$N\"]}"
+
 # ---- the quota is full ----
 check "a disk that is larger than there is room" upd '{"add_disks":[{"model":"virtio","size":64}]}'
 check "what else lies there takes nearly all of the quota" fallocate -l $(($(vmadm info "$M" | jq '.limits.quota_bytes - .usage.quota_bytes') - (16 << 20))) "$Z/$M/root/filler"
