@@ -170,20 +170,6 @@ static int receive(struct ctx *c, int argc, char **argv)
 	return r < 0 ? cmd_fail(c, &e) : wish < 0;
 }
 
-static int guard(struct ctx *c, int argc, char **argv)
-{
-	struct err e = ERR_INIT;
-
-	if (argc != 1)
-		return cmd_usage("cloister", argv[0], NULL);
-	/* what ends that command, by a terminal or a group of processes, is not for this one */
-	setsid();
-	wishes(c);
-	c->cancel = -1;
-	return vm_migrate_guard(c, STDIN_FILENO, &e) < 0 ? cmd_fail(c, &e) : 0;
-}
-
-CMD_INTERNAL(cloister_migrate_guard, "cloister", "migrate-guard", "", "for vmadm migrate: takes back what it leaves where it is killed", CMD_NONE, guard);
 CMD(vmadm_migrate, "vmadm", "migrate",
     "<uuid|alias> <host:port> [--downtime <ms>] [--bandwidth <bytes>] [--limit <seconds>] [--stall <seconds>] [--keep] [--without-snapshots] | <uuid|alias> --resume|--back",
     "move a machine that runs to another node", CMD_VM, migrate);

@@ -29,9 +29,10 @@ int machine_order_later(const json_t *rec, struct qmp *q, struct err *e);
 /* Says so where it is to boot from what nothing boots from. */
 void machine_boot_warn(struct ctx *c, const json_t *rec);
 /*
- * machine_agent.c: what a guest has written is on its disks, and it writes no more until it is thawed, which is for the caller to do, whatever
- * comes. 1: it has an agent that has done so; 0: it has none that listens. Both wait seconds, not more.
+ * machine_agent.c: 1: it has an agent that listens. What a guest has written is on its disks, and it writes no more until it is thawed, which is for the
+ * caller to do, whatever comes (freeze.h). All wait seconds, not more.
  */
+int machine_agent(struct vm *v, struct err *e);
 int machine_freeze(struct vm *v, struct err *e);
 int machine_thaw(struct vm *v, struct err *e);
 /* Its clock is the host's; 0 also where there is no agent. */

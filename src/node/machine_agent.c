@@ -57,21 +57,20 @@ static int ask(struct vm *v, const char *command, json_t *args, json_t **ret, st
 	return r < 0 ? err_add(e, "the guest's agent") : 0;
 }
 
-int machine_freeze(struct vm *v, struct err *e)
+int machine_agent(struct vm *v, struct err *e)
 {
-	_json_ json_t *n = NULL;
 	_qmp_ struct qmp q = QMP_INIT;
 	int r = machine_call(v, ANSWER_MS, &q, e);
 
-	if (r == 0)
-		r = listens(&q, e);
-	qmp_close(&q); /* it has one caller at a time */
-	if (r <= 0)
-		return r;
-	r = ask(v, FREEZE, NULL, &n, e);
-	if (r == 0 && !json_is_integer(n))
-		r = err_set(e, EPROTO, "the guest's agent says of how many file systems it froze what is no number");
-	return r < 0 ? r : 1;
+	return r < 0 ? r : listens(&q, e);
+}
+
+int machine_freeze(struct vm *v, struct err *e)
+{
+	_json_ json_t *n = NULL;
+	int r = ask(v, FREEZE, NULL, &n, e);
+
+	return r == 0 && !json_is_integer(n) ? err_set(e, EPROTO, "the guest's agent says of how many file systems it froze what is no number") : r;
 }
 
 int machine_thaw(struct vm *v, struct err *e)

@@ -7,15 +7,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/steps.h"
 #include "base/str.h"
-#include "image/child.h"
 #include "model/vm.h"
+#include "node/guard.h"
 #include "node/lock.h"
 #include "node/machine.h"
 #include "node/machine_state.h"
@@ -364,28 +363,6 @@ static const struct step migrate_steps[] = {
 	{"migrate-memory", do_memory, undo_disks},
 };
 
-/* Killed with its guest standing, this command would leave it so until somebody types the next. */
-static void guard_start(struct ctx *c, struct child *k)
-{
-	const char *argv[] = {c->self, "--node", c->node.name, "migrate-guard", NULL};
-	_fd_ int self = pidfd_open(getpid(), 0);
-	struct err e = ERR_INIT;
-	int r = self < 0 ? err_sys(&e, errno, "pidfd") : child_start(k, argv, NULL, (int[]){self, -1, 2}, 3, &e);
-
-	if (r < 0)
-		ctx_log(c, LOG_WARN, "nobody looks after this command: %s", e.msg);
-}
-
-int vm_migrate_guard(struct ctx *c, int of, struct err *e)
-{
-	struct pollfd p = {.fd = of, .events = POLLIN};
-
-	while (poll(&p, 1, -1) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "poll");
-	return node_recover(c, e);
-}
-
 static int check(struct vm *v, struct err *e)
 {
 	int r = vm_migrate_refuse(v, e);
@@ -420,8 +397,9 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 		r = check(&v, e);
 	if (r == 0)
 		r = intent_set(c, v.uuid, MIGRATE_INTENT, e);
+	/* killed with its guest standing, this command would leave it so until somebody types the next */
 	if (r == 0)
-		guard_start(c, &guard);
+		guard_start(c, v.uuid, &guard);
 	if (r == 0)
 		r = steps_run(c, what, migrate_steps, ARRAY_LEN(migrate_steps), &o, e);
 	if (o.stuck)

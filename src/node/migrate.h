@@ -45,8 +45,6 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
  * back: the target is not asked: the operator says that it has it not.
  */
 int vm_migrate_settle(struct ctx *c, const char *word, const char *where, bool back, bool keep, struct err *e);
-/* What vm_migrate() has beside it: it waits for the end of process `of` (a pidfd), and takes back what that leaves if it did not come to its own end. */
-int vm_migrate_guard(struct ctx *c, int of, struct err *e);
 /* What a killed command left. 1 = that can't be known here: it stays. */
 int vm_migrate_recover(struct vm *v, const char *intent, struct err *e);
 /* -EBUSY, with what to do, for a VM that may be another node's by now: its guest must stand, and its record and disks stay as they went. */

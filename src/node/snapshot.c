@@ -10,6 +10,7 @@
 #include "model/vm.h"
 #include "node/dataset.h"
 #include "node/disks.h"
+#include "node/freeze.h"
 #include "node/lock.h"
 #include "node/migrate.h"
 #include "node/machine.h"
@@ -59,34 +60,6 @@ static void tell(struct vm *v, const char *event, const char *name)
 	_json_ json_t *d = json_pack("{s:s}", "name", name);
 
 	state_event(v->st, event, v->uuid, d, NULL);
-}
-
-/*
- * A machine's guest holds still while its disks are taken, where it has an agent that can have it do so; where not, they are as after a power cut.
- * The intent has the next command thaw it, should this one be killed.
- */
-static bool freeze(struct vm *v)
-{
-	struct err e = ERR_INIT;
-	int r = 0;
-
-	if (!brand_hvm(v->brand) || !v->run.running || intent_set(v->c, v->uuid, "freeze", NULL) < 0)
-		return false;
-	r = machine_freeze(v, &e);
-	if (r < 0)
-		ctx_log(v->c, LOG_WARN, "VM %s: %s: the snapshot is as after a power cut", v->uuid, e.msg);
-	if (r == 0)
-		intent_clear(v->c, v->uuid);
-	return r != 0; /* who did not answer may have frozen all the same */
-}
-
-static void thaw(struct vm *v)
-{
-	struct err e = ERR_INIT;
-
-	if (machine_thaw(v, &e) < 0)
-		ctx_log(v->c, LOG_WARN, "VM %s: its file systems may be frozen still: %s", v->uuid, e.msg);
-	intent_clear(v->c, v->uuid);
 }
 
 /*
@@ -145,17 +118,16 @@ static int leftovers_away(struct vm *v, struct err *e)
 
 static int disks_alone_taken(struct vm *v, const char *root, const char *snap, struct err *e)
 {
-	bool frozen;
+	_clean_(freeze_end) struct freeze f = FREEZE_INIT;
 	int r = brand_hvm(v->brand) ? leftovers_away(v, e) : 0;
 
 	if (r < 0)
 		return r;
-	frozen = freeze(v);
+	freeze_begin(v, &f);
 	r = failpoint("snapshot-frozen", e);
 	if (r == 0)
 		r = store_snapshot(v->store, root, snap, true, store_quota_id(v->store, v->id_base), e);
-	if (frozen)
-		thaw(v);
+	freeze_end(&f);
 	return r;
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # timeout: 300
-# A machine whose command was cut off where its guest waits: for its state, as that was loaded, or for its first instruction. What comes
+# A machine whose command was cut off where its guest waits: for its state, as that was loaded, for its first instruction, with its file systems frozen. What comes
 # next neither loses its memory nor lets it go half way.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
@@ -21,6 +21,17 @@ M=$(sed -n 's/^Successfully created VM //p' <<<"$OUT")
 [ -n "$M" ] || { not_ok "a machine is created" "$OUT"; exit 1; }
 R=$Z/$M/root
 check "its guest is up" guest_up "$M"
+
+# ---- frozen, and nobody comes ----
+said() { [ "$(console_log "$M" | tr -d '\r' | grep -cE '^(FROZEN|THAWED)$')" = "$1" ]; }
+check "an agent" g "$M" '/bin/agent ok >/dev/null 2>&1 & sleep 1'
+run env CLOISTER_FAIL=snapshot-frozen:kill vmadm create-snapshot "$M" frozen
+eq "a snapshot whose command is killed while the guest is frozen" "$RC" 137
+check "it is thawed without another command" await 30 said 2
+check "and nothing is left to clear up" await 10 eval '[ -z "$(ls "$NODE_RUN/intents")" ]'
+check "one that is not killed" vmadm create-snapshot "$M" held
+check "thaws once" await 10 said 4
+eq "and leaves no process behind" "$(pgrep -fc "cloister --node $CLOISTER_NODE [a-z-]*guard")" 0
 
 # ---- a resume that was cut off ----
 check "words for its memory" g "$M" 'echo kept >/tmp/f'
