@@ -353,8 +353,10 @@ int vm_reprovision(struct ctx *c, const char *word, const json_t *payload, struc
 	r = vm_open(c, word, VM_LOCK | VM_WRITE, &v, e);
 	if (r < 0)
 		return r;
-	if (!v.brand || brand_hvm(v.brand))
-		return err_set(e, ENOTSUP, "VM %s: a %s VM can not be reprovisioned", v.uuid, vm_str(v.rec, "brand"));
+	if (!v.brand || brand_hvm(v.brand)) {
+		err_set(e, ENOTSUP, "VM %s: a %s VM can not be reprovisioned", v.uuid, vm_str(v.rec, "brand"));
+		return err_hint(e, "Its disks get their images when they are made: add_disks and remove_disks of vmadm update, or a new VM.");
+	}
 	if (vm_bool(v.rec, "indestructible_zoneroot", false))
 		return err_set(e, EPERM, "VM %s has indestructible_zoneroot set", v.uuid);
 	rec = json_deep_copy(v.rec);

@@ -248,8 +248,14 @@ static int stage_mounts(struct boot *b, struct err *e)
 
 	if (r == 0)
 		r = build_control(b, e);
-	if (r == 0)
-		r = build_fds(b, e);
+	return r;
+}
+
+/* A machine's disks, and what else its monitor is given. */
+static int stage_fds(struct boot *b, struct err *e)
+{
+	int r = build_fds(b, e);
+
 	if (r == 0 && b->z.root_empty)
 		r = shut_root(b, e);
 	return r;
@@ -334,6 +340,7 @@ static const struct {
 	{"zone-dev", "/dev", build_dev},
 	{"zone-kernel", "kernel filesystems", stage_kernel},
 	{"zone-mounts", "filesystems", stage_mounts},
+	{"zone-fds", "disks and sockets", stage_fds},
 	{"zone-net", "network", stage_net},
 	{"zone-pivot", "enter root", stage_pivot},
 	{"zone-exec", "start init", stage_exec},

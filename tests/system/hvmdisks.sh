@@ -119,9 +119,12 @@ like "the monitor has the CD-ROM" "$ISO_FD" '^[0-9]+$'
 check_not "and can't write to it by a descriptor of its own either, whatever its mode is" sh -c "printf x >/proc/$PID/fd/$ISO_FD"
 check "stop" vmadm stop "$M" -F
 mv "$T_TMP/cd.iso" "$T_TMP/gone.iso"
-fails 1 "$T_TMP/cd.iso: No such file" vmadm start "$M"
+fails 1 ": disks and sockets: $T_TMP/cd.iso: No such file" vmadm start "$M"
 check "removed, though it is not there" upd "{\"remove_disks\":[\"$T_TMP/cd.iso\",\"$T_TMP/file.raw\"]}"
 eq "what is the host's stays" "$(ls "$T_TMP/file.raw")" "$T_TMP/file.raw"
+
+fails 1 'can not be reprovisioned' vmadm reprovision "$M" <<<'{"image_uuid":"11111111-2222-4333-8444-555555555555"}'
+like "what to do instead is said" "$OUT" 'add_disks and remove_disks'
 
 # ---- while it runs ----
 check "start" vmadm start "$M"
