@@ -40,7 +40,7 @@ _cloister_after() { # verb vm
 }
 
 _cloister() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prog=${COMP_WORDS[0]##*/} at=1 table verbs verb arg
+	local cur=${COMP_WORDS[COMP_CWORD]} prog=${COMP_WORDS[0]##*/} at=1 eq table verbs verb arg
 	COMPREPLY=()
 	table=$(cloister commands 2>/dev/null) || return
 	# cloister vmadm … is vmadm …
@@ -51,6 +51,10 @@ _cloister() {
 	[[ $prog != cloister ]] || verbs+=$'\n'$(awk -F'\t' '$1 != "cloister" {print $1}' <<<"$table" | sort -u)
 	if [[ -n $verbs ]]; then
 		if ((COMP_CWORD == at)); then
+			mapfile -t COMPREPLY < <(_cloister_match "$cur" <<<"$verbs"$'\n'help)
+			return
+		fi
+		if [[ ${COMP_WORDS[at]} == help ]]; then
 			mapfile -t COMPREPLY < <(_cloister_match "$cur" <<<"$verbs")
 			return
 		fi
@@ -68,6 +72,12 @@ _cloister() {
 		;;
 	zoneadm,-z | zonecfg,-z | zonestat,-z | zonememstat,-z | prctl,zone | cloister,-z) arg=vm ;;
 	esac
+	# cdrom=/iso/x is three words to bash
+	[[ $cur == '=' ]] && eq=$COMP_CWORD || eq=$((COMP_CWORD - 1))
+	if [[ $prog,${verb-} =~ ^vmadm,(start|boot)$ && ${COMP_WORDS[eq]} == '=' && ${COMP_WORDS[eq - 1]} =~ ^(cdrom|disk)$ ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
+		return
+	fi
 	case $arg in
 	vm)
 		if [[ $prog,${verb-} == vmadm,update ]] && ((COMP_CWORD > at)); then

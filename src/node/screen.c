@@ -176,7 +176,8 @@ int screen_info(const struct vm *v, struct qmp *q, json_t **out, struct err *e)
 	if (port > 0) {
 		json_object_set_new(o, "host", json_string(v->c->node.vnc_host));
 		json_object_set_new(o, "port", json_integer(port));
-		json_object_set_new(o, "display", json_integer(port - DISPLAY_0));
+		if (port >= DISPLAY_0)
+			json_object_set_new(o, "display", json_integer(port - DISPLAY_0));
 	}
 	json_object_set_new(o, "socket", json_sprintf("%s/%s/" SCREEN_SOCK, v->c->node.run, v->uuid));
 	json_object_set_new(o, "password", json_boolean(!str_eq(json_string_value(json_object_get(vnc, "auth")), "none")));

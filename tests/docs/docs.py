@@ -87,6 +87,11 @@ for verb, words in {'start': ['order=', 'once=', 'cdrom=', 'disk='], 'sysrq': ['
                     'create-snapshot': ['-m']}.items():
     check(f'vmadm {verb} completes what goes behind the VM', sorted(set(words) - set(complete('vmadm', verb, 'x', ''))))
 
+check('vmadm help completes verbs, and is one', sorted({'create', 'create-snapshot'} - set(complete('vmadm', 'help', 'crea'))) + [w for w in ['help'] if w not in complete('vmadm', 'h')])
+for words in [('=',), ('=', f'{src}/packaging/cloister.b')]:
+    got = complete('vmadm', 'start', 'x', 'cdrom', *words, first=f'cd {src}/packaging')
+    check(f'the file of cdrom{words} is completed', [] if [w for w in got if w.endswith('cloister.bash')] else [str(got)])
+
 # What a VM may have put where names are looked for: its metadata. It is neither run nor offered.
 trap = links / 'ran'
 trap.unlink(missing_ok=True)

@@ -41,7 +41,9 @@ like "there is a screen at it" "$(rfb "$NODE_RUN/$M/vm.vnc")" '^[0-9]+x[0-9]+ op
 eq "and the monitor listens at no port" "$(nsenter -t "$(vmadm get "$M" | jq .pid)" -n ss -Hltn | wc -l)" 0
 
 # ---- a port ----
-check "a port of a machine that runs" vmadm update "$M" vnc_port=0
+check "a port of a machine that runs" vmadm update "$M" vnc_port=893
+eq "one below 5900 is no display" "$(vmadm info "$M" vnc | jq -c '.vnc | [.port, .display]')" '[893,null]'
+check "any that is free" vmadm update "$M" vnc_port=0
 PORT=$(vnc "$M" port)
 eq "display is the port less 5900" "$(vnc "$M" display)" $((PORT - 5900))
 eq "it is this host's alone" "$(listens "$PORT") $(vnc "$M" host)" "127.0.0.1:$PORT 127.0.0.1"
