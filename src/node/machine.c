@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -340,6 +341,16 @@ static int take_over(struct vm *v, struct qmp *q, struct zone_emptying *a, struc
 	return r < 0 || v->incoming.fd < 0 ? r : machine_incoming(v, q, e);
 }
 
+/* The commonest reason of a monitor that can't have its memory, by our own numbers: its words are only shown. */
+static int more_than_host(const json_t *rec, struct err *e)
+{
+	int64_t ram = vm_int(rec, "ram", 0), max = vm_int(rec, "max_ram", 0), host = sysconf(_SC_PHYS_PAGES) / ((1 << 20) / sysconf(_SC_PAGESIZE));
+
+	if (ram <= host && max <= host)
+		return -e->code;
+	return err_hint(e, "Its %s is %lld MiB, and this host has %lld.", ram > host ? "ram" : "max_ram", (long long)(ram > host ? ram : max), (long long)host);
+}
+
 int machine_release(struct vm *v, struct err *e)
 {
 	_emptying_ struct zone_emptying a = ZONE_EMPTYING_INIT;
@@ -358,7 +369,8 @@ int machine_release(struct vm *v, struct err *e)
 		machine_words(v, words);
 		if (v->incoming.layout)
 			return err_set(e, ECHILD, "QEMU can not go on with the state of a machine of type %s: %s", vm_str(v->incoming.layout, "machine"), words);
-		return err_set(e, ECHILD, "QEMU ended at once: %s", words);
+		err_set(e, ECHILD, "QEMU ended at once: %s", words);
+		return more_than_host(v->rec, e);
 	}
 	return r;
 }

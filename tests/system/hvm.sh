@@ -42,6 +42,7 @@ no 'disks.0.path is missing' '"disks":[{"model":"ide","media":"cdrom"}]'
 no 'disks.0.path is missing' '"disks":[{"model":"ide","nocreate":true}]'
 no 'disks: must be an array' '"disks":{"model":"virtio","size":10}'
 no 'tags: must be an object of strings' '"tags":{"a":[]}'
+fails 1 'Its ram is 2147483648 MiB, and this host has [0-9]+' vmadm create <<<'{"brand":"kvm","ram":2147483648}'
 no 'disks.0.model is missing' '"disks":[{"size":10}]'
 no 'less than the image' "\"disks\":[{\"model\":\"virtio\",\"image_uuid\":\"$IMG\",\"size\":1}]"
 no 'nocreate' '"disks":[{"model":"virtio","path":"/tmp/x","size":10}]'
