@@ -83,6 +83,7 @@ pid=$(vmadm get first | jq .pid)
 state=$(ls -d "$NODE_STATE" "$NODE_POOL")
 check "uninstall" make -s uninstall
 eq "no file of ours is left" "$(find "$root" -type f -o -type l)" ""
+eq "no folder either" "$(find "$root" -mindepth 1 -name '*cloister*')" ""
 eq "pool and records are" "$(ls -d "$NODE_STATE" "$NODE_POOL")" "$state"
 check "and the zone runs" kill -0 "$pid"
 
