@@ -15,6 +15,7 @@
 #include "zone/claim.h"
 
 #define DIE_MS 30000
+#define INTENT_MAX (16 << 20)
 #define TRY_MS 5000 /* for who has other things to do; killed it is gone in some milliseconds, where processors are scarce in some more */
 
 static int open_in(const struct ctx *c, const char *dir, const char *name, int flags, struct err *e)
@@ -109,11 +110,26 @@ int intent_new(const struct ctx *c, const char *uuid, const char *what, struct e
 	return r < 0 ? err_sys(e, r, "intent of VM %s", uuid) : 0;
 }
 
+int intent_read(const struct ctx *c, const char *uuid, struct buf *out)
+{
+	_free_ char *path = xprintf("%s/intents/%s", c->node.run, uuid);
+
+	return file_read(AT_FDCWD, path, INTENT_MAX, out, NULL);
+}
+
 bool intent_there(const struct ctx *c, const char *uuid)
 {
 	_free_ char *path = xprintf("%s/intents/%s", c->node.run, uuid);
 
 	return access(path, F_OK) == 0;
+}
+
+int intent_refuse(const struct ctx *c, const char *uuid, struct err *e)
+{
+	if (!intent_there(c, uuid))
+		return 0;
+	err_set(e, EBUSY, "VM %s: a command on it was cut off, and what it left can't be cleared up yet: its monitor does not answer", uuid);
+	return err_hint(e, "later once more, or vmadm stop %s -F", uuid);
 }
 
 void intent_clear(const struct ctx *c, const char *uuid)
@@ -134,7 +150,7 @@ int intent_each(const struct ctx *c, int (*each)(const char *uuid, const char *w
 	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
 		_buf_ struct buf b = BUF_INIT;
 
-		if (!uuid_valid(de->d_name) || file_read(dirfd(d), de->d_name, 16 << 20, &b, NULL) < 0)
+		if (!uuid_valid(de->d_name) || file_read(dirfd(d), de->d_name, INTENT_MAX, &b, NULL) < 0)
 			continue;
 		r = each(de->d_name, buf_str(&b), arg);
 	}

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/ctx.h"
 
 /*
@@ -27,7 +28,11 @@ int lock_try(const struct ctx *c, const char *uuid, struct err *e);
 int intent_set(const struct ctx *c, const char *uuid, const char *what, struct err *e);
 /* -EEXIST where there is one. */
 int intent_new(const struct ctx *c, const char *uuid, const char *what, struct err *e);
+/* What it says, appended; -ENOENT where there is none. */
+int intent_read(const struct ctx *c, const char *uuid, struct buf *out);
 bool intent_there(const struct ctx *c, const char *uuid);
+/* -EBUSY where there is one: of a command that was killed, and that can't be cleared up yet; there is but one place. */
+int intent_refuse(const struct ctx *c, const char *uuid, struct err *e);
 void intent_clear(const struct ctx *c, const char *uuid);
 /* Calls each for every intent; the directory is empty as a rule, so this costs one open. */
 int intent_each(const struct ctx *c, int (*each)(const char *uuid, const char *what, void *arg), void *arg, struct err *e);

@@ -29,6 +29,7 @@
 #define DOWN_MS   100
 #define DOWN_MAX  2000   /* what a guest that does not converge may be made to stand at most, where nothing was said */
 #define STALL_S   30     /* of nothing that goes: the other node hangs, and so does what the guest writes */
+#define SNAPS_S   300    /* the same of snapshots: nothing of the guest waits, and a pool there may have to write out the one before */
 #define CHUNK     (4ULL << 20) /* a mirror that is held back sends this much at once, or less */
 #define LOOK_NS   1000000000ULL
 #define NEED_MS   500    /* of no progress, until it is let stand longer */
@@ -82,9 +83,9 @@ static int go_on(struct out *o, struct err *e)
 	return r;
 }
 
-static int moves(struct out *o, struct watch *w, uint64_t at, const char *what, struct err *e)
+static int moves(struct out *o, struct watch *w, uint64_t at, unsigned most_s, const char *what, struct err *e)
 {
-	uint64_t t = clock_mono_ns(), s = o->o->stall_s ?: STALL_S;
+	uint64_t t = clock_mono_ns(), s = o->o->stall_s ?: most_s;
 
 	if (o->o->bandwidth && s < CHUNK / o->o->bandwidth)
 		s = CHUNK / o->o->bandwidth;
@@ -109,7 +110,7 @@ static int mirrors_move(struct out *o, struct err *e)
 	r = qmirror_look(&o->q, &now, e);
 	if (r == 0 && now.done == now.total)
 		o->disks.since = 0;
-	return r < 0 ? r : moves(o, &o->disks, now.done, "disks", e);
+	return r < 0 ? r : moves(o, &o->disks, now.done, STALL_S, "disks", e);
 }
 
 static int disks_go(void *arg, uint64_t done, uint64_t total, struct err *e)
@@ -118,7 +119,7 @@ static int disks_go(void *arg, uint64_t done, uint64_t total, struct err *e)
 
 	if (o->v->c->progress)
 		o->v->c->progress(o->v->c, "disks", done, total);
-	return go_on(o, e) < 0 ? -e->code : moves(o, &o->disks, done, "disks", e);
+	return go_on(o, e) < 0 ? -e->code : moves(o, &o->disks, done, STALL_S, "disks", e);
 }
 
 static int snapshots_go(void *arg, const struct migrate_snaps *s, bool settles, struct err *e)
@@ -127,7 +128,7 @@ static int snapshots_go(void *arg, const struct migrate_snaps *s, bool settles, 
 
 	if (o->v->c->progress && s->sent < s->bytes)
 		o->v->c->progress(o->v->c, "snapshots", s->sent, s->bytes);
-	return go_on(o, e) < 0 ? -e->code : settles ? 0 : moves(o, &o->snapshots, s->sent + s->looked, "snapshots", e);
+	return go_on(o, e) < 0 ? -e->code : settles ? 0 : moves(o, &o->snapshots, s->sent + s->looked, SNAPS_S, "snapshots", e);
 }
 
 /*
@@ -168,7 +169,7 @@ static int memory_goes(void *arg, const struct qmigrate_now *now, struct err *e)
 	o->done->memory = now->sent;
 	if (now->stopped)
 		return 0;
-	if (go_on(o, e) < 0 || moves(o, &o->memory, now->sent, "memory", e) < 0 || mirrors_move(o, e) < 0)
+	if (go_on(o, e) < 0 || moves(o, &o->memory, now->sent, STALL_S, "memory", e) < 0 || mirrors_move(o, e) < 0)
 		return -e->code;
 	return converge(o, now, e);
 }
@@ -213,7 +214,7 @@ static int do_offer(struct ctx *c, void *op, struct err *e)
 	int r = migrate_disks_check(o->v, &bytes, e);
 
 	if (r == 0 && !o->o->without_snapshots)
-		r = migrate_snaps_look(o->v, &o->snaps, e);
+		r = migrate_snaps_look(o->v, o->deadline, &o->snaps, e);
 	if (r == 0)
 		r = machine_layout(o->v, &o->layout, e);
 	if (r == 0)
@@ -395,6 +396,8 @@ int vm_migrate(struct ctx *c, const char *word, const char *where, const struct 
 	r = mark_where(&o.to, where, e);
 	if (r == 0)
 		r = check(&v, e);
+	if (r == 0)
+		r = intent_refuse(c, v.uuid, e);
 	if (r == 0)
 		r = intent_set(c, v.uuid, MIGRATE_INTENT, e);
 	/* killed with its guest standing, this command would leave it so until somebody types the next */

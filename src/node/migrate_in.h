@@ -89,7 +89,7 @@ struct migrate_snaps {
 };
 #define MIGRATE_SNAPS_INIT ((struct migrate_snaps){.v = NULL})
 /* What there is, and where it lies. -ENOTSUP: one has what can't come along, with its name. */
-int migrate_snaps_look(struct vm *v, struct migrate_snaps *s, struct err *e);
+int migrate_snaps_look(struct vm *v, uint64_t deadline, struct migrate_snaps *s, struct err *e);
 /* All of them, until the other node has them for good; each is called meanwhile, with what of it moves. */
 int migrate_snaps_send(struct vm *v, struct migrate_snaps *s, const struct migrate_mark *to, uint64_t bandwidth,
 		       int (*each)(void *arg, const struct migrate_snaps *s, bool settles, struct err *e), void *arg, struct err *e);

@@ -121,13 +121,22 @@ static int one_snap(const struct vm *v, const struct migrate_snaps *s, size_t i,
 	return r < 0 ? err_add(e, "snapshot %s", s->v[i].name) : 0;
 }
 
+struct look {
+	struct ctx *c;
+	uint64_t deadline;
+};
+
 static int look_on(void *arg, uint64_t bytes, struct err *e)
 {
-	return ctx_check(arg, e);
+	const struct look *l = arg;
+	int r = ctx_check(l->c, e);
+
+	return r == 0 && l->deadline && clock_mono_ns() > l->deadline ? err_set(e, ETIME, "its snapshots were not looked through in time (--limit)") : r;
 }
 
-int migrate_snaps_look(struct vm *v, struct migrate_snaps *s, struct err *e)
+int migrate_snaps_look(struct vm *v, uint64_t deadline, struct migrate_snaps *s, struct err *e)
 {
+	struct look l = {v->c, deadline};
 	_free_ char *dir = xprintf("%s/snap", v->uuid);
 	int r = store_each(v->store, dir, add, s, e);
 
@@ -141,7 +150,7 @@ int migrate_snaps_look(struct vm *v, struct migrate_snaps *s, struct err *e)
 		struct pass p = {.d = SNAPDIFF_INIT};
 
 		p.d.look = look_on;
-		p.d.arg = v->c;
+		p.d.arg = &l;
 		r = one_snap(v, s, i, &p, e);
 		s->v[i].sum = sum64(&p.d.sum);
 		s->bytes += p.d.bytes;
@@ -155,6 +164,7 @@ struct way {
 	struct migrate_snaps *s;
 	int fd;
 	uint64_t bandwidth, begin, last, gone; /* last: when something was sent; gone: bytes of it, since begin */
+	uint64_t asked; /* when each was, where nothing is sent for long */
 	int (*each)(void *arg, const struct migrate_snaps *s, bool settles, struct err *e);
 	void *arg;
 };
@@ -247,7 +257,10 @@ static int compared(void *arg, uint64_t bytes, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return bytes ? w->each(w->arg, w->s, false, e) : 0;
+	if (!bytes && clock_mono_ns() - w->asked < WAIT_MS * 1000000ULL)
+		return 0;
+	w->asked = clock_mono_ns();
+	return w->each(w->arg, w->s, false, e);
 }
 
 static int settled(struct way *w, struct err *e)

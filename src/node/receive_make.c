@@ -76,12 +76,12 @@ static int room(struct vm *v, uint64_t bytes, uint64_t *most, struct err *e)
 }
 
 /*
- * The disks come whole, however much of them the snapshots share, and those are in the quota; disks are beside it. What was enough on the other node may not be
- * here, and that is not to be found out at the end.
+ * The disks come whole, however much of them the snapshots share, and what a VM may take is the quota and DISKS_TIMES its disks (dataset.c). What was enough on the
+ * other node may not be here, and that is not to be found out at the end.
  */
 static int quota_holds(const struct vm *v, uint64_t disks, uint64_t snapshots, struct err *e)
 {
-	uint64_t quota = (uint64_t)vm_int(v->rec, "quota", 0) << 30, all = quota + disks_bytes(v->rec);
+	uint64_t quota = (uint64_t)vm_int(v->rec, "quota", 0) << 30, all = quota + DISKS_TIMES * disks_bytes(v->rec);
 
 	if (!quota || !snapshots || (disks <= all && snapshots <= all - disks))
 		return 0;

@@ -236,7 +236,7 @@ int snapdiff_file(int now, int before, struct snapdiff *d, struct err *e)
 	_free_ char *room = d->data ? xalloc(2 * PIECE + BLOCK) : NULL;
 	struct sum64 sums[2] = {SUM64_INIT, SUM64_INIT};
 	struct map a = {.fd = now, .m = p, .sum = &sums[0]}, b = {.fd = before, .m = q, .sum = &sums[1]};
-	struct work w = {.d = d, .now = now, .before = before, .a = room, .b = room + PIECE, .none = room + 2 * PIECE};
+	struct work w = {.d = d, .now = now, .before = before, .a = room, .b = room ? room + PIECE : NULL, .none = room ? room + 2 * PIECE : NULL};
 	uint64_t both[3];
 	struct stat st, old = {.st_size = 0};
 	int r;

@@ -40,15 +40,23 @@ struct taking_snaps {
 	char *piece;
 	/* for both sides, atomic */
 	uint64_t bytes, turns;
-	bool settles, done;
+	bool busy, stop, done; /* busy: with the pool, which takes its time */
 	struct err failed; /* whole when done is set */
 };
 
 /* ---- the thread's ---- */
 
+/* What lies in the link is not worked off when it is given up. */
+static int stopped(const struct taking_snaps *s, struct err *e)
+{
+	return __atomic_load_n(&s->stop, __ATOMIC_ACQUIRE) ? err_set(e, ECANCELED, "given up") : 0;
+}
+
 static int hear(struct taking_snaps *s, void *p, size_t n, struct err *e)
 {
 	for (size_t at = 0; at < n;) {
+		if (stopped(s, e) < 0)
+			return -e->code;
 		ssize_t k = recv(s->link, (char *)p + at, n - at, 0);
 
 		if (k == 0 || (k < 0 && errno != EINTR && errno != EAGAIN))
@@ -89,12 +97,27 @@ static int compressed(struct taking_snaps *s, struct err *e)
 	return r;
 }
 
+static int no_room(const struct taking_snaps *s, int code, struct err *e)
+{
+	err_sys(e, code, "%s", s->file);
+	return code == EDQUOT ? err_hint(e, "Its quota is for its snapshots too: where it runs, vmadm update %s quota=GIB, or delete some.", s->uuid)
+	       : code == ENOSPC ? err_hint(e, "cloister pool grow") : -code;
+}
+
+/* A write that fails behind our back is this file's to tell, and nobody's once it is closed; the source deletes what it has sent. */
+static int file_over(struct taking_snaps *s, struct err *e)
+{
+	int r = s->fd >= 0 && fsync(s->fd) < 0 ? no_room(s, errno, e) : 0;
+
+	own_fd(&s->fd);
+	return r;
+}
+
 static int file(struct taking_snaps *s, const struct migsnap_head *h, struct err *e)
 {
 	struct stat st;
 	int r;
 
-	own_fd(&s->fd);
 	s->flushed = 0;
 	s->size = h->at;
 	s->fd = openat(s->dir, s->file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -104,13 +127,6 @@ static int file(struct taking_snaps *s, const struct migsnap_head *h, struct err
 	if (r == 0 && (uint64_t)st.st_size != h->at && ftruncate(s->fd, (off_t)h->at) < 0)
 		r = err_sys(e, errno, "%s: %llu bytes", s->file, (unsigned long long)h->at);
 	return r;
-}
-
-static int no_room(const struct taking_snaps *s, int code, struct err *e)
-{
-	err_sys(e, code, "%s", s->file);
-	return code == EDQUOT ? err_hint(e, "Its quota is for its snapshots too: where it runs, vmadm update %s quota=GIB, or delete some.", s->uuid)
-	       : code == ENOSPC ? err_hint(e, "cloister pool grow") : -code;
 }
 
 static int data(struct taking_snaps *s, const struct migsnap_head *h, struct err *e)
@@ -148,7 +164,6 @@ static int end(struct taking_snaps *s, struct err *e)
 	_dir_ DIR *d = NULL;
 	int r = 0;
 
-	own_fd(&s->fd);
 	d = fdopendir(s->dir);
 	if (!d)
 		return err_sys(e, errno, "snapshot %s", s->name);
@@ -167,31 +182,46 @@ static int end(struct taking_snaps *s, struct err *e)
 	return r == 0 ? failpoint("receive-snapshot", e) : r;
 }
 
-static int record(struct taking_snaps *s, const struct migsnap_head *h, struct err *e)
+static int pool_does(struct taking_snaps *s, const struct migsnap_head *h, struct err *e)
 {
-	char text[MIGSNAP_NAME];
-	int r = 0;
-
 	switch (h->kind) {
 	case MIGSNAP_SNAPSHOT:
+		return begin(s, h, e);
 	case MIGSNAP_FILE:
-		r = hear(s, text, h->n, e);
-		if (r == 0)
-			r = migsnap_name(&s->m, h, text, h->kind == MIGSNAP_FILE ? s->file : s->name, e);
-		return r < 0 ? r : h->kind == MIGSNAP_FILE ? file(s, h, e) : begin(s, h, e);
-	case MIGSNAP_DATA:
-		return data(s, h, e);
-	case MIGSNAP_ZERO:
-		return zero(s, h, e);
+		return file(s, h, e);
 	case MIGSNAP_END:
 		return end(s, e);
-	case MIGSNAP_OVER:
-		/* for good: when the machine is this node's they are too */
-		__atomic_store_n(&s->settles, true, __ATOMIC_RELEASE);
-		return store_sync(s->store, e);
 	default:
-		return 0;
+		return store_sync(s->store, e); /* for good: when the machine is this node's they are too */
 	}
+}
+
+static int record(struct taking_snaps *s, const struct migsnap_head *h, struct err *e)
+{
+	bool a_file = h->kind == MIGSNAP_FILE, named = a_file || h->kind == MIGSNAP_SNAPSHOT;
+	char text[MIGSNAP_NAME], name[MIGSNAP_NAME + 1];
+	int r = 0;
+
+	if (h->kind == MIGSNAP_DATA)
+		return data(s, h, e);
+	if (h->kind == MIGSNAP_ZERO)
+		return zero(s, h, e);
+	if (h->kind == MIGSNAP_STILL)
+		return 0;
+	if (named)
+		r = hear(s, text, h->n, e);
+	if (r == 0 && named)
+		r = migsnap_name(&s->m, h, text, name, e);
+	if (r < 0)
+		return r;
+	__atomic_store_n(&s->busy, true, __ATOMIC_RELEASE);
+	r = file_over(s, e);
+	if (r == 0 && named)
+		strcpy(a_file ? s->file : s->name, name);
+	if (r == 0)
+		r = pool_does(s, h, e);
+	__atomic_store_n(&s->busy, false, __ATOMIC_RELEASE);
+	return r;
 }
 
 static void *run(void *arg)
@@ -271,7 +301,7 @@ void taking_snaps_look(struct taking *t, bool *moved)
 
 	if (!s)
 		return;
-	*moved = __atomic_exchange_n(&s->turns, 0, __ATOMIC_RELAXED) > 0 || __atomic_load_n(&s->settles, __ATOMIC_ACQUIRE);
+	*moved = __atomic_exchange_n(&s->turns, 0, __ATOMIC_RELAXED) > 0 || __atomic_load_n(&s->busy, __ATOMIC_ACQUIRE);
 	if (!__atomic_load_n(&s->done, __ATOMIC_ACQUIRE))
 		return;
 	pthread_join(s->thread, NULL);
@@ -290,6 +320,7 @@ void taking_snaps_end(struct taking *t)
 {
 	if (!t->snaps)
 		return;
+	__atomic_store_n(&t->snaps->stop, true, __ATOMIC_RELEASE);
 	shutdown(t->snaps->link, SHUT_RDWR);
 	pthread_join(t->snaps->thread, NULL);
 	drop(t);

@@ -170,7 +170,7 @@ async def one(r, w):
         m["record"]["quota"] = 0
         m["snapshots"]["bytes"] = 1 << 62
     if how == "quota" and m["say"] == "offer":
-        m["snapshots"]["bytes"] = 11 << 30
+        m["snapshots"]["bytes"] = 64 << 30
     if how == "little" and m["say"] == "offer":
         m["snapshots"]["bytes"] = 0
     if how == "skip" and m["say"] == "snapshots":
