@@ -25,6 +25,7 @@ struct prop {
 	enum prop_type type;
 	unsigned create, update, receive; /* brand bits for each verb (for rows of objects: create = when added) */
 	int64_t min, max;                 /* PROP_INT: limits, max 0 = none; PROP_LIST, PROP_OBJECTS: max = how many, 0 = no bound */
+	int64_t given;                    /* PROP_INT: the most that may be given, where records of an older version may have up to max; 0 = max */
 	const char *dflt;                 /* as JSON text, NULL = none or derived */
 	const char *help;                 /* one sentence */
 	/* a check of its own beyond type and limits, may be NULL: 0 or -EINVAL; arg is the JSON value (of a list: each item) */

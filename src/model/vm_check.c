@@ -138,7 +138,7 @@ static void bad_value(struct check *ck, const struct prop *p, const char *path)
 		check_note(ck, CHECK_BAD_VALUE, path, "%s: must be %s", path, p->rule);
 	else if (p->type == PROP_INT && p->max && p->max < INT32_MAX)
 		check_note(ck, CHECK_BAD_VALUE, path, "%s: must be a whole number from %lld to %lld", path, (long long)p->min,
-			   (long long)p->max);
+			   (long long)(p->given ?: p->max));
 	else if (p->type == PROP_INT)
 		check_note(ck, CHECK_BAD_VALUE, path, "%s: must be a whole number of at least %lld%s", path, (long long)p->min,
 			   p->max ? ", and not absurdly large" : "");
@@ -275,6 +275,8 @@ static void walk_members(struct check *ck, const json_t *obj, const char *rows, 
 			continue;
 		}
 		r = coerce(p, v, &c);
+		if (r == 0 && p->given && mode != M_LOAD && json_integer_value(c) > p->given)
+			r = -EINVAL;
 		if (r < 0)
 			bad_value(ck, p, full);
 		else if (r == 0)

@@ -398,6 +398,22 @@ static void round_trip(void **s)
 	}
 }
 
+/* What could be given once stays where it is stored, and is in no other change's way. */
+static void older(void **s)
+{
+	_json_ json_t *r = create("{\"brand\":\"joyent\",\"nics\":[{\"nic_tag\":\"admin\",\"ips\":[\"10.0.0.5/24\"],\"vlan_id\":5}]}"), *back = NULL, *u = NULL;
+	json_t *n = json_array_get(json_object_get(r, "nics"), 0);
+	_free_ char *text = NULL;
+
+	json_object_set_new(n, "vlan_id", json_integer(4095));
+	text = vm_record_text(r);
+	assert_int_equal(vm_record_load(text, strlen(text), &back, NULL), 0);
+	assert_true(json_equal(r, back));
+	u = update(back, "{\"alias\":\"x\"}", NULL);
+	equal(json_array_get(json_object_get(u, "nics"), 0), "vlan_id", "4095");
+	refused(back, "{\"add_nics\":[{\"nic_tag\":\"a\",\"vlan_id\":4095}]}", "bad_values", "add_nics.*.vlan_id");
+}
+
 static void output(void **s)
 {
 	_json_ json_t *r = create("{\"brand\":\"joyent-minimal\",\"alias\":\"web01\",\"uuid\":\"" IMG "\",\"tags\":{\"a.b\":1}}");
@@ -538,7 +554,7 @@ int main(void)
 		cmocka_unit_test(defaults),	  cmocka_unit_test(coercion),	    cmocka_unit_test(memory_on_create),
 		cmocka_unit_test(memory_on_update), cmocka_unit_test(update_plain), cmocka_unit_test(update_baseline), cmocka_unit_test(update_ceilings), cmocka_unit_test(update_kernel), cmocka_unit_test(update_printed),
 		cmocka_unit_test(verbs_flat),	  cmocka_unit_test(verbs_objects),  cmocka_unit_test(nics),
-		cmocka_unit_test(round_trip),	  cmocka_unit_test(output),	    cmocka_unit_test(fields),
+		cmocka_unit_test(round_trip), cmocka_unit_test(older),	  cmocka_unit_test(output),	    cmocka_unit_test(fields),
 		cmocka_unit_test(members),	  cmocka_unit_test(not_yet),	  cmocka_unit_test(secrets),	    cmocka_unit_test(live_changes),
 	};
 

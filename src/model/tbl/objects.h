@@ -4,7 +4,7 @@
 {.name = "nics", OBJECTS, CR(B_ALL), .max = 32, .dflt = "[]", .live = 'n', .help = "Virtual network interfaces."},
 {.name = "nics.*.interface", STR, AU(B_ALL), .check = check_interface, .rule = "letters and digits with a number at the end, at most 15", .live = 'b', .help = "Name inside the VM: net0…, eth0… in lx."},
 {.name = "nics.*.mac", STR, AU(B_ALL), .check = check_mac, .rule = "a unicast address like 02:08:20:d7:4f:11", .help = "Link address; a locally administered one unless given."},
-{.name = "nics.*.vlan_id", INT, AU(B_ALL), .max = 4094, .live = 'b', .help = "VLAN tag; 0 = none."},
+{.name = "nics.*.vlan_id", INT, AU(B_ALL), .max = 4095, .given = 4094, .live = 'b', .help = "VLAN tag; 0 = none."},
 {.name = "nics.*.nic_tag", STR, AU(B_ALL), .check = check_nic_tag, .rule = "1 to 31 of A-Z a-z 0-9 _ /", .required = B_ALL, .live = 'b', .help = "The uplink or etherstub it belongs to, by the name that nictagadm gave."},
 {.name = "nics.*.gateway", STR, AU(B_ALL), .check = check_ip4, .rule = "an IPv4 address", .help = "The first of gateways."},
 {.name = "nics.*.gateways", LIST, AU(B_ALL), .max = 20, .check = check_ip, .rule = "IP addresses", .help = "Default gateways."},
