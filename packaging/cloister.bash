@@ -24,6 +24,12 @@ _cloister_match() { # beginning
 	done
 }
 
+# Files, which readline quotes: a name may be a guest's.
+_cloister_files() { # beginning
+	compopt -o filenames
+	mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
 # What goes behind the VM, and else another VM.
 _cloister_after() { # verb vm
 	case $1 in
@@ -67,7 +73,7 @@ _cloister() {
 	esac
 	case $prog,${COMP_WORDS[COMP_CWORD - 1]} in
 	vmadm,-f | imgadm,-[fm] | fwadm,-f)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_cloister_files "$cur"
 		return
 		;;
 	zoneadm,-z | zonecfg,-z | zonestat,-z | zonememstat,-z | prctl,zone | cloister,-z) arg=vm ;;
@@ -75,7 +81,7 @@ _cloister() {
 	# cdrom=/iso/x is three words to bash
 	[[ $cur == '=' ]] && eq=$COMP_CWORD || eq=$((COMP_CWORD - 1))
 	if [[ $prog,${verb-} =~ ^vmadm,(start|boot)$ && ${COMP_WORDS[eq]} == '=' && ${COMP_WORDS[eq - 1]} =~ ^(cdrom|disk)$ ]]; then
-		mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
+		_cloister_files "${cur#=}"
 		return
 	fi
 	case $arg in
@@ -92,7 +98,7 @@ _cloister() {
 		;;
 	image) mapfile -t COMPREPLY < <(_cloister_images | _cloister_match "$cur") ;;
 	rule) mapfile -t COMPREPLY < <(fwadm list -p -o uuid 2>/dev/null | _cloister_match "$cur") ;;
-	file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	file) _cloister_files "$cur" ;;
 	esac
 }
 

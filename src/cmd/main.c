@@ -151,12 +151,22 @@ static int unknown(const char *prog, const char *word)
 	return 2;
 }
 
+static bool has_prog(const char *prog)
+{
+	for (const struct cmd *const *p = __start_cmds; p < __stop_cmds; p++)
+		if (!strcmp((*p)->prog, prog))
+			return true;
+	return false;
+}
+
 static int help(const char *prog, const char *verb)
 {
 	const struct cmd *m = verb ? cmd_find(prog, verb) : NULL;
 
 	if (!verb)
 		return usage_prog(prog, stdout, 0);
+	if (!m && !strcmp(prog, "cloister") && has_prog(verb))
+		return usage_prog(verb, stdout, 0);
 	if (m && m->alias_of)
 		m = cmd_find(prog, m->alias_of);
 	if (!m || m->internal)
@@ -188,14 +198,6 @@ static void open_oplog(struct ctx *c)
 	c->oplog = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (c->oplog < 0 && errno == ENOENT && dir_make(c->node.log, 0700, NULL) == 0)
 		c->oplog = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
-static bool has_prog(const char *prog)
-{
-	for (const struct cmd *const *p = __start_cmds; p < __stop_cmds; p++)
-		if (!strcmp((*p)->prog, prog))
-			return true;
-	return false;
 }
 
 int main(int argc, char **argv)

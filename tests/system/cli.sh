@@ -20,6 +20,7 @@ like "is that one's, by any of its names" "$OUT $(vmadm help boot | wc -l)" '^us
         boot a VM.* 3$'
 fails 2 'unknown command "foo"' vmadm help foo
 check "help goes to standard output" cloister help
+check "of another program" cloister help vmadm
 fails 1 'node name' cloister --node 'No/Good' version
 fails 1 'node name' env CLOISTER_NODE=../x cloister version
 eq "nothing but the log folder was made" "$(ls -d /run/cloister-"$NODE" /zones-"$NODE" /var/lib/cloister-"$NODE" 2>/dev/null)" ""
