@@ -44,6 +44,7 @@ struct ctx {
 	uint64_t deadline; /* CLOCK_MONOTONIC ns, 0 = none */
 	const char *libexec; /* directory of zoneadmd, zinit, cloister-unpack */
 	const char *self;    /* absolute path of the cloister program */
+	char unfinished[37]; /* the VM of which clearing up has failed last: not tried twice by one command */
 	void (*log)(const struct ctx *, enum log_level, const char *text);
 	/* done and total in units of the operation's own; total 0 = not known. NULL = nobody looks. */
 	void (*progress)(const struct ctx *, const char *what, uint64_t done, uint64_t total);

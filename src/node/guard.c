@@ -21,22 +21,17 @@ void guard_start(struct ctx *c, const char *uuid, struct child *k)
 		ctx_log(c, LOG_WARN, "nobody looks after this command: %s", e.msg);
 }
 
-/* One that waited for the lock has it by now, and has looked for what is left before that. */
-static int until_free(struct ctx *c, const char *uuid, struct err *e)
-{
-	_fd_ int lock = intent_there(c, uuid) ? lock_take(c, uuid, e) : -1;
-
-	return lock < 0 && intent_there(c, uuid) ? lock : 0;
-}
-
 int guard_run(struct ctx *c, const char *uuid, int of, struct err *e)
 {
 	struct pollfd p = {.fd = of, .events = POLLIN};
-	int r;
+	_fd_ int lock = -1;
 
 	while (poll(&p, 1, -1) < 0)
 		if (errno != EINTR)
 			return err_sys(e, errno, "poll");
-	r = until_free(c, uuid, e);
-	return r < 0 ? r : node_recover(c, e);
+	if (!intent_there(c, uuid))
+		return 0;
+	/* who waited for the lock and has it by now clears up as well */
+	lock = lock_take(c, uuid, e);
+	return lock < 0 ? lock : node_recover_held(c, uuid, lock);
 }

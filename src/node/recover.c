@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Clearing up after commands that were killed: each left an intent whose lock is free. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -59,45 +60,83 @@ static int thaw(struct vm *v)
 	return 0;
 }
 
-static int recover_one(const char *uuid, const char *what, void *arg)
+static void unfinished(struct ctx *c, const char *uuid)
 {
-	struct ctx *c = arg;
-	_vm_ struct vm v = VM_INIT;
+	snprintf(c->unfinished, sizeof c->unfinished, "%s", uuid);
+}
+
+static int recover_in(struct vm *v, struct ctx *c, const char *uuid, const char *what)
+{
 	int word = (int)strcspn(what, "\n"), r;
 	struct err e = ERR_INIT;
 
-	v.lock = lock_try(c, uuid, &e);
-	if (v.lock < 0)
-		return 0; /* its command is at work */
-	r = recover_open(c, uuid, &v, &e);
+	r = recover_open(c, uuid, v, &e);
 	/* empty: killed between making it and writing, or over "cgroups" */
 	if (r == 0 && (!*what || str_eq(what, "cgroups")))
-		r = cgroups_only(&v, &e);
+		r = cgroups_only(v, &e);
 	else if (r == 0 && str_eq(what, "create"))
-		r = str_eq(v.vmstate, "installed") ? 0 : vm_create_undo(&v, &e);
+		r = str_eq(v->vmstate, "installed") ? 0 : vm_create_undo(v, &e);
 	else if (r == 0 && str_eq(what, "delete"))
-		r = vm_delete_finish(&v, &e);
-	else if (r == 0 && str_starts(what, "update\n") && v.vmstate)
-		r = vm_update_recover(&v, what + strlen("update\n"), &e);
+		r = vm_delete_finish(v, &e);
+	else if (r == 0 && str_starts(what, "update\n") && v->vmstate)
+		r = vm_update_recover(v, what + strlen("update\n"), &e);
 	else if (r == 0 && str_eq(what, "freeze"))
-		r = v.run.running ? thaw(&v) : 0;
+		r = v->run.running ? thaw(v) : 0;
 	else if (r == 0 && (str_eq(what, "suspend") || str_eq(what, "checkpoint")))
-		r = suspend_recover(&v, &e);
+		r = suspend_recover(v, &e);
 	else if (r == 0 && str_starts(what, "rollback\n")) /* killed behind the exchange: the root is the snapshot's, its memory not yet its state */
-		r = v.run.running ? 0 : saved_adopt(&v, what + strlen("rollback\n"), &e);
+		r = v->run.running ? 0 : saved_adopt(v, what + strlen("rollback\n"), &e);
 	else if (r == 0 && str_eq(what, "reprovision"))
-		r = vm_reprovision_finish(&v, &e);
-	else if (r == 0 && str_starts(what, MIGRATE_INTENT) && (r = vm_migrate_recover(&v, what, &e)) == 1)
+		r = vm_reprovision_finish(v, &e);
+	else if (r == 0 && str_starts(what, MIGRATE_INTENT) && (r = vm_migrate_recover(v, what, &e)) == 1) {
+		unfinished(c, uuid);
 		return 0;
-	else if (r == 0 && str_starts(what, RECEIVE_INTENT))
-		r = vm_receive_recover(&v, what, &e);
+	} else if (r == 0 && str_starts(what, RECEIVE_INTENT))
+		r = vm_receive_recover(v, what, &e);
 	if (r < 0) {
 		ctx_log(c, LOG_WARN, "clearing up after an interrupted %.*s of VM %s: %s", word, what, uuid, e.msg);
+		unfinished(c, uuid);
 		return 0;
 	}
 	intent_clear(c, uuid);
 	ctx_log(c, LOG_INFO, "cleared up after an interrupted %.*s of VM %s", word, what, uuid);
 	return 0;
+}
+
+/* Under the VM's lock, which is the caller's. */
+static int recover_locked(struct ctx *c, const char *uuid, const char *what, int lock)
+{
+	_vm_ struct vm v = VM_INIT;
+	int r;
+
+	v.lock = lock;
+	r = recover_in(&v, c, uuid, what);
+	v.lock = -1;
+	return r;
+}
+
+static int recover_one(const char *uuid, const char *what, void *arg)
+{
+	struct ctx *c = arg;
+	_buf_ struct buf now = BUF_INIT;
+	_fd_ int lock = lock_try(c, uuid, NULL);
+
+	/* its command is at work, or was until now */
+	return lock < 0 || intent_read(c, uuid, &now) < 0 ? 0 : recover_locked(c, uuid, buf_str(&now), lock);
+}
+
+/* What a VM that is there may have, and whoever waited for its lock behind the one that was killed has to know: the others make VMs or take them away. */
+static bool of_a_vm(const char *what)
+{
+	return str_starts(what, "update\n") || str_eq(what, "freeze") || str_eq(what, "suspend") || str_eq(what, "checkpoint") || str_starts(what, "rollback\n") ||
+	       str_starts(what, MIGRATE_INTENT);
+}
+
+int node_recover_held(struct ctx *c, const char *uuid, int lock)
+{
+	_buf_ struct buf now = BUF_INIT;
+
+	return str_eq(c->unfinished, uuid) || intent_read(c, uuid, &now) < 0 || !of_a_vm(buf_str(&now)) ? 0 : recover_locked(c, uuid, buf_str(&now), lock);
 }
 
 struct only {
@@ -121,5 +160,6 @@ int node_recover(struct ctx *c, struct err *e)
 {
 	int r = flow_recover(c, e);
 
+	*c->unfinished = 0;
 	return r < 0 ? r : intent_each(c, recover_one, c, e);
 }

@@ -138,6 +138,8 @@ int vm_snapshot_create(struct ctx *c, const char *word, const char *name, unsign
 	uint64_t begin = clock_mono_ns();
 	int r = open_snap(c, word, name, false, &v, &snap, e);
 
+	if (r == 0 && brand_hvm(v.brand) && v.run.running)
+		r = intent_refuse(c, v.uuid, e);
 	if (r < 0)
 		return r;
 	if (memory && (!brand_hvm(v.brand) || !v.run.running))

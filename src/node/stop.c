@@ -27,6 +27,7 @@
 #define STOP_DOCKER_S 10
 #define STOP_HVM_S    180
 #define PRESS_MS      10000
+#define ANSWER_MS     5000
 #define KEEPER_MS     2000
 
 static int ask_and_wait(struct vm *v, int sig, int seconds, struct err *e)
@@ -260,6 +261,20 @@ int vm_stop(struct ctx *c, const char *word, bool force, int timeout, struct err
 	return 0;
 }
 
+/* A boot would be of its disks alone, and drop the memory that waits to be loaded. */
+static int refuse_waiting(const struct vm *v, struct err *e)
+{
+	_qmp_ struct qmp q = QMP_INIT;
+	int r;
+
+	if (!brand_hvm(v->brand) || !saved_there(v->c, v->uuid))
+		return 0;
+	r = machine_call(v, ANSWER_MS, &q, e);
+	if (r == 0)
+		r = machine_has_run(v, &q, e);
+	return r == 0 ? machine_cut_off(v, e) : r < 0 ? r : 0;
+}
+
 int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
@@ -272,7 +287,9 @@ int vm_reboot(struct ctx *c, const char *word, bool force, struct err *e)
 		return r;
 	if (!v.run.running)
 		return err_set(e, EINVAL, "VM %s is not running", v.uuid);
-	r = provision_down(&v, false, e);
+	r = refuse_waiting(&v, e);
+	if (r == 0)
+		r = provision_down(&v, false, e);
 	/* one that has been changed since it was started is booted anew */
 	if (r == 0 && force && brand_hvm(v.brand) && (r = machine_changed(&v, true, e)) == 0) {
 		r = machine_reset(&v, e);

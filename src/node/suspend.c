@@ -115,6 +115,9 @@ int vm_suspend(struct ctx *c, const char *word, struct err *e)
 		r = vm_migrate_unsettled(&v, e);
 	if (r < 0)
 		return r;
+	r = intent_refuse(c, v.uuid, e);
+	if (r < 0)
+		return r;
 	if (!brand_hvm(v.brand))
 		return err_set(e, ENOTSUP, "VM %s: only hardware virtual machines (brand kvm) can be suspended", v.uuid);
 	if (!v.run.running && saved_there(c, v.uuid))

@@ -193,8 +193,6 @@ static int do_settle(struct ctx *c, void *op, struct err *e)
 	struct update *u = op;
 	int r = has_disks(u) ? disks_settle(u->v, u->rec, true, e) : 0;
 
-	if (r == 0 && has_kernel(u))
-		r = kernel_tidy(u->v, u->rec, e);
 	return r < 0 || !has_disks(u) ? r : set_quota(u, u->rec, u->rec, e);
 }
 
@@ -499,14 +497,23 @@ static void intent_back(const struct update *u)
 	intent_set(u->v->c, u->v->uuid, intent, NULL);
 }
 
+/* Once nothing can be taken back any more: the record before has its own. What stays, the next update of it takes away. */
+static void old_kernel_away(const struct update *u)
+{
+	struct err e = ERR_INIT;
+
+	if (has_kernel(u) && kernel_tidy(u->v, u->rec, &e) < 0)
+		ctx_log(u->v->c, LOG_WARN, "VM %s: %s", u->v->uuid, e.msg);
+}
+
 int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **later, json_t **report, struct err *e)
 {
 	_vm_ struct vm v = VM_INIT;
 	_json_ json_t *rec = NULL, *changed = NULL, *detail = NULL, *had = NULL;
 	_free_ char *what = NULL, *target = NULL, *intent = NULL;
+	_buf_ struct buf kept = BUF_INIT;
 	_held_ struct disks_held held = DISKS_HELD_INIT;
 	struct update u = {.v = &v};
-	bool left;
 	const json_t *n;
 	size_t i;
 	int r = disks_hold(c, json_object_get(payload, "add_disks"), &held, e);
@@ -526,19 +533,23 @@ int vm_update(struct ctx *c, const char *word, const json_t *payload, json_t **l
 		return err_add(e, "update VM %s", v.uuid);
 	u.had = had;
 	/* of one that was killed before, and that nobody could finish: its monitor does not answer */
-	left = brand_hvm(v.brand) && v.run.running && intent_there(c, v.uuid);
+	if (brand_hvm(v.brand) && v.run.running)
+		intent_read(c, v.uuid, &kept);
 	what = xprintf("update %s", v.uuid);
 	target = vm_record_text(rec);
 	intent = xprintf("update\n%s", target);
 	r = intent_set(c, v.uuid, intent, e);
 	if (r == 0)
 		r = steps_run(c, what, update_steps, ARRAY_LEN(update_steps), &u, e);
-	if (!left || (r == 0 && has_disks(&u)))
+	if (kept.len && !str_starts(buf_str(&kept), "update\n"))
+		intent_set(c, v.uuid, buf_str(&kept), NULL); /* another's, and as it was */
+	else if (!kept.len || (r == 0 && has_disks(&u)))
 		intent_clear(c, v.uuid);
 	else if (r < 0)
 		intent_back(&u);
 	if (r < 0)
 		return err_add(e, "update VM %s", v.uuid);
+	old_kernel_away(&u);
 	router_changed(c, v.st);
 	if (later) {
 		*later = json_array();

@@ -130,6 +130,8 @@ int vm_open(struct ctx *c, const char *word, unsigned flags, struct vm *v, struc
 		if (v->lock < 0)
 			return v->lock;
 	}
+	if (flags & VM_LOCK && flags & VM_WRITE)
+		node_recover_held(c, v->uuid, v->lock);
 	r = read_record(v, word, e);
 	if (r < 0)
 		return r;

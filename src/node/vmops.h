@@ -53,6 +53,8 @@ int vm_ended(struct ctx *c, const char *uuid, struct err *e);
 int vm_ready(struct ctx *c, const char *uuid, struct err *e);
 /* Clears what killed commands left. Called by every command that changes something; costs one open when there is nothing. */
 int node_recover(struct ctx *c, struct err *e);
+/* Of one VM whose lock is held: what was left since node_recover(), by a command that had the lock then. What can't be done is logged, and stays. */
+int node_recover_held(struct ctx *c, const char *uuid, int lock);
 /* Of one VM what an update left: on behalf of that VM, which has no claim on more. */
 int node_recover_update(struct ctx *c, const char *uuid, struct err *e);
 /* Attaches the pool, clears what the last boot left, starts the autoboot VMs in parallel. */

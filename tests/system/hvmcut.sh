@@ -32,6 +32,16 @@ check "and nothing is left to clear up" await 10 eval '[ -z "$(ls "$NODE_RUN/int
 check "one that is not killed" vmadm create-snapshot "$M" held
 check "thaws once" await 10 said 4
 eq "and leaves no process behind" "$(pgrep -fc "cloister --node $CLOISTER_NODE [a-z-]*guard")" 0
+(exec 3>"$T_TMP/k"; env CLOISTER_FAIL=snapshot-frozen:stop vmadm create-snapshot "$M" queued 3>&- & echo $! >&3; wait) >/dev/null 2>&1 &
+check "frozen, and its command stands" await 60 eval '[ -s "$T_TMP/k" ] && grep -q "^State:.T" "/proc/$(cat "$T_TMP/k")/status"'
+vmadm update "$M" alias=behind >/dev/null 2>&1 &
+B=$!
+check "another waits for its lock" await 10 eval 'ls -l /proc/$B/fd | grep -q "locks/$M"'
+kill -KILL "$(cat "$T_TMP/k")"
+wait $B
+eq "and has it when that is killed" "$? $(vmadm get "$M" | jq -r .alias)" "0 behind"
+check "it is thawed all the same" await 10 said 6
+check "and nothing is left to clear up" await 10 eval '[ -z "$(ls "$NODE_RUN/intents")" ]'
 
 # ---- a resume that was cut off ----
 check "words for its memory" g "$M" 'echo kept >/tmp/f'
@@ -44,6 +54,8 @@ for at in boot-machine resume-loaded; do
 	fails 1 'its resume was cut off' vmadm create-snapshot "$M" nightly
 	fails 1 'its resume was cut off' vmadm create-snapshot "$M" nightly -m
 	fails 1 'its resume was cut off' vmadm suspend "$M"
+	fails 1 'its resume was cut off' vmadm reboot "$M"
+	fails 1 'its resume was cut off' vmadm reboot "$M" -F
 	vmadm update "$M" alias="$at" >/dev/null
 	eq "its memory is there, and its guest waits on" "$(states)$(status)" "state $S"
 	run env CLOISTER_FAIL=suspend-write:kill vmadm suspend "$M"

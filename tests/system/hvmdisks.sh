@@ -159,6 +159,9 @@ like "a killed command, and then a monitor that hangs: other VMs' commands are d
 eq "and it is not forgotten" "$(ls "$NODE_RUN/intents")" "$M"
 check "a change that is none of its disks'" vmadm update "$M" autoboot=false
 eq "does not forget it either" "$(ls "$NODE_RUN/intents")" "$M"
+fails 1 'can.t be cleared up yet' vmadm create-snapshot "$M" no
+fails 1 'can.t be cleared up yet' vmadm suspend "$M"
+eq "nor is it forgotten for what is not done" "$(ls "$NODE_RUN/intents")" "$M"
 kill -CONT "$PID"
 check "when it answers, whichever command comes" vmadm update "$O" alias=o2
 like "finishes that" "$(seen) $(ls "$NODE_RUN/intents")" ',10\].* $'

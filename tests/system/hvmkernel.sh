@@ -105,6 +105,9 @@ cp f/kernel k2 && echo >>k2
 (CLOISTER_FAIL=update-store:kill vmadm update "$M" kernel="$PWD/k2") >/dev/null 2>&1
 eq "killed before it is stored: it has the old one" "$(vmadm get "$M" | jq -r .kernel) $(vmadm update "$M" alias=k >/dev/null; copies)" "$K kernel 444 0 initrd 444 0"
 check "the old one" test -e "$Z/$M/config/kernel-$(sha256sum <"$K" | cut -c1-16)"
+(CLOISTER_FAIL=update-record:error vmadm update "$M" kernel="$PWD/k2") >/dev/null 2>&1
+eq "one that fails at its last step: the old one too" "$(vmadm get "$M" | jq -r .kernel) $(copies)" "$K kernel 444 0 initrd 444 0"
+check "that one" test -e "$Z/$M/config/kernel-$(sha256sum <"$K" | cut -c1-16)"
 (CLOISTER_FAIL=update-store+:kill vmadm update "$M" kernel="$PWD/k2") >/dev/null 2>&1
 eq "and after it: the new one" "$(vmadm update "$M" alias=k >/dev/null; vmadm get "$M" | jq -r .kernel) $(copies)" "$PWD/k2 kernel 444 0 initrd 444 0"
 check "the new one" test -e "$Z/$M/config/kernel-$(sha256sum <k2 | cut -c1-16)"
