@@ -17,11 +17,7 @@ check "its guest counts" await 90 counts "$HERE"
 
 # ---- the source's command, ahead of "go": as if nothing had been ----
 for p in migrate-offer migrate-mirrors migrate-memory migrate-stopped migrate-level; do
-	listen
-	CLOISTER_FAIL=$p:error go >migrate.out 2>&1
-	like "$p fails: it is said" "$(cat migrate.out)" "failpoint $p"
-	one_runs "$p fails" "$HERE"
-	ended
+	fails_at "$p"
 done
 for p in migrate-mirrors migrate-level; do
 	listen

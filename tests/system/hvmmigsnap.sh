@@ -54,11 +54,7 @@ nothing_there() { # what
 
 # ---- it ends in the midst of them ----
 for p in migrate-snapshots migrate-snapshot; do
-	listen
-	CLOISTER_FAIL=$p:error go >migrate.out 2>&1
-	like "$p fails: it is said" "$(cat migrate.out)" "failpoint $p"
-	one_runs "$p fails" "$HERE"
-	ended
+	fails_at "$p"
 done
 nothing_there "failed"
 listen

@@ -138,3 +138,11 @@ no_number_twice() { # what
 	le "of the numbers that it has counted to, nine in ten were seen" $((($(last_of "$HERE") - 63) * 9 / 10)) "$(sort -u ticks | wc -l)"
 	eq "$1" "$(sort ticks | uniq -d | head -5)" ""
 }
+# A step of the source's fails: that is said, and the guest runs on.
+fails_at() { # step
+	listen
+	CLOISTER_FAIL=$1:error go >migrate.out 2>&1
+	like "$1 fails: it is said" "$(cat migrate.out)" "failpoint $1"
+	one_runs "$1 fails" "$HERE"
+	ended
+}
