@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Whose a machine is after its migration: found out, and acted upon. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/own.h"
@@ -16,7 +16,7 @@
 #include "node/stop.h"
 
 #define CALL_MS 30000
-#define AGAIN_US 500000
+#define AGAIN_MS 500 /* nothing tells when the other node has cleared up: it is asked again */
 #define ASK_S    30
 
 int vm_migrate_unsettled(const struct vm *v, struct err *e)
@@ -137,7 +137,7 @@ int migrate_ask(struct ctx *c, const struct migrate_mark *m, const char *uuid, u
 			*e = why;
 		if (final || clock_mono_ns() > until || ctx_check(c, NULL) < 0)
 			return r;
-		usleep(AGAIN_US);
+		poll(&(struct pollfd){.fd = c->cancel, .events = POLLIN}, 1, AGAIN_MS);
 	}
 }
 

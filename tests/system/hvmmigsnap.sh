@@ -202,14 +202,17 @@ between() { # how
 }
 DIRECT=$AT
 : >hostile.out
-while read -r how why; do
-	between "$how"
+through() { # how the node between lies, what is done meanwhile
+	between "$1"
 	AT=127.0.0.1:$((PORT + 1))
-	run go
-	if [ "$RC" = 1 ] && grep -qE "$why" receive.out; then ok "S45 snapshots that come as they can't: $how"; else not_ok "S45 snapshots that come as they can't: $how" "$RC: $OUT; $(tail -3 receive.out)"; fi
+	"${@:2}"
 	AT=$DIRECT
 	kill "$BETWEEN"
 	wait "$BETWEEN" 2>/dev/null
+}
+while read -r how why; do
+	through "$how" run go
+	if [ "$RC" = 1 ] && grep -qE "$why" receive.out; then ok "S45 snapshots that come as they can't: $how"; else not_ok "S45 snapshots that come as they can't: $how" "$RC: $OUT; $(tail -3 receive.out)"; fi
 	[ ! -e "/zones-$THERE/$M" ] || await 20 eval '[ ! -e "/zones-$THERE/$M" ]' || not_ok "$how: nothing is left there"
 	: >receive.out
 done <<'X'
@@ -231,20 +234,10 @@ quota quota has room for
 X
 # what it announced is little, and what it sends is not
 fallocate -l $(($(df --output=avail -B1 "/zones-$THERE" | tail -1) - 130000000)) "/zones-$THERE/filler"
-between little
-AT=127.0.0.1:$((PORT + 1))
-fails 1 'snapshots come to more than [0-9]+ MiB' go
-AT=$DIRECT
-kill "$BETWEEN"
-wait "$BETWEEN" 2>/dev/null
+through little fails 1 'snapshots come to more than [0-9]+ MiB' go
 rm "/zones-$THERE/filler"
 sync -f "/zones-$THERE"
-between many
-AT=127.0.0.1:$((PORT + 1))
-fails 1 'the link to the other node is cut' go
-AT=$DIRECT
-kill "$BETWEEN"
-wait "$BETWEEN" 2>/dev/null
+through many fails 1 'the link to the other node is cut' go
 check "it listens on" kill -0 "$LISTENER"
 one_runs "a node that lies" "$HERE"
 nothing_there "a node that lies"
